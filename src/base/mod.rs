@@ -1,0 +1,5 @@
+//! Floor 0: time, chance, identifiers. Nothing here touches the world.
+
+pub mod chance;
+pub mod time;
+pub mod timers;

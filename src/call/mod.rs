@@ -1,0 +1,3 @@
+//! Floor 3: calls.
+
+pub mod record;

@@ -1,0 +1,3 @@
+//! Floor 2: the media path.
+
+pub mod command;

@@ -1,0 +1,1 @@
+//! Floor 2: SIP state machines. No IO, no clock.

@@ -1,0 +1,125 @@
+//! The neutral description of media: what one side can send and receive, whether SDP (RFC 4566, RFC 8866) or another
+//! protocol said it.
+
+use std::net::SocketAddr;
+use tandem_codecs::Codec;
+
+/// All media lines of one side, in their order. An answer has as many lines as its offer (RFC 3264 §6).
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Description {
+    /// Session id and version of the `o=` line. The version rises with each change (RFC 3264 §8).
+    pub session: u64,
+    pub version: u64,
+    pub media: Vec<Media>,
+}
+
+/// One `m=` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Media {
+    pub kind: Kind,
+    /// The transport as written, such as `RTP/AVP`.
+    pub protocol: String,
+    /// Where this side wants its RTP. A port of zero refuses the line (RFC 3264 §6).
+    pub address: SocketAddr,
+    /// Where this side wants its RTCP, when that isn't the next port (RFC 3605).
+    pub rtcp: Option<SocketAddr>,
+    /// RTP and RTCP on one port (RFC 5761).
+    pub rtcp_mux: bool,
+    pub direction: Direction,
+    /// In order of preference.
+    pub formats: Vec<Format>,
+    /// Packet time that this side would like to receive, in milliseconds.
+    pub ptime_ms: Option<u32>,
+    pub maxptime_ms: Option<u32>,
+    /// Attributes that have no field here, as `name` and value, kept for lines that are passed on.
+    pub attributes: Vec<(String, Option<String>)>,
+    /// Formats as written, for a protocol that isn't RTP, so that a refused line can be echoed.
+    pub raw_formats: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Audio,
+    Video,
+    Other(String),
+}
+
+/// Seen from the side that wrote the description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Direction {
+    #[default]
+    SendRecv,
+    SendOnly,
+    RecvOnly,
+    Inactive,
+}
+
+/// One payload type of an RTP media line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Format {
+    pub payload_type: u8,
+    /// As written in `rtpmap`, or the static assignment's name (RFC 3551 §6).
+    pub encoding: String,
+    /// The RTP clock in Hz: 8000 for G.722, whatever its sampling rate (RFC 3551 §4.5.2).
+    pub clock_rate: u32,
+    pub channels: u8,
+    /// The `fmtp` parameters, without the payload type.
+    pub fmtp: Option<String>,
+}
+
+impl Direction {
+    /// Whether the side that wrote this sends.
+    pub fn sends(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::SendOnly)
+    }
+
+    pub fn receives(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::RecvOnly)
+    }
+
+    pub fn new(sends: bool, receives: bool) -> Direction {
+        match (sends, receives) {
+            (true, true) => Direction::SendRecv,
+            (true, false) => Direction::SendOnly,
+            (false, true) => Direction::RecvOnly,
+            (false, false) => Direction::Inactive,
+        }
+    }
+
+    /// The same line seen from the other side.
+    pub fn reversed(self) -> Direction {
+        Direction::new(self.receives(), self.sends())
+    }
+}
+
+impl Media {
+    pub fn is_refused(&self) -> bool {
+        self.address.port() == 0
+    }
+
+    /// The `telephone-event` formats (RFC 4733), of which a line may have one for each clock rate.
+    pub fn telephone_events(&self) -> impl Iterator<Item = &Format> {
+        self.formats.iter().filter(|format| format.is_telephone_event())
+    }
+}
+
+impl Format {
+    pub fn is_telephone_event(&self) -> bool {
+        self.encoding.eq_ignore_ascii_case("telephone-event")
+    }
+
+    /// The codec of ours that this is, if it is one.
+    pub fn codec(&self) -> Option<Codec> {
+        let named = |name: &str| self.encoding.eq_ignore_ascii_case(name);
+        match (self.clock_rate, self.channels) {
+            (8_000, 1) if named("PCMU") => Some(Codec::Pcmu),
+            (8_000, 1) if named("PCMA") => Some(Codec::Pcma),
+            (8_000, 1) if named("G722") => Some(Codec::G722),
+            (48_000, 2) if named("opus") => Some(Codec::Opus),
+            (8_000, 1) if named("L16") => Some(Codec::L16 { rate: 8_000 }),
+            (16_000, 1) if named("L16") => Some(Codec::L16 { rate: 16_000 }),
+            (48_000, 1) if named("L16") => Some(Codec::L16 { rate: 48_000 }),
+            _ => None,
+        }
+    }
+}

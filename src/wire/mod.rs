@@ -1,0 +1,4 @@
+//! Floor 1: bytes ⇄ values. No state, no IO.
+
+pub mod description;
+pub mod sip;
