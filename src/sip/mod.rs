@@ -1,1 +1,3 @@
 //! Floor 2: SIP state machines. No IO, no clock.
+
+pub mod digest;
