@@ -1,1 +1,4 @@
 //! Floor 2: SIP state machines. No IO, no clock.
+
+pub mod arena;
+pub mod flow;
