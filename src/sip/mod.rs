@@ -1,3 +1,5 @@
 //! Floor 2: SIP state machines. No IO, no clock.
 
+pub mod arena;
 pub mod digest;
+pub mod flow;
