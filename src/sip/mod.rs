@@ -3,3 +3,5 @@
 pub mod arena;
 pub mod digest;
 pub mod flow;
+pub mod registrar;
+pub mod registration;
