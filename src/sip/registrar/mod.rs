@@ -363,3 +363,6 @@ fn date(wall: Wall) -> String {
     let stamp = jiff::Timestamp::from_second(wall.seconds()).unwrap_or_default();
     stamp.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
+
+#[cfg(test)]
+mod tests;
