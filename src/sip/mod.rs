@@ -13,4 +13,6 @@ pub mod registration;
 mod request;
 mod response;
 mod session;
+#[cfg(test)]
+mod testing;
 pub mod transaction;
