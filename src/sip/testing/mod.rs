@@ -19,7 +19,7 @@ use std::time::Duration;
 pub struct Faults {
     pub loss: f64,
     pub duplication: f64,
-    /// A packet takes up to a second instead of 10 to 20 ms.
+    /// A packet takes up to a second instead of 10 ms.
     pub reordering: f64,
 }
 
@@ -72,8 +72,7 @@ impl Pair {
 
     /// Side 0 calls side 1.
     pub fn invite(&mut self) -> SessionId {
-        let mut invite =
-            Invite::new(self.flow(0), "sip:b@192.0.2.2".into(), "<sip:a@x>".into(), "<sip:b@x>".into());
+        let mut invite = Invite::new(self.flow(0), "sip:b@192.0.2.2".into(), "<sip:a@x>".into(), "<sip:b@x>".into());
         invite.contact_user = "a".into();
         invite.body = Some(Body::sdp("offer"));
         self.agents[0].invite(self.now(), invite)
@@ -139,7 +138,7 @@ impl Pair {
         }
         let copies = if self.chance.happens(self.faults.duplication) { 2 } else { 1 };
         for _ in 0..copies {
-            let spread = if self.chance.happens(self.faults.reordering) { 1000 } else { 10 };
+            let spread = if self.chance.happens(self.faults.reordering) { 1000 } else { 1 };
             let delay = Duration::from_millis(10 + self.chance.below(spread));
             self.sent += 1;
             let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
