@@ -1,6 +1,6 @@
 //! One face for all codecs: what a stream of RTP payloads is made by, and what it is heard through.
 
-use crate::{Codec, g711, l16, opus};
+use crate::{Codec, g711, g722, l16, opus};
 use std::fmt;
 
 /// The longest payload that is taken or made, in bytes: an Ethernet frame holds no more.
@@ -87,6 +87,7 @@ pub struct Encoder {
 enum EncoderKernel {
     Pcmu,
     Pcma,
+    G722(g722::Encoder),
     L16 { rate: u32 },
     Opus(opus::Encoder),
 }
@@ -100,7 +101,7 @@ impl Encoder {
             Codec::Pcma => EncoderKernel::Pcma,
             Codec::L16 { rate } => EncoderKernel::L16 { rate: l16_rate(rate)? },
             Codec::Opus => EncoderKernel::Opus(opus::Encoder::new(&settings)?),
-            Codec::G722 => return Err(CodecError::Malformed),
+            Codec::G722 => EncoderKernel::G722(g722::Encoder::new()),
         };
         Ok(Encoder { codec, kernel })
     }
@@ -137,6 +138,11 @@ impl Encoder {
                 let out = payload_room(out, pcm, pcm.len())?;
                 g711::encode_alaw(pcm, out);
                 Ok(out.len())
+            }
+            EncoderKernel::G722(_) if pcm.len() % 2 == 1 => Err(CodecError::FrameLength { samples: pcm.len() }),
+            EncoderKernel::G722(encoder) => {
+                let out = payload_room(out, pcm, pcm.len() / 2)?;
+                Ok(encoder.encode(pcm, out))
             }
             EncoderKernel::L16 { .. } => {
                 let out = payload_room(out, pcm, pcm.len() * 2)?;
@@ -176,6 +182,7 @@ pub struct Decoder {
 enum DecoderKernel {
     Pcmu,
     Pcma,
+    G722(g722::Decoder),
     L16 { rate: u32 },
     Opus(opus::Decoder),
 }
@@ -192,7 +199,7 @@ impl Decoder {
             Codec::Pcma => DecoderKernel::Pcma,
             Codec::L16 { rate } => DecoderKernel::L16 { rate: l16_rate(rate)? },
             Codec::Opus => DecoderKernel::Opus(opus::Decoder::new(rate.unwrap_or(48_000))?),
-            Codec::G722 => return Err(CodecError::Malformed),
+            Codec::G722 => DecoderKernel::G722(g722::Decoder::new(g722::Mode::One)),
         };
         Ok(Decoder { codec, kernel })
     }
@@ -220,6 +227,7 @@ impl Decoder {
         }
         match &self.kernel {
             DecoderKernel::Pcmu | DecoderKernel::Pcma => Ok(payload.len()),
+            DecoderKernel::G722(_) => Ok(payload.len() * 2),
             DecoderKernel::L16 { .. } if payload.len() % 2 == 1 => Err(CodecError::Malformed),
             DecoderKernel::L16 { .. } => Ok(payload.len() / 2),
             DecoderKernel::Opus(decoder) => opus::packet::samples(payload, decoder.rate()),
@@ -237,6 +245,7 @@ impl Decoder {
         match &mut self.kernel {
             DecoderKernel::Pcmu => g711::decode_ulaw(payload, pcm),
             DecoderKernel::Pcma => g711::decode_alaw(payload, pcm),
+            DecoderKernel::G722(decoder) => _ = decoder.decode(payload, pcm),
             DecoderKernel::L16 { .. } => l16::decode(payload, pcm),
             DecoderKernel::Opus(decoder) => return decoder.decode(payload, pcm),
         }

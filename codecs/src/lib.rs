@@ -5,6 +5,7 @@
 
 pub mod coder;
 pub mod g711;
+pub mod g722;
 pub mod l16;
 pub mod opus;
 
