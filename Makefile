@@ -5,7 +5,13 @@ CARGO  ?= cargo
 PYTHON ?= /usr/bin/python3
 VENV   := target/venv
 
+# What shows that a package isn't needed, and the package (scripts/install).
+BUILD_NEEDS := cc:gcc c++:g++ cmake:cmake
+TEST_NEEDS  := sipp:sip-tester baresip:baresip-core linphonec:linphone-cli kamailio:kamailio espeak-ng:espeak-ng \
+  ffmpeg:ffmpeg :libspandsp-dev $(PYTHON):python3 :python3-venv :python3-dev
+
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help run build test check-format lint deny tools tools-build
 
 help: ## Show this list
@@ -35,14 +41,13 @@ deny: ## Check the licences and the sources of all dependencies (needs cargo-den
 	else scripts/say "cargo-deny is not installed: cargo install --locked cargo-deny"; exit 1; fi
 
 tools-build: ## Install what building needs: CMake and a C and C++ compiler
-	@scripts/install cc:gcc c++:g++ cmake:cmake
+	@scripts/install $(BUILD_NEEDS)
 
-tools: tools-build $(VENV)/.stamp ## Install what the tests need: phones, call generators, audio tools
-	@scripts/install sipp:sip-tester baresip:baresip-core linphone-daemon:linphone-cli kamailio:kamailio \
-	  espeak-ng:espeak-ng ffmpeg:ffmpeg :libspandsp-dev
+tools: ## Install what the tests need: phones, call generators, audio tools
+	@scripts/install $(BUILD_NEEDS) $(TEST_NEEDS)
+	@$(MAKE) --no-print-directory $(VENV)/.stamp
 
 $(VENV)/.stamp: scripts/requirements.txt
-	@scripts/install $(PYTHON):python3 :python3-venv :python3-dev
 	@scripts/say "installing the speech quality meter into $(VENV) (half a minute)"
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-input -r scripts/requirements.txt
