@@ -4,4 +4,5 @@ pub mod control;
 pub mod document;
 pub mod error;
 pub mod journal;
+pub mod seed;
 pub mod store;
