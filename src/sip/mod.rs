@@ -1,1 +1,7 @@
 //! Floor 2: SIP state machines. No IO, no clock.
+
+pub mod arena;
+pub mod digest;
+pub mod flow;
+pub mod registrar;
+pub mod registration;
