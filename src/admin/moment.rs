@@ -1,9 +1,10 @@
 //! Times as people write them: `2026-11-21T09:00Z`, `2026-11-21`, or `2h` for two hours ago.
 
 use crate::base::time::Wall;
+use crate::config::quantity::duration;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Span, SpanRelativeTo, Timestamp};
 
 /// `now` is what a span counts back from. The error is a sentence.
 pub fn parse(text: &str, now: Wall) -> Result<Wall, String> {
@@ -17,18 +18,13 @@ pub fn parse(text: &str, now: Wall) -> Result<Wall, String> {
     {
         return Ok(Wall::from_micros(midnight.timestamp().as_microsecond()));
     }
-    let ago = text
-        .parse::<Span>()
-        .ok()
-        .and_then(|span| span.total((jiff::Unit::Second, SpanRelativeTo::days_are_24_hours())).ok());
-    match ago {
-        Some(seconds) if seconds.is_finite() && (0.0..1e10).contains(&seconds) => {
-            Ok(Wall::from_micros(now.micros().saturating_sub((seconds * 1e6) as i64)))
-        }
-        _ => Err(format!(
-            "`{text}` isn't a time: write 2026-11-21T09:00Z, 2026-11-21 (its first moment in UTC), or 2h for two hours ago"
-        )),
+    if let Ok(ago) = duration(text) {
+        let micros = i64::try_from(ago.as_micros()).unwrap_or(i64::MAX);
+        return Ok(Wall::from_micros(now.micros().saturating_sub(micros)));
     }
+    Err(format!(
+        "`{text}` isn't a time: write 2026-11-21T09:00Z, 2026-11-21 (its first moment in UTC), or 2h for two hours ago"
+    ))
 }
 
 #[cfg(test)]
@@ -44,8 +40,8 @@ mod tests {
         assert_eq!(at("2026-11-21").unwrap(), "2026-11-21T00:00:00.000Z");
         assert_eq!(parse("2h", now).unwrap().micros(), now.micros() - 7_200_000_000);
         assert_eq!(parse("1d", now).unwrap().micros(), now.micros() - 86_400_000_000);
-        assert_eq!(parse("90 min", now).unwrap().micros(), now.micros() - 5_400_000_000);
-        for wrong in ["", "yesterday", "-2h", "2026-13-01", "9", "99999999999999999999d"] {
+        assert_eq!(parse("90m", now).unwrap().micros(), now.micros() - 5_400_000_000);
+        for wrong in ["", "yesterday", "-2h", "2026-13-01", "9", "2 hours", "99999999999999999999d"] {
             assert!(at(wrong).unwrap_err().contains("isn't a time"), "{wrong}");
         }
     }
