@@ -3,5 +3,6 @@
 pub mod arena;
 pub mod digest;
 pub mod flow;
+pub mod qualify;
 pub mod registrar;
 pub mod registration;
