@@ -35,7 +35,29 @@ impl<T> Id<T> {
 
 impl<T> Arena<T> {
     pub fn insert(&mut self, value: T) -> Id<T> {
+        self.insert_with(|_| value)
+    }
+
+    /// A number that was never anybody's and never will be.
+    pub fn spend(&mut self) -> Id<T> {
+        let id = self.place();
+        if let Some(place) = self.places.get_mut(id.index as usize) {
+            place.generation = place.generation.wrapping_add(1);
+        }
+        self.free.push(id.index);
+        id
+    }
+
+    /// For a value that knows its own number.
+    pub fn insert_with(&mut self, make: impl FnOnce(Id<T>) -> T) -> Id<T> {
+        let id = self.place();
         self.len += 1;
+        let value = make(id);
+        self.places[id.index as usize].value = Some(value);
+        id
+    }
+
+    fn place(&mut self) -> Id<T> {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
@@ -43,9 +65,7 @@ impl<T> Arena<T> {
                 (self.places.len() - 1) as u32
             }
         };
-        let place = &mut self.places[index as usize];
-        place.value = Some(value);
-        Id { index, generation: place.generation, of: PhantomData }
+        Id { index, generation: self.places[index as usize].generation, of: PhantomData }
     }
 
     pub fn get(&self, id: Id<T>) -> Option<&T> {
