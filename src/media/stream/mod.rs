@@ -1,0 +1,9 @@
+//! One direction of a port's media: what is received, what is sent, and the reports about both.
+
+pub mod dial;
+pub mod receive;
+pub mod relay;
+pub mod report;
+pub mod send;
+pub mod sequence;
+pub mod signal;
