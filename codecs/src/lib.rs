@@ -8,8 +8,10 @@ pub mod g711;
 pub mod g722;
 pub mod l16;
 pub mod opus;
+pub mod resample;
 
 pub use coder::{CodecError, Decoder, Encoder, EncoderSettings, MAX_FRAME_SAMPLES, MAX_PAYLOAD_BYTES};
+pub use resample::Resampler;
 
 /// Which codec a payload holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
