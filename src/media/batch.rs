@@ -50,6 +50,10 @@ impl Batch {
         Batch { packets: std::iter::repeat_with(blank).take(capacity).collect(), used: 0 }
     }
 
+    pub fn capacity(&self) -> usize {
+        self.packets.len()
+    }
+
     /// How many packets more it takes.
     pub fn room(&self) -> usize {
         self.packets.len() - self.used
@@ -63,7 +67,7 @@ impl Batch {
         self.used = 0;
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Outgoing<'_>> {
+    pub fn iter(&self) -> impl Iterator<Item = Outgoing<'_>> + Clone {
         self.packets[..self.used].iter().map(|packet| Outgoing {
             slot: packet.slot,
             channel: packet.channel,

@@ -81,7 +81,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    pub fn drop(&self, reason: Reason) {
+    pub fn count_drop(&self, reason: Reason) {
         if let Some(count) = self.dropped.get(reason as usize) {
             count.add(1);
         }
@@ -119,7 +119,7 @@ mod tests {
         let counters = Counters::default();
         for (index, &reason) in Reason::ALL.iter().enumerate() {
             assert_eq!(reason as usize, index);
-            counters.drop(reason);
+            counters.count_drop(reason);
             assert_eq!(counters.dropped(reason), 1);
         }
         let names: std::collections::HashSet<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();

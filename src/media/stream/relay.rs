@@ -14,6 +14,7 @@ pub struct Relay {
     timestamp_step: u32,
     /// Older packets would take numbers that are given already.
     first: u64,
+    newest: u64,
 }
 
 impl Relay {
@@ -25,6 +26,7 @@ impl Relay {
             sequence_step: sequence.wrapping_sub(heard.header.sequence),
             timestamp_step: timestamp.wrapping_sub(heard.header.timestamp),
             first: heard.extended,
+            newest: heard.extended,
         }
     }
 
@@ -32,12 +34,10 @@ impl Relay {
         self.source == source && self.generation == heard.generation
     }
 
-    pub fn takes(&self, heard: &Heard<'_>) -> bool {
-        heard.extended >= self.first
-    }
-
-    pub fn sequence(&self, heard: &Heard<'_>) -> u16 {
-        heard.header.sequence.wrapping_add(self.sequence_step)
+    /// The packet's number in our stream; none for one that is too late to have one.
+    pub fn place(&mut self, heard: &Heard<'_>) -> Option<u16> {
+        self.newest = self.newest.max(heard.extended);
+        (heard.extended >= self.first).then(|| heard.header.sequence.wrapping_add(self.sequence_step))
     }
 
     pub fn timestamp(&self, timestamp: u32) -> u32 {
@@ -48,13 +48,14 @@ impl Relay {
     pub fn skip(&mut self, heard: &Heard<'_>) {
         if heard.newest {
             self.sequence_step = self.sequence_step.wrapping_sub(1);
+            self.newest = heard.extended;
             self.first = heard.extended + 1;
         }
     }
 
     /// Makes room for a packet of our own.
-    pub fn make_room(&mut self, newest: u64) {
+    pub fn make_room(&mut self) {
         self.sequence_step = self.sequence_step.wrapping_add(1);
-        self.first = newest + 1;
+        self.first = self.newest + 1;
     }
 }
