@@ -84,3 +84,94 @@ fn bounded(path: &Path) -> io::Result<String> {
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::Wall;
+    use crate::dialplan::directory::{PlanTrunk, PlanUser};
+    use crate::dialplan::route::{Caller, Request, Target};
+
+    fn user(name: &str, number: &str, country: &str) -> PlanUser {
+        PlanUser { name: name.into(), number: Some(number.into()), country: Some(country.into()) }
+    }
+
+    fn trunk(name: &str, country: Option<&str>) -> PlanTrunk {
+        PlanTrunk { name: name.into(), country: country.map(Into::into) }
+    }
+
+    fn load(path: &str, context: &PlanContext) -> Plan {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans").join(path);
+        match Plan::load(Some(&path), context) {
+            Ok(plan) => plan,
+            Err(problems) => panic!("{}", problems.iter().map(|problem| format!("{problem}\n")).collect::<String>()),
+        }
+    }
+
+    fn office() -> PlanContext {
+        PlanContext {
+            users: vec![
+                user("alice", "+442079460101", "GB"),
+                user("bob", "+442079460102", "GB"),
+                user("carol", "+442079460103", "GB"),
+            ],
+            trunks: vec![trunk("acme", Some("GB")), trunk("globex", None)],
+            ..PlanContext::default()
+        }
+    }
+
+    #[test]
+    fn the_office_passes_its_tests() {
+        let plan = load("office.toml", &office());
+        assert!(plan.rule_count() >= 15 && plan.test_count() >= 18);
+        assert_eq!(plan.files().map(|(file, _)| file).collect::<Vec<_>>(), ["closed.wav"]);
+    }
+
+    #[test]
+    fn the_carrier_passes_its_tests() {
+        let context =
+            PlanContext { trunks: vec![trunk("north", None), trunk("south", None)], ..PlanContext::default() };
+        assert!(load("carrier.toml", &context).test_count() >= 9);
+    }
+
+    #[test]
+    fn the_built_in_plan_needs_nobody_and_finds_everybody() {
+        Plan::load(None, &PlanContext::default()).unwrap();
+        let plan = Plan::load(None, &office()).unwrap();
+        let caller = Caller::User { name: "alice", number: None, country: None };
+        for to in ["bob", "+442079460102"] {
+            let request = Request { caller, from: "alice", to, at: Wall::default() };
+            assert_eq!(plan.route(&request).route.unwrap().targets, [Target::User { name: "bob".into() }]);
+        }
+    }
+
+    #[test]
+    fn a_folder_is_read_in_the_order_of_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let rule = |name: &str| format!("[[rule]]\nname = \"{name}\"\nnumber = \"1\"\nto = [{{ reject = 404 }}]\n");
+        write("20.toml", &rule("b").replace("\"1\"", "\"1!\""));
+        write("10.toml", &rule("a"));
+        write(".hidden.toml", "nonsense");
+        write("notes.txt", "nonsense");
+        let plan = Plan::load(Some(folder.path()), &PlanContext::default()).unwrap();
+        assert_eq!(plan.rule_count(), 2);
+
+        write("05.toml", "[[rule]]\nname = 1\n");
+        fs::write(folder.path().join("06.toml"), [0xff, 0xfe]).unwrap();
+        let problems = Plan::load(Some(folder.path()), &PlanContext::default()).unwrap_err();
+        let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(text.iter().any(|line| line.contains("05.toml:2: `name`")), "{text:?}");
+        assert!(text.iter().any(|line| line.contains("06.toml: can't be read")), "{text:?}");
+    }
+
+    #[test]
+    fn a_plan_that_is_not_there_says_so() {
+        let problems = Plan::load(Some(Path::new("no/such.toml")), &PlanContext::default()).unwrap_err();
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].to_string().starts_with("no/such.toml: can't be read: "));
+        let folder = tempfile::tempdir().unwrap();
+        let problems = Plan::load(Some(folder.path()), &PlanContext::default()).unwrap_err();
+        assert!(problems[0].what.contains("has no *.toml"));
+    }
+}

@@ -48,10 +48,13 @@ enum From {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fact {
     Rule,
-    /// Of the first target, or of all that are trunks, in order.
+    /// Of the first target.
     Trunk,
+    /// Of all targets that are trunks, in order: a list in the test.
+    Trunks,
     User,
     Number,
+    Numbers,
     Caller,
     Echo,
     Play,
@@ -222,13 +225,14 @@ fn expectations(part: &Section<'_>) -> Option<Vec<(Fact, String)>> {
             expected.push((fact, part.text(fact.key())?.to_owned()));
         }
     }
-    for fact in [Fact::Trunk, Fact::Number] {
-        if part.has(fact.key()) {
-            let several = matches!(part.get(fact.key()).map(|node| &node.value), Some(Value::List(_)));
-            let names = part.list(fact.key(), |text| Ok(text.to_owned()))?;
-            let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
-            let text = names.join(", ");
-            expected.push((fact, if several { format!("[{text}]") } else { text }));
+    for (one, all) in [(Fact::Trunk, Fact::Trunks), (Fact::Number, Fact::Numbers)] {
+        match part.get(one.key()).map(|node| &node.value) {
+            None => {}
+            Some(Value::List(_)) => {
+                let names = part.list(one.key(), |text| Ok(text.to_owned()))?;
+                expected.push((all, list_text(names.iter().map(|(name, _)| name.as_str()))));
+            }
+            Some(_) => expected.push((one, part.text(one.key())?.to_owned())),
         }
     }
     if part.has("echo") {
@@ -247,9 +251,9 @@ impl Fact {
     fn key(self) -> &'static str {
         match self {
             Fact::Rule => "rule",
-            Fact::Trunk => "trunk",
+            Fact::Trunk | Fact::Trunks => "trunk",
             Fact::User => "user",
-            Fact::Number => "number",
+            Fact::Number | Fact::Numbers => "number",
             Fact::Caller => "caller",
             Fact::Echo => "echo",
             Fact::Play => "play",
@@ -268,12 +272,25 @@ impl Fact {
             | (Fact::Number, Some(Target::Trunk { number: name, .. }))
             | (Fact::User, Some(Target::User { name }))
             | (Fact::Play, Some(Target::Play { file: name, .. })) => Some(name.clone()),
+            (Fact::Trunks, _) => Some(list_text(trunks(&route?.targets).map(|(name, _)| name))),
+            (Fact::Numbers, _) => Some(list_text(trunks(&route?.targets).map(|(_, number)| number))),
             // A call that no rule wants is answered 404.
             (Fact::Reject, None) => Some("404".to_owned()),
             (Fact::Reject, Some(Target::Reject { status, .. })) => Some(status.to_string()),
             _ => None,
         }
     }
+}
+
+fn trunks(targets: &[Target]) -> impl Iterator<Item = (&str, &str)> {
+    targets.iter().filter_map(|target| match target {
+        Target::Trunk { name, number, .. } => Some((name.as_str(), number.as_str())),
+        _ => None,
+    })
+}
+
+fn list_text<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    format!("[{}]", names.collect::<Vec<_>>().join(", "))
 }
 
 fn decision_text(decision: &Decision) -> String {
