@@ -100,11 +100,15 @@ fn read_packet(kind: u8, packet: &[u8], each: &mut impl FnMut(Item)) -> Result<(
                 octets: report.octet_count(),
             };
             each(Item::Sender { ssrc: report.ssrc(), sender });
-            report.report_blocks().for_each(|block| each(Item::Block { from: report.ssrc(), block: Block::read(&block) }));
+            report
+                .report_blocks()
+                .for_each(|block| each(Item::Block { from: report.ssrc(), block: Block::read(&block) }));
         }
         RECEIVER_REPORT => {
             let report = ReceiverReport::parse(packet).map_err(|_| Malformed)?;
-            report.report_blocks().for_each(|block| each(Item::Block { from: report.ssrc(), block: Block::read(&block) }));
+            report
+                .report_blocks()
+                .for_each(|block| each(Item::Block { from: report.ssrc(), block: Block::read(&block) }));
         }
         GOODBYE => {
             let goodbye = Bye::parse(packet).map_err(|_| Malformed)?;
