@@ -1,3 +1,4 @@
 //! Floor 3: calls.
 
 pub mod record;
+pub mod view;

@@ -1,1 +1,17 @@
 //! Floor 2: SIP state machines. No IO, no clock.
+
+pub mod agent;
+pub mod arena;
+mod core;
+pub mod dialog;
+pub mod digest;
+pub mod flow;
+pub mod qualify;
+mod mint;
+mod outbox;
+pub mod registrar;
+pub mod registration;
+mod request;
+mod response;
+mod session;
+pub mod transaction;
