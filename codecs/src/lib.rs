@@ -1,6 +1,20 @@
 //! Speech codecs and sample-rate conversion: PCM in, bytes out. No IO, no clock, and no allocation once a codec is made.
 //!
-//! PCM is mono, 16 bits, native byte order, at the codec's own rate.
+//! PCM is mono, 16 bits, native byte order, at the codec's own rate. [`Encoder`] and [`Decoder`] are the face for all
+//! codecs; the modules below them hold the arithmetic of each.
+
+#![deny(unsafe_code)]
+
+pub mod coder;
+pub mod g711;
+pub mod g722;
+pub mod l16;
+pub mod opus;
+pub mod plc;
+pub mod resample;
+
+pub use coder::{CodecError, Decoder, Encoder, EncoderSettings, MAX_FRAME_SAMPLES, MAX_PAYLOAD_BYTES};
+pub use resample::Resampler;
 
 /// Which codec a payload holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

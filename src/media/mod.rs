@@ -1,3 +1,10 @@
 //! Floor 2: the media path.
 
+pub mod batch;
 pub mod command;
+pub mod counters;
+pub mod engine;
+pub mod side;
+pub mod stream;
+pub mod transport;
+pub mod worker;

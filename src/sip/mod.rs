@@ -8,6 +8,7 @@ pub mod digest;
 pub mod flow;
 mod mint;
 mod outbox;
+pub mod qualify;
 pub mod registrar;
 pub mod registration;
 mod request;

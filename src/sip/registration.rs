@@ -175,7 +175,7 @@ impl Registration {
         }
     }
 
-    /// Registers over `flow` from now on.
+    /// Registers over `flow` from now on. Has no effect while a registration is being taken back.
     pub fn start(&mut self, flow: Flow, chance: &mut Chance) {
         self.flow = Some(flow);
         self.leaving = false;
@@ -269,7 +269,7 @@ impl Registration {
                 let to = message.header(Name::Contact).unwrap_or("nowhere");
                 self.refused(now, message, &format!("redirected to {to}"), chance);
             }
-            408 | 500..=599 => self.back_off(now, &told(message), retry_after(message), chance),
+            408 | 430 | 480 | 500..=599 => self.back_off(now, &told(message), retry_after(message), chance),
             _ if retry_after(message).is_some() => self.back_off(now, &told(message), retry_after(message), chance),
             _ => self.refused(now, message, &told(message), chance),
         }
@@ -330,6 +330,9 @@ impl Registration {
 
     fn accepted(&mut self, now: Time, message: &Message, chance: &mut Chance) {
         let granted = Duration::from_secs(self.granted(message).into());
+        if granted.is_zero() {
+            return self.back_off(now, "accepted for no time at all", None, chance);
+        }
         self.failures = 0;
         self.bound_until = Some(now + granted);
         let share = 500 + chance.below(401) as u32;
@@ -466,3 +469,6 @@ fn spread(span: Duration, chance: &mut Chance) -> Duration {
 fn soon(now: Time, chance: &mut Chance) -> Time {
     now + Duration::from_millis(chance.below(QUICK_MS))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,8 @@
 //! Floor 1: bytes ⇄ values. No state, no IO.
 
 pub mod description;
+pub mod dtmf;
+pub mod rtcp;
+pub mod rtp;
+pub mod sdp;
 pub mod sip;

@@ -1,0 +1,405 @@
+//! All streams of a worker, without the world: orders, packets and ticks go in, packets and events come out.
+//!
+//! ```text
+//! receive → kind → source admitted? → sequence → relay ──────────────────────────────→ batch
+//!                                              ↘ jitter buffer ⋯ tick → decode → encode ↗
+//! ```
+
+use crate::base::chance::Chance;
+use crate::base::time::{Time, Wall};
+use crate::media::batch::{Batch, Channel, Slot};
+use crate::media::command::{Command, Event, PortId, PortSettings, Source};
+use crate::media::counters::{Counters, Reason};
+use crate::media::side::{Side, Way};
+use crate::media::stream::receive::{Accept, Heard};
+use crate::media::stream::report;
+use crate::media::stream::send::Exit;
+use crate::media::transport::port::Verdict;
+use crate::wire::{dtmf, rtp};
+use slab::Slab;
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The room that a batch has to have before a side's tick; what that sends beyond it is dropped.
+pub const TICK_ROOM: usize = 64;
+
+/// Events that may wait for the switch. Beyond it, digits are left out; what ends a port never is.
+const EVENT_LIMIT: usize = 4_096;
+
+pub struct Engine {
+    sides: Slab<Box<Side>>,
+    /// When each side next has something to do, by its slot: apart from the sides, so that looking over thousands of them
+    /// touches a few cache lines.
+    dues: Vec<Time>,
+    next: Time,
+    cursor: usize,
+    slots: HashMap<PortId, Slot>,
+    /// Sides that are to hear a port which isn't open yet.
+    waiting: HashMap<PortId, Vec<Slot>>,
+    events: VecDeque<Event>,
+    counters: Arc<Counters>,
+    chance: Chance,
+    start: Wall,
+}
+
+impl Engine {
+    /// `start` is the time of day at [`Time::ZERO`].
+    pub fn new(chance: Chance, start: Wall, counters: Arc<Counters>) -> Engine {
+        Engine {
+            sides: Slab::new(),
+            dues: Vec::new(),
+            next: Time::NEVER,
+            cursor: 0,
+            slots: HashMap::new(),
+            waiting: HashMap::new(),
+            events: VecDeque::with_capacity(EVENT_LIMIT / 4),
+            counters,
+            chance,
+            start,
+        }
+    }
+
+    /// Opens a port for which whoever owns the sockets has bound `number` and the one after it, and tells so.
+    pub fn open(&mut self, now: Time, port: PortId, number: u16) -> Slot {
+        let entry = self.sides.vacant_entry();
+        let slot = Slot(entry.key());
+        entry.insert(Box::new(Side::new(now, port, slot, &mut self.chance)));
+        if self.dues.len() <= slot.0 {
+            self.dues.resize(slot.0 + 1, Time::NEVER);
+        }
+        self.dues[slot.0] = Time::NEVER;
+        self.slots.insert(port, slot);
+        for listener in self.waiting.remove(&port).unwrap_or_default() {
+            self.listen(listener, slot);
+        }
+        self.counters.ports.add(1);
+        self.reschedule(slot);
+        self.events.push_back(Event::Opened { port, number });
+        slot
+    }
+
+    /// Where the next port that is opened will be.
+    pub fn vacant_slot(&self) -> Slot {
+        Slot(self.sides.vacant_key())
+    }
+
+    /// Tells that a port could not be opened.
+    pub fn open_failed(&mut self, port: PortId, why: String) {
+        self.events.push_back(Event::OpenFailed { port, why });
+    }
+
+    pub fn slot(&self, port: PortId) -> Option<Slot> {
+        self.slots.get(&port).copied()
+    }
+
+    /// Obeys an order. Binding is not the engine's: an `Open` that comes here fails.
+    pub fn command(&mut self, now: Time, command: Command, batch: &mut Batch) {
+        match command {
+            Command::Open { port, .. } => self.open_failed(port, "the engine has no sockets".to_owned()),
+            Command::Configure { port, settings } => self.configure(now, port, &settings),
+            Command::Connect { port, source } => self.connect(port, source),
+            Command::Dial { port, digits } => self.dial(port, &digits),
+            Command::Tap { .. } => {}
+            Command::Close { port } => self.close(now, port, batch),
+        }
+    }
+
+    fn configure(&mut self, now: Time, port: PortId, settings: &PortSettings) {
+        let Some(slot) = self.ordered(port) else { return };
+        if let Some(side) = self.sides.get_mut(slot.0) {
+            side.configure(now, settings);
+        }
+        self.reschedule(slot);
+    }
+
+    fn connect(&mut self, port: PortId, source: Source) {
+        let Some(slot) = self.ordered(port) else { return };
+        self.disconnect(slot);
+        let heard = match &source {
+            Source::Peer(peer) => match self.slot(*peer) {
+                None => {
+                    self.waiting.entry(*peer).or_default().push(slot);
+                    None
+                }
+                found => found,
+            },
+            Source::Echo => Some(slot),
+            Source::Nothing | Source::Play { .. } => None,
+        };
+        if let Some(side) = self.sides.get_mut(slot.0) {
+            side.source = source;
+        }
+        if let Some(heard) = heard {
+            self.listen(slot, heard);
+        }
+    }
+
+    fn listen(&mut self, listener: Slot, heard: Slot) {
+        if let Some(side) = self.sides.get_mut(listener.0) {
+            side.heard = Some(heard);
+        }
+        if let Some(side) = self.sides.get_mut(heard.0) {
+            side.listeners.push(listener);
+        }
+    }
+
+    /// Takes a side's outgoing sound away from whatever it comes from.
+    fn disconnect(&mut self, slot: Slot) {
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        side.send.begin_anew();
+        let heard = side.heard.take();
+        if let Source::Peer(peer) = std::mem::replace(&mut side.source, Source::Nothing)
+            && let Some(waiting) = self.waiting.get_mut(&peer)
+        {
+            waiting.retain(|listener| *listener != slot);
+            if waiting.is_empty() {
+                self.waiting.remove(&peer);
+            }
+        }
+        if let Some(source) = heard.and_then(|heard| self.sides.get_mut(heard.0)) {
+            source.listeners.retain(|listener| *listener != slot);
+        }
+        self.turn(slot, Way::Idle);
+    }
+
+    fn dial(&mut self, port: PortId, digits: &str) {
+        let Some(slot) = self.ordered(port) else { return };
+        if let Some(side) = self.sides.get_mut(slot.0) {
+            side.send.dial(digits);
+        }
+        self.reschedule(slot);
+    }
+
+    fn close(&mut self, now: Time, port: PortId, batch: &mut Batch) {
+        let Some(slot) = self.ordered(port) else { return };
+        self.send_report(now, slot, batch, true);
+        self.disconnect(slot);
+        self.slots.remove(&port);
+        let mut side = self.sides.remove(slot.0);
+        self.dues[slot.0] = Time::NEVER;
+        for listener in std::mem::take(&mut side.listeners) {
+            if let Some(listener) = self.sides.get_mut(listener.0) {
+                listener.heard = None;
+                listener.send.begin_anew();
+            }
+            self.turn(listener, Way::Idle);
+        }
+        self.counters.ports.subtract(1);
+        self.events.push_back(Event::Closed { port, report: side.report() });
+    }
+
+    /// The slot of a port that an order names.
+    fn ordered(&mut self, port: PortId) -> Option<Slot> {
+        let slot = self.slot(port);
+        if slot.is_none() {
+            self.counters.count_drop(Reason::NoPort);
+        }
+        slot
+    }
+
+    /// Takes one datagram that came in on a port's socket.
+    pub fn receive(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        channel: Channel,
+        from: SocketAddr,
+        datagram: &[u8],
+        batch: &mut Batch,
+    ) {
+        self.counters.received_packets.add(1);
+        self.counters.received_bytes.add(datagram.len() as u64);
+        let result = match (rtp::Kind::of(datagram), channel) {
+            (rtp::Kind::Rtp, Channel::Rtp) => self.receive_rtp(now, slot, from, datagram, batch),
+            (rtp::Kind::Rtcp, _) => self.receive_rtcp(now, slot, channel, from, datagram),
+            (rtp::Kind::Unknown, _) => Err(Reason::Malformed),
+            _ => Err(Reason::Protocol),
+        };
+        if let Err(reason) = result {
+            self.counters.count_drop(reason);
+            if let Some(side) = self.sides.get_mut(slot.0) {
+                side.dropped += 1;
+            }
+        }
+    }
+
+    fn receive_rtp(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        from: SocketAddr,
+        datagram: &[u8],
+        batch: &mut Batch,
+    ) -> Result<(), Reason> {
+        let side = self.sides.get_mut(slot.0).ok_or(Reason::NoPort)?;
+        let packet = rtp::Packet::parse(datagram).map_err(|_| Reason::Malformed)?;
+        let accept = side.receive.accepts(packet.header.payload_type).ok_or(Reason::PayloadType)?;
+        match side.port.admit(from, packet.header.sequence) {
+            Verdict::Known => {}
+            Verdict::Learnt => self.events.push_back(Event::Learnt { port: side.id, source: from }),
+            Verdict::Stranger => return Err(Reason::Stranger),
+        }
+        let heard = side.receive.take(now, &packet, accept)?;
+        let silence_was_told = side.silence.broken(now);
+        if let Accept::Events(clock_rate) = accept {
+            self.follow_signal(now, slot, &heard, clock_rate);
+        } else if silence_was_told {
+            self.reschedule(slot);
+        }
+        self.deliver(now, slot, &heard, batch);
+        Ok(())
+    }
+
+    fn follow_signal(&mut self, now: Time, slot: Slot, heard: &Heard<'_>, clock_rate: u32) {
+        let (Some(event), Some(side)) = (dtmf::Event::parse(heard.payload), self.sides.get_mut(slot.0)) else { return };
+        let (port, events) = (side.id, &mut self.events);
+        side.signal.take(now, heard.generation, heard.header.timestamp, clock_rate, event, |digit| {
+            if events.len() < EVENT_LIMIT {
+                events.push_back(Event::Digit { port, digit: digit.digit, duration: digit.duration });
+            }
+        });
+        self.reschedule(slot);
+    }
+
+    /// Hands a packet to everyone who sends what its side hears.
+    fn deliver(&mut self, now: Time, source: Slot, heard: &Heard<'_>, batch: &mut Batch) {
+        let Some(side) = self.sides.get(source.0) else { return };
+        let packet_ms = side.receive.packet_ms();
+        for index in 0..side.listeners.len() {
+            let Some(&listener) = self.sides.get(source.0).and_then(|side| side.listeners.get(index)) else { return };
+            let Some(sink) = self.sides.get_mut(listener.0) else { continue };
+            let to = sink.port.rtp_destination();
+            let mut exit = Exit { batch, slot: listener, to, counters: &self.counters };
+            match heard.accept {
+                Accept::Events(clock_rate) => {
+                    sink.send.carry(now, &mut exit, source, heard, clock_rate);
+                    self.reschedule(listener);
+                }
+                Accept::Audio(codec) => {
+                    // Who hears an echo wants their own packets back, whatever their length.
+                    let way = sink.way_for(codec, packet_ms.filter(|_| listener != source));
+                    match way {
+                        Way::Relay => sink.send.relay(now, &mut exit, source, heard),
+                        Way::Transcode | Way::Idle => {}
+                    }
+                    if way != sink.way {
+                        self.turn(listener, way);
+                    }
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self, slot: Slot, way: Way) {
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        for (way, more) in [(std::mem::replace(&mut side.way, way), false), (way, true)] {
+            let count = match way {
+                Way::Idle => continue,
+                Way::Relay => &self.counters.relays,
+                Way::Transcode => &self.counters.transcoders,
+            };
+            if more { count.add(1) } else { count.subtract(1) }
+        }
+    }
+
+    fn receive_rtcp(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        channel: Channel,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<(), Reason> {
+        let side = self.sides.get_mut(slot.0).ok_or(Reason::NoPort)?;
+        if !side.port.admit_rtcp(from, channel) {
+            return Err(Reason::Stranger);
+        }
+        let ntp = report::ntp(self.start, now);
+        side.reports.take(now, ntp, side.send.ssrc(), datagram).map_err(|_| Reason::Malformed)?;
+        if side.silence.broken(now) {
+            self.reschedule(slot);
+        }
+        Ok(())
+    }
+
+    /// When `tick` is next needed; [`Time::NEVER`] while nothing is open.
+    pub fn next_due(&self) -> Time {
+        self.next
+    }
+
+    /// Does what is due. True where the batch got full before all was done: then empty it and call again.
+    pub fn tick(&mut self, now: Time, batch: &mut Batch) -> bool {
+        if now < self.next && self.cursor == 0 {
+            return false;
+        }
+        while let Some(&due) = self.dues.get(self.cursor) {
+            if due <= now {
+                if batch.room() < TICK_ROOM.min(batch.capacity()) {
+                    return true;
+                }
+                self.tick_side(now, Slot(self.cursor), batch);
+            }
+            self.cursor += 1;
+        }
+        self.cursor = 0;
+        self.next = self.dues.iter().copied().min().unwrap_or(Time::NEVER);
+        false
+    }
+
+    fn tick_side(&mut self, now: Time, slot: Slot, batch: &mut Batch) {
+        let Some(side) = self.sides.get_mut(slot.0) else {
+            self.dues[slot.0] = Time::NEVER;
+            return;
+        };
+        let to = side.port.rtp_destination();
+        side.send.tick(now, &mut Exit { batch, slot, to, counters: &self.counters });
+        let (port, events) = (side.id, &mut self.events);
+        side.signal.expire(now, |digit| {
+            events.push_back(Event::Digit { port, digit: digit.digit, duration: digit.duration });
+        });
+        if let Some(since) = side.silence.tell(now) {
+            events.push_back(Event::Silent { port, since });
+        }
+        if side.reports.due() <= now {
+            self.send_report(now, slot, batch, false);
+        }
+        if let Some(side) = self.sides.get_mut(slot.0) {
+            self.dues[slot.0] = side.due();
+        }
+    }
+
+    fn send_report(&mut self, now: Time, slot: Slot, batch: &mut Batch, goodbye: bool) {
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        side.reports.schedule(now, &mut self.chance);
+        let Some((channel, to)) = side.port.rtcp_destination() else { return };
+        if goodbye && side.send.packets == 0 {
+            return;
+        }
+        let ntp = report::ntp(self.start, now);
+        let Side { reports, send, receive, .. } = &mut **side;
+        batch.push(slot, channel, to, |room| reports.write(now, ntp, send, receive, goodbye, room));
+    }
+
+    /// Sees to it that a side's next deed, which may have moved forward, isn't missed.
+    fn reschedule(&mut self, slot: Slot) {
+        if let (Some(side), Some(due)) = (self.sides.get(slot.0), self.dues.get_mut(slot.0)) {
+            *due = side.due();
+            self.next = self.next.min(*due);
+        }
+    }
+
+    /// The next thing that the switch should know.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// How many ports are open.
+    pub fn len(&self) -> usize {
+        self.sides.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sides.is_empty()
+    }
+}

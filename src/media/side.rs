@@ -1,0 +1,135 @@
+//! One side of a call's media: a port, what it hears and what it sends.
+
+use crate::base::chance::Chance;
+use crate::base::time::Time;
+use crate::media::batch::Slot;
+use crate::media::command::{PortId, PortSettings, Report, Source};
+use crate::media::stream::receive::Receive;
+use crate::media::stream::report::Reports;
+use crate::media::stream::send::Send;
+use crate::media::stream::signal::Signal;
+use crate::media::transport::port::Port;
+use std::time::Duration;
+use tandem_codecs::Codec;
+
+/// How sound gets from its source to a side that sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Way {
+    #[default]
+    Idle,
+    Relay,
+    Transcode,
+}
+
+pub struct Side {
+    pub id: PortId,
+    pub slot: Slot,
+    pub port: Port,
+    pub receive: Receive,
+    pub send: Send,
+    pub signal: Signal,
+    pub reports: Reports,
+    pub silence: Silence,
+    /// Where the outgoing sound comes from, as it was ordered.
+    pub source: Source,
+    /// The side that `source` names, while that is open.
+    pub heard: Option<Slot>,
+    pub way: Way,
+    /// The sides that send what this one hears.
+    pub listeners: Vec<Slot>,
+    pub dropped: u64,
+}
+
+impl Side {
+    pub fn new(now: Time, id: PortId, slot: Slot, chance: &mut Chance) -> Side {
+        Side {
+            id,
+            slot,
+            port: Port::default(),
+            receive: Receive::default(),
+            send: Send::new(now, chance),
+            signal: Signal::default(),
+            reports: Reports::new(now, chance),
+            silence: Silence::default(),
+            source: Source::Nothing,
+            heard: None,
+            way: Way::Idle,
+            listeners: Vec::new(),
+            dropped: 0,
+        }
+    }
+
+    pub fn configure(&mut self, now: Time, settings: &PortSettings) {
+        self.port.configure(settings);
+        self.receive.configure(settings);
+        self.send.configure(now, settings.send.as_ref());
+        self.silence = Silence { limit: settings.silence_limit, since: now, told: false };
+    }
+
+    /// How a packet of `codec` gets out here. `packet_ms` is none where the source's packet time isn't known, or isn't to
+    /// be changed.
+    pub fn way_for(&self, codec: Codec, packet_ms: Option<u32>) -> Way {
+        match self.send.settings() {
+            None => Way::Idle,
+            Some(sending) if sending.codec != codec => Way::Transcode,
+            Some(sending) if packet_ms.is_some_and(|ms| ms != sending.ptime_ms) => Way::Transcode,
+            Some(_) => Way::Relay,
+        }
+    }
+
+    /// When this side next has something to do.
+    pub fn due(&self) -> Time {
+        self.send.due().min(self.signal.due()).min(self.reports.due()).min(self.silence.due())
+    }
+
+    pub fn report(&mut self) -> Report {
+        let micros = |units: u32| {
+            let micros = u64::from(units) * 1_000_000 / u64::from(self.send.clock_rate().max(1));
+            u32::try_from(micros).unwrap_or(u32::MAX)
+        };
+        Report {
+            received_packets: self.receive.packets,
+            received_bytes: self.receive.bytes,
+            sent_packets: self.send.packets,
+            sent_bytes: self.send.bytes,
+            lost_packets: u64::try_from(self.receive.lost()).unwrap_or(0),
+            jitter_us: self.receive.jitter_us(),
+            round_trip_us: self.reports.round_trip.map(|span| u32::try_from(span.as_micros()).unwrap_or(u32::MAX)),
+            remote_lost_packets: self.reports.remote_lost,
+            remote_jitter_us: self.reports.remote_jitter.map(micros),
+            dropped_packets: self.dropped,
+            source: self.port.source(),
+        }
+    }
+}
+
+/// Watches for a peer from which nothing comes any more.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silence {
+    limit: Option<Duration>,
+    since: Time,
+    told: bool,
+}
+
+impl Silence {
+    /// Something came. True where that ends a silence which was told.
+    pub fn broken(&mut self, now: Time) -> bool {
+        self.since = now;
+        std::mem::take(&mut self.told)
+    }
+
+    /// Since when it is silent, once that is to be told.
+    pub fn tell(&mut self, now: Time) -> Option<Time> {
+        (self.due() <= now).then(|| {
+            self.told = true;
+            self.since
+        })
+    }
+
+    pub fn due(&self) -> Time {
+        match self.limit {
+            Some(limit) if !self.told => self.since + limit,
+            _ => Time::NEVER,
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! What a port sends: one stream with one SSRC, whose numbers and timestamps run on whatever its sound comes from.
+
+use crate::base::chance::Chance;
+use crate::base::time::Time;
+use crate::media::batch::{Batch, Channel, PACKET_BYTES, Slot};
+use crate::media::command::{EventFormat, Sending};
+use crate::media::counters::{Counters, Reason};
+use crate::media::stream::carry::{Carry, Relation};
+use crate::media::stream::dial::Dial;
+use crate::media::stream::receive::Heard;
+use crate::media::stream::relay::Relay;
+use crate::wire::rtp::{self, HEADER_BYTES};
+use crate::wire::{dtmf, rtcp};
+use std::net::SocketAddr;
+use tandem_codecs::Codec;
+
+/// A mapped timestamp that is so many seconds off the time that has passed is the source's mistake and starts a new mapping.
+const TIMESTAMP_JUMP_S: u32 = 5;
+
+/// Where a stream's packets go.
+pub struct Exit<'a> {
+    pub batch: &'a mut Batch,
+    pub slot: Slot,
+    /// None while nobody knows where the peer is.
+    pub to: Option<SocketAddr>,
+    pub counters: &'a Counters,
+}
+
+#[derive(Debug)]
+pub struct Send {
+    ssrc: u32,
+    settings: Option<Sending>,
+    /// The next number that is ours to give.
+    sequence: u16,
+    timeline: Timeline,
+    relay: Option<Relay>,
+    carry: Option<Carry>,
+    dial: Dial,
+    /// Where the next transcoded packet follows the last one without a gap.
+    next_timestamp: Option<u32>,
+    mark: bool,
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+/// A point of the stream and what its clock makes of the time since.
+#[derive(Clone, Copy, Debug)]
+struct Timeline {
+    timestamp: u32,
+    at: Time,
+    clock_rate: u32,
+}
+
+impl Timeline {
+    fn timestamp(&self, now: Time) -> u32 {
+        let units = (now - self.at).as_nanos() * u128::from(self.clock_rate) / 1_000_000_000;
+        self.timestamp.wrapping_add(units as u32)
+    }
+}
+
+impl Send {
+    /// Everything that a stranger could guess starts at random (RFC 3550 §5.1).
+    pub fn new(now: Time, chance: &mut Chance) -> Send {
+        let start = chance.u64();
+        Send {
+            ssrc: chance.u32(),
+            settings: None,
+            sequence: start as u16,
+            timeline: Timeline { timestamp: (start >> 16) as u32, at: now, clock_rate: 8_000 },
+            relay: None,
+            carry: None,
+            dial: Dial::default(),
+            next_timestamp: None,
+            mark: true,
+            packets: 0,
+            bytes: 0,
+        }
+    }
+
+    pub fn configure(&mut self, now: Time, settings: Option<&Sending>) {
+        if let Some(sending) = settings
+            && sending.codec.clock_rate() != self.timeline.clock_rate
+        {
+            let timestamp = self.timeline.timestamp(now);
+            self.timeline = Timeline { timestamp, at: now, clock_rate: sending.codec.clock_rate() };
+            self.begin_anew();
+        }
+        if self.events() != settings.and_then(|sending| sending.events) {
+            self.carry = None;
+            self.dial.clear();
+        }
+        self.settings = settings.cloned();
+    }
+
+    /// What comes next follows on nothing that was sent before.
+    pub fn begin_anew(&mut self) {
+        self.relay = None;
+        self.next_timestamp = None;
+        self.mark = true;
+    }
+
+    pub fn settings(&self) -> Option<&Sending> {
+        self.settings.as_ref()
+    }
+
+    pub fn codec(&self) -> Option<Codec> {
+        self.settings.as_ref().map(|sending| sending.codec)
+    }
+
+    fn events(&self) -> Option<EventFormat> {
+        self.settings.as_ref().and_then(|sending| sending.events)
+    }
+
+    pub fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// Whether a digit sounds, during which no other sound is sent.
+    pub fn signals(&self) -> bool {
+        self.dial.sounds() || self.carry.is_some_and(|carry| carry.sounds())
+    }
+
+    /// Passes a packet on that is encoded as the peer wants it.
+    pub fn relay(&mut self, now: Time, exit: &mut Exit<'_>, source: Slot, heard: &Heard<'_>) {
+        let Some(payload_type) = self.settings.as_ref().map(|sending| sending.payload_type) else { return };
+        if self.dial.sounds() {
+            return self.skip(source, heard);
+        }
+        let here = self.timeline.timestamp(now);
+        let limit = self.timeline.clock_rate.saturating_mul(TIMESTAMP_JUMP_S);
+        let goes_on = self.relay.is_some_and(|relay| {
+            let off = relay.timestamp(heard.header.timestamp).wrapping_sub(here) as i32;
+            relay.is_of(source, heard) && (!heard.newest || off.unsigned_abs() <= limit)
+        });
+        if !goes_on {
+            if !heard.newest {
+                return exit.counters.count_drop(Reason::Late);
+            }
+            self.relay = Some(Relay::begin(source, heard, self.sequence, here));
+            self.next_timestamp = None;
+            self.mark = true;
+        }
+        let Some(relay) = &mut self.relay else { return };
+        let Some(sequence) = relay.place(heard) else { return exit.counters.count_drop(Reason::Late) };
+        let timestamp = relay.timestamp(heard.header.timestamp);
+        if heard.newest {
+            self.sequence = sequence.wrapping_add(1);
+            self.timeline = Timeline { timestamp, at: now, ..self.timeline };
+        }
+        let marker = heard.header.marker || std::mem::take(&mut self.mark);
+        let header = rtp::Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc };
+        self.put(exit, header, heard.payload);
+    }
+
+    /// Leaves a packet out of a relayed stream.
+    pub fn skip(&mut self, source: Slot, heard: &Heard<'_>) {
+        if let Some(relay) = self.relay.as_mut().filter(|relay| relay.is_of(source, heard)) {
+            relay.skip(heard);
+        }
+    }
+
+    /// Passes a telephone-event packet on, whose durations are in units of `clock_rate`.
+    pub fn carry(&mut self, now: Time, exit: &mut Exit<'_>, source: Slot, heard: &Heard<'_>, clock_rate: u32) {
+        let (Some(format), false) = (self.events(), self.dial.sounds()) else { return self.skip(source, heard) };
+        let Some(event) = dtmf::Event::parse(heard.payload) else {
+            exit.counters.count_drop(Reason::Malformed);
+            return self.skip(source, heard);
+        };
+        let event = dtmf::Event { duration: convert(event.duration, clock_rate, format.clock_rate), ..event };
+        match self.carry.map(|carry| carry.relation(source, heard)) {
+            Some(Relation::Same) => {}
+            Some(Relation::Older) => return self.skip(source, heard),
+            Some(Relation::Another) | None => {
+                self.end_carried(now, exit, format);
+                let timestamp = self.event_timestamp(now, source, heard, format.clock_rate, clock_rate);
+                self.carry = Some(Carry::begin(now, source, heard, timestamp, event));
+                self.mark = true;
+            }
+        }
+        let Some(carry) = self.carry.as_mut().filter(|carry| carry.sounds() || event.end) else {
+            return self.skip(source, heard);
+        };
+        if !carry.take(now, event) {
+            return self.skip(source, heard);
+        }
+        let (event, timestamp) = (carry.event, carry.timestamp);
+        let sequence = match self.relay.as_mut().filter(|relay| relay.is_of(source, heard)) {
+            Some(relay) => relay.place(heard),
+            None => Some(self.own_sequence()),
+        };
+        let Some(sequence) = sequence else { return exit.counters.count_drop(Reason::Late) };
+        if heard.newest && self.relay.is_some() {
+            self.sequence = sequence.wrapping_add(1);
+        }
+        self.put_event(exit, format, sequence, timestamp, event);
+    }
+
+    /// Where an event stands in our stream: where the source had it, if its packets are relayed and its clock is that of
+    /// the sound; otherwise at the present.
+    fn event_timestamp(&self, now: Time, source: Slot, heard: &Heard<'_>, ours: u32, theirs: u32) -> u32 {
+        match self.relay {
+            Some(relay) if relay.is_of(source, heard) && ours == theirs && ours == self.timeline.clock_rate => {
+                relay.timestamp(heard.header.timestamp)
+            }
+            _ => self.timeline.timestamp(now),
+        }
+    }
+
+    /// The source began another event, so the one before is over even if its end was lost.
+    fn end_carried(&mut self, now: Time, exit: &mut Exit<'_>, format: EventFormat) {
+        if let Some(mut carry) = self.carry.take().filter(Carry::sounds) {
+            let event = carry.end(now);
+            let sequence = self.own_sequence();
+            self.put_event(exit, format, sequence, carry.timestamp, event);
+        }
+    }
+
+    /// Sends sound of our own making, `units` of the clock long, which `encode` writes and whose length it answers; 0 where
+    /// silence need not be sent. `follows` says that it joins the packet before without a gap.
+    pub fn encoded(
+        &mut self,
+        now: Time,
+        exit: &mut Exit<'_>,
+        units: u32,
+        follows: bool,
+        encode: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) {
+        let Some(payload_type) = self.settings.as_ref().map(|sending| sending.payload_type) else { return };
+        self.relay = None;
+        let timestamp = match self.next_timestamp.filter(|_| follows) {
+            Some(next) => next,
+            None => {
+                self.mark = true;
+                self.timeline.timestamp(now)
+            }
+        };
+        self.next_timestamp = Some(timestamp.wrapping_add(units));
+        self.timeline = Timeline { timestamp, at: now, ..self.timeline };
+        let header =
+            rtp::Header { marker: self.mark, payload_type, sequence: self.sequence, timestamp, ssrc: self.ssrc };
+        let written = self.write(exit, header, encode);
+        match written {
+            Some(0) => self.mark = true,
+            Some(_) => {
+                self.sequence = self.sequence.wrapping_add(1);
+                self.mark = false;
+            }
+            None => {}
+        }
+    }
+
+    /// Queues digits, where the peer takes events.
+    pub fn dial(&mut self, digits: &str) {
+        if self.events().is_some() {
+            self.dial.push(digits);
+        }
+    }
+
+    /// Sends what is due of digits.
+    pub fn tick(&mut self, now: Time, exit: &mut Exit<'_>) {
+        let Some(format) = self.events() else { return };
+        if let Some(mut carry) = self.carry
+            && let Some(event) = carry.make_up(now)
+        {
+            self.carry = Some(carry);
+            let sequence = self.own_sequence();
+            self.put_event(exit, format, sequence, carry.timestamp, event);
+        }
+        let here = self.timeline.timestamp(now);
+        if let Some(due) = self.dial.next(now, here, format.clock_rate) {
+            if due.first {
+                self.end_carried(now, exit, format);
+                self.mark = true;
+            }
+            let sequence = self.own_sequence();
+            self.put_event(exit, format, sequence, due.timestamp, due.event);
+        }
+    }
+
+    /// When `tick` is next needed.
+    pub fn due(&self) -> Time {
+        match self.events() {
+            Some(_) => self.dial.due().min(self.carry.map_or(Time::NEVER, |carry| carry.due())),
+            None => Time::NEVER,
+        }
+    }
+
+    /// What a sender report says; none before anything was sent.
+    pub fn figures(&self, now: Time, ntp: rtcp::Ntp) -> Option<rtcp::Sender> {
+        (self.packets > 0).then(|| rtcp::Sender {
+            ntp,
+            rtp_timestamp: self.timeline.timestamp(now),
+            packets: self.packets as u32,
+            octets: self.bytes as u32,
+        })
+    }
+
+    pub fn clock_rate(&self) -> u32 {
+        self.timeline.clock_rate
+    }
+
+    fn own_sequence(&mut self) -> u16 {
+        if let Some(relay) = &mut self.relay {
+            relay.make_room();
+        }
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1);
+        sequence
+    }
+
+    fn put_event(
+        &mut self,
+        exit: &mut Exit<'_>,
+        format: EventFormat,
+        sequence: u16,
+        timestamp: u32,
+        event: dtmf::Event,
+    ) {
+        let marker = std::mem::take(&mut self.mark);
+        let header = rtp::Header { marker, payload_type: format.payload_type, sequence, timestamp, ssrc: self.ssrc };
+        // The sound after the event doesn't join the sound before it.
+        self.next_timestamp = None;
+        self.put(exit, header, &event.bytes());
+    }
+
+    fn put(&mut self, exit: &mut Exit<'_>, header: rtp::Header, payload: &[u8]) {
+        self.write(exit, header, |room| {
+            room.get_mut(..payload.len())?.copy_from_slice(payload);
+            Some(payload.len())
+        });
+    }
+
+    /// Writes one packet and counts it; answers the payload's length where it could be written.
+    fn write(
+        &mut self,
+        exit: &mut Exit<'_>,
+        header: rtp::Header,
+        payload: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<usize> {
+        let mut length = None;
+        let fill = |room: &mut [u8; PACKET_BYTES]| {
+            let (head, body) = room.split_at_mut(HEADER_BYTES);
+            length = payload(body);
+            header.write(head);
+            length.filter(|&length| length > 0).map(|length| HEADER_BYTES + length)
+        };
+        let Some(to) = exit.to else { return None };
+        if exit.batch.room() == 0 {
+            exit.counters.count_drop(Reason::NoRoom);
+            return None;
+        }
+        if exit.batch.push(exit.slot, Channel::Rtp, to, fill)
+            && let Some(length) = length
+        {
+            self.packets += 1;
+            self.bytes += length as u64;
+            exit.counters.sent_packets.add(1);
+            exit.counters.sent_bytes.add((HEADER_BYTES + length) as u64);
+        }
+        length
+    }
+}
+
+/// A duration in another clock, at least one unit long unless it was nothing.
+fn convert(duration: u16, from: u32, to: u32) -> u16 {
+    if from == to {
+        return duration;
+    }
+    let converted = (u64::from(duration) * u64::from(to)).checked_div(u64::from(from)).unwrap_or(0);
+    u16::try_from(converted).unwrap_or(u16::MAX)
+}

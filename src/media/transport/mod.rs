@@ -1,0 +1,3 @@
+//! Who may use a port, and where its packets go.
+
+pub mod port;

@@ -1,0 +1,103 @@
+//! The port numbers that a worker may use: in turn, and not again for a while after use, so that the last packets of one
+//! call don't come into the next.
+
+use crate::base::time::Time;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+const QUARANTINE: Duration = Duration::from_secs(5);
+
+pub struct Range {
+    /// The first even number.
+    first: u16,
+    states: Vec<State>,
+    cursor: usize,
+    /// Pairs that rest, the one that has rested longest first.
+    resting: VecDeque<(Time, usize)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Free,
+    Used,
+    Resting,
+}
+
+impl Range {
+    /// Both ends included; a pair is an even number and the odd one after it.
+    pub fn new((first, last): (u16, u16)) -> Range {
+        let even = u32::from(first).div_ceil(2) * 2;
+        let pairs = (u32::from(last) + 1).saturating_sub(even) / 2;
+        // Without pairs the first number is never asked for.
+        Range {
+            first: u16::try_from(even).unwrap_or(0),
+            states: vec![State::Free; pairs as usize],
+            cursor: 0,
+            resting: VecDeque::with_capacity(pairs as usize),
+        }
+    }
+
+    pub fn pairs(&self) -> usize {
+        self.states.len()
+    }
+
+    /// The even number of the next free pair, which is used from now on. Where all others are used, one that still rests is
+    /// better than none.
+    pub fn take(&mut self, now: Time) -> Option<u16> {
+        while let Some(&(until, index)) = self.resting.front()
+            && until <= now
+        {
+            self.resting.pop_front();
+            self.states[index] = State::Free;
+        }
+        let count = self.states.len();
+        let free = (0..count).map(|step| (self.cursor + step) % count).find(|&index| self.states[index] == State::Free);
+        let index = free.or_else(|| self.resting.pop_front().map(|(_, index)| index))?;
+        self.states[index] = State::Used;
+        self.cursor = (index + 1) % count;
+        Some(self.first + 2 * index as u16)
+    }
+
+    /// Gives a pair back, to rest.
+    pub fn give_back(&mut self, now: Time, number: u16) {
+        let index = usize::from(number.saturating_sub(self.first) / 2);
+        if let Some(state) = self.states.get_mut(index).filter(|state| **state == State::Used) {
+            *state = State::Resting;
+            self.resting.push_back((now + QUARANTINE, index));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_even_and_within_the_range() {
+        let mut range = Range::new((10_001, 10_006));
+        assert_eq!(range.pairs(), 2);
+        assert_eq!(range.take(Time::ZERO), Some(10_002));
+        assert_eq!(range.take(Time::ZERO), Some(10_004));
+        assert_eq!(range.take(Time::ZERO), None);
+        assert_eq!(Range::new((65_534, 65_535)).pairs(), 1);
+        assert_eq!(Range::new((65_535, 65_535)).pairs(), 0);
+        assert_eq!(Range::new((10, 5)).pairs(), 0);
+    }
+
+    #[test]
+    fn a_pair_rests_before_its_next_turn() {
+        let mut range = Range::new((100, 105));
+        assert_eq!(range.take(Time::ZERO), Some(100));
+        range.give_back(Time::ZERO, 100);
+        assert_eq!(range.take(Time::ZERO), Some(102));
+        assert_eq!(range.take(Time::ZERO), Some(104));
+        // Nothing else is left.
+        assert_eq!(range.take(Time::ZERO), Some(100));
+        range.give_back(Time::ZERO, 102);
+        range.give_back(Time::ZERO, 100);
+        range.give_back(Time::ZERO, 100);
+        assert_eq!(range.take(Time::from_millis(6_000)), Some(100));
+        assert_eq!(range.take(Time::from_millis(6_000)), Some(102));
+        assert_eq!(range.take(Time::from_millis(6_000)), None);
+    }
+}
