@@ -42,13 +42,13 @@ const WORLDLY: [&str; 4] = ["src/shell", "src/admin", "src/cli", "src/main.rs"];
 
 #[test]
 fn imports_go_down() {
-    let broken: Vec<Broken> = sources().iter().flat_map(|source| imports(source)).collect();
+    let broken: Vec<Broken> = sources().iter().flat_map(imports).collect();
     assert!(broken.is_empty(), "\n{}", text(&broken));
 }
 
 #[test]
 fn the_world_is_touched_in_few_places() {
-    let broken: Vec<Broken> = sources().iter().flat_map(|source| world(source)).collect();
+    let broken: Vec<Broken> = sources().iter().flat_map(world).collect();
     assert!(broken.is_empty(), "\n{}", text(&broken));
 }
 
