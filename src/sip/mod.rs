@@ -6,12 +6,14 @@ mod core;
 pub mod dialog;
 pub mod digest;
 pub mod flow;
-pub mod qualify;
 mod mint;
 mod outbox;
+pub mod qualify;
 pub mod registrar;
 pub mod registration;
 mod request;
 mod response;
 mod session;
+#[cfg(test)]
+mod testing;
 pub mod transaction;
