@@ -61,7 +61,7 @@ impl Plan {
 
     pub fn to(mut self, target: &str, number: &str) -> Plan {
         self.arguments.insert(0, target.to_owned());
-        self.with(&["-s", number])
+        self.with(&["-s", number, "-key", "caller", "+15550102000"])
     }
 
     pub fn port(mut self, port: u16) -> Plan {
