@@ -60,6 +60,11 @@ impl<'a> Section<'a> {
         self.node.entry(key).map_or(&self.node.place, |entry| &entry.key_place)
     }
 
+    /// Whether nothing at all is written in it.
+    pub fn is_empty(&self) -> bool {
+        self.node.entries().is_empty()
+    }
+
     pub fn has(&self, key: &str) -> bool {
         self.node.entry(key).is_some()
     }

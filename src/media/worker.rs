@@ -168,24 +168,22 @@ impl Worker {
     }
 
     fn run(&mut self) {
-        let mut begun = self.now();
         while !self.bell.ended.load(Ordering::SeqCst) {
-            self.obey(begun);
-            self.tick(begun);
-            self.flush();
-            self.tell();
-            let slept = self.now();
-            self.counters.busy_ns.add((slept - begun).as_nanos() as u64);
-            let ready = self.sleep(slept);
-            begun = self.now();
+            let ready = self.sleep();
+            let now = self.now();
+            // Orders first: what was ordered before a packet was sent holds for it.
+            self.obey(now);
             for index in 0..ready {
                 match self.sockets.ready(index) {
-                    Some(Ready::Socket(slot, channel)) => self.receive(begun, slot, channel),
+                    Some(Ready::Socket(slot, channel)) => self.receive(now, slot, channel),
                     Some(Ready::Bell) => syscalls::silence(self.bell.fd.as_fd()),
                     None => {}
                 }
             }
+            self.tick(now);
             self.flush();
+            self.tell();
+            self.counters.busy_ns.add((self.now() - now).as_nanos() as u64);
         }
     }
 
@@ -271,9 +269,9 @@ impl Worker {
     }
 
     /// Waits for input until something else is due; tells how many sockets are ready.
-    fn sleep(&mut self, now: Time) -> usize {
+    fn sleep(&mut self) -> usize {
         let due = self.engine.next_due();
-        let mut timeout = (due != Time::NEVER).then(|| (due - now).min(ALARM));
+        let mut timeout = (due != Time::NEVER).then(|| (due - self.now()).min(ALARM));
         if self.held.is_some() {
             // The switch is behind with our events and doesn't ring when it has caught up.
             timeout = Some(timeout.map_or(HELD_RETRY, |timeout| timeout.min(HELD_RETRY)));

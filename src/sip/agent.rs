@@ -178,8 +178,7 @@ impl Agent {
         self.act(now, id, |session, core| session.cancel(core, reason));
     }
 
-    /// Ends the session by whatever its state asks for: CANCEL, a refusal or BYE. [`SessionEvent::Ended`] follows, but
-    /// for a session of the peer's that wasn't answered: that is gone at once.
+    /// Ends the session by whatever its state asks for: CANCEL, a refusal (480) or BYE. [`SessionEvent::Ended`] follows.
     pub fn bye(&mut self, now: Now, id: SessionId, reason: Option<String>) {
         self.act(now, id, |session, core| session.bye(core, reason));
     }

@@ -6,10 +6,11 @@ use crate::sip::agent::{AgentSettings, Event, RequestId, ServerId, SessionId};
 use crate::sip::flow::{Body, Flow, Headers};
 use crate::sip::mint::Mint;
 use crate::sip::outbox::Outbox;
-use crate::sip::response::Answer;
+use crate::sip::response::{Answer, way_back};
 use crate::sip::session::{Invitation, Session};
 use crate::sip::transaction::timer::Timing;
 use crate::sip::transaction::{Asked, Clients, ServerTxId, Servers};
+use crate::wire::sip::Message;
 use bytes::Bytes;
 
 pub(crate) struct Core {
@@ -86,9 +87,18 @@ impl Core {
     }
 
     /// An answer to a request of which nothing is kept.
-    pub fn reply_statelessly(&mut self, asked: &Asked, status: u16, reason: &str, headers: &Headers) {
+    pub fn reply_statelessly(
+        &mut self,
+        flow: Flow,
+        request: Message,
+        status: u16,
+        reason: &str,
+        headers: &Headers,
+    ) {
+        let to_tag = self.mint.stable_tag(&request);
+        let asked = Asked { back: way_back(&request, flow), request, flow, to_tag };
         let server = self.settings.user_agent.as_str();
-        let bytes = Answer { status, reason, headers, body: None, server }.write(asked);
+        let bytes = Answer { status, reason, headers, body: None, server }.write(&asked);
         self.out.send(asked.back, bytes);
     }
 }

@@ -39,6 +39,7 @@ impl Dialog {
     pub fn callee(invite: &Message, flow: Flow, local_tag: String) -> Dialog {
         let from = invite.header(Name::From).unwrap_or_default();
         let to = invite.header(Name::To).unwrap_or_default();
+        let target = contact(invite).unwrap_or_else(|| fallback(flow));
         Dialog {
             call_id: invite.call_id().to_owned(),
             remote_tag: tag(invite.from().ok()),
@@ -47,10 +48,10 @@ impl Dialog {
             remote: from.to_owned(),
             local_cseq: 0,
             remote_cseq: invite.cseq().ok().map(|cseq| cseq.number),
-            target: contact(invite).unwrap_or_else(|| fallback(flow)),
             routes: invite.values(Name::RecordRoute).map(str::to_owned).collect(),
             flow,
-            behind_nat: sent_through_nat(invite, flow),
+            behind_nat: sent_through_nat(invite, flow) || is_unreachable(&target, flow),
+            target,
         }
     }
 
@@ -107,7 +108,7 @@ impl Dialog {
     /// Takes note of the way on which the peer's latest request came, which is where a peer behind a NAT is now.
     pub fn seen_on(&mut self, request: &Message, flow: Flow) {
         self.flow = flow;
-        self.behind_nat = sent_through_nat(request, flow);
+        self.behind_nat = sent_through_nat(request, flow) || is_unreachable(&self.target, flow);
     }
 
     pub fn flow(&self) -> Flow {
@@ -181,7 +182,9 @@ fn fallback(flow: Flow) -> String {
 fn sent_through_nat(request: &Message, flow: Flow) -> bool {
     let Ok(via) = request.top_via() else { return false };
     let Ok(host) = via.host.parse::<IpAddr>() else { return false };
-    let moved = flow.transport == Transport::Udp && via.port.unwrap_or(5060) != flow.remote.port();
+    // Who asks for `rport` sends and receives on one port; other peers may send from any.
+    let asks = flow.transport == Transport::Udp && via.rport().is_some();
+    let moved = asks && via.port.unwrap_or(5060) != flow.remote.port();
     host != flow.remote.ip() || moved
 }
 

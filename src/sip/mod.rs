@@ -14,4 +14,6 @@ pub mod registration;
 mod request;
 mod response;
 mod session;
+#[cfg(test)]
+mod testing;
 pub mod transaction;

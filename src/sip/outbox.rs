@@ -28,7 +28,9 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub fn send(&mut self, flow: Flow, bytes: Bytes) {
-        self.transmits.push_back(Transmit { flow, bytes });
+        if !bytes.is_empty() {
+            self.transmits.push_back(Transmit { flow, bytes });
+        }
     }
 
     pub fn start(&mut self, key: TimerKey, after: Duration) {

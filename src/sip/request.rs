@@ -86,18 +86,16 @@ fn authority(flow: Flow) -> String {
 /// The ACK of a final answer other than 2xx, which repeats its INVITE's way (RFC 3261 §17.1.1.3).
 pub(crate) fn ack_refusal(invite: Bytes, refusal: &Message) -> Bytes {
     let to = refusal.header(Name::To).unwrap_or_default();
-    match Message::parse(invite) {
-        Ok(invite) => follow(&invite, &Method::Ack, to, None),
-        // We wrote the INVITE ourselves, so that it parses; without it there is nothing to acknowledge.
-        Err(_) => Bytes::new(),
-    }
+    // We wrote the INVITE ourselves, so that it parses; if it doesn't, nothing is sent.
+    let Ok(invite) = Message::parse(invite) else { return Bytes::new() };
+    follow(&invite, &Method::Ack, to, None)
 }
 
 /// The CANCEL of an INVITE (RFC 3261 §9.1).
-pub(crate) fn cancel(invite: Bytes, reason: Option<&str>) -> Option<Bytes> {
-    let invite = Message::parse(invite).ok()?;
+pub(crate) fn cancel(invite: Bytes, reason: Option<&str>) -> Bytes {
+    let Ok(invite) = Message::parse(invite) else { return Bytes::new() };
     let to = invite.header(Name::To).unwrap_or_default();
-    Some(follow(&invite, &Method::Cancel, to, reason))
+    follow(&invite, &Method::Cancel, to, reason)
 }
 
 /// A request that goes exactly where `invite` went: same Request-URI, Via, Route, From, Call-ID and CSeq number.

@@ -53,7 +53,8 @@ struct Source {
 impl Receive {
     pub fn configure(&mut self, settings: &PortSettings) {
         let audio = settings.receive.iter().map(|format| (format.payload_type, Accept::Audio(format.codec)));
-        let events = settings.receive_events.iter().map(|format| (format.payload_type, Accept::Events(format.clock_rate)));
+        let events =
+            settings.receive_events.iter().map(|format| (format.payload_type, Accept::Events(format.clock_rate)));
         self.formats = audio.chain(events).collect();
         if self.codec.is_some_and(|codec| !settings.receive.iter().any(|format| format.codec == codec)) {
             self.codec = None;

@@ -308,7 +308,14 @@ impl Send {
         sequence
     }
 
-    fn put_event(&mut self, exit: &mut Exit<'_>, format: EventFormat, sequence: u16, timestamp: u32, event: dtmf::Event) {
+    fn put_event(
+        &mut self,
+        exit: &mut Exit<'_>,
+        format: EventFormat,
+        sequence: u16,
+        timestamp: u32,
+        event: dtmf::Event,
+    ) {
         let marker = std::mem::take(&mut self.mark);
         let header = rtp::Header { marker, payload_type: format.payload_type, sequence, timestamp, ssrc: self.ssrc };
         // The sound after the event doesn't join the sound before it.

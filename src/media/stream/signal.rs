@@ -104,7 +104,9 @@ mod tests {
     fn a_digit_is_told_once() {
         let mut signal = Signal::default();
         let mut told = Vec::new();
-        for (ms, end, duration) in [(0, false, 160), (20, false, 320), (40, true, 480), (60, true, 480), (80, true, 480)] {
+        for (ms, end, duration) in
+            [(0, false, 160), (20, false, 320), (40, true, 480), (60, true, 480), (80, true, 480)]
+        {
             signal.take(Time::from_millis(ms), 0, 1_000, 8_000, event(5, end, duration), |digit| told.push(digit));
         }
         // A straggler of the same event says nothing new.

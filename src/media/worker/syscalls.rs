@@ -60,8 +60,7 @@ impl Epoll {
     pub fn watch(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
         // SAFETY: the event outlives the call, which copies it.
-        let answer =
-            unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, fd.as_raw_fd(), &mut event) };
+        let answer = unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, fd.as_raw_fd(), &mut event) };
         if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
@@ -73,8 +72,7 @@ impl Epoll {
         });
         let capacity = libc::c_int::try_from(self.events.len()).unwrap_or(libc::c_int::MAX);
         // SAFETY: the kernel writes at most `capacity` events, for which there is room.
-        let ready =
-            unsafe { libc::epoll_wait(self.fd.as_raw_fd(), self.events.as_mut_ptr(), capacity, timeout) };
+        let ready = unsafe { libc::epoll_wait(self.fd.as_raw_fd(), self.events.as_mut_ptr(), capacity, timeout) };
         // An interrupted wait is as good as one that ended early.
         usize::try_from(ready).unwrap_or(0)
     }
@@ -188,14 +186,8 @@ impl Sender {
         }
         // SAFETY: the first `count` headers point to names and vectors of `self` and to the callers' bytes, all of which
         // outlive the call.
-        let sent = unsafe {
-            libc::sendmmsg(
-                socket.as_raw_fd(),
-                self.headers.as_mut_ptr(),
-                count,
-                libc::MSG_DONTWAIT as _,
-            )
-        };
+        let sent =
+            unsafe { libc::sendmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr(), count, libc::MSG_DONTWAIT as _) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
 }

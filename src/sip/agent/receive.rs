@@ -100,8 +100,7 @@ impl Agent {
         if *message.method() == Method::Ack || message.top_via().is_err() {
             return;
         }
-        let asked = self.asked(flow, message);
-        self.core.reply_statelessly(&asked, defect.status, defect.reason, &Headers::new());
+        self.core.reply_statelessly(flow, message, defect.status, defect.reason, &Headers::new());
     }
 
     /// The ACK of a 2xx; one that is late or strange is never answered.
@@ -114,10 +113,10 @@ impl Agent {
     /// RFC 3261 §9.2.
     fn cancel_in(&mut self, flow: Flow, key: ServerKey, message: Message) {
         let invite = ServerKey::of(&message, &Method::Invite).and_then(|key| self.core.servers.find(&key));
-        let mut asked = self.asked(flow, message.clone());
         let Some(invite) = invite else {
-            return self.core.reply_statelessly(&asked, 481, "", &Headers::new());
+            return self.core.reply_statelessly(flow, message, 481, "", &Headers::new());
         };
+        let mut asked = self.asked(flow, message.clone());
         // Both answers have the same To tag (§9.2).
         if let Some(other) = self.core.servers.asked(invite) {
             asked.to_tag.clone_from(&other.to_tag);
@@ -133,16 +132,14 @@ impl Agent {
         let in_dialog = message.to().is_ok_and(|to| to.tag().is_some());
         let limit = self.core.settings.max_transactions.saturating_mul(if in_dialog { 2 } else { 1 });
         if self.core.servers.len() >= limit {
-            let asked = self.asked(flow, message);
-            return self.answer_full(&asked);
+            return self.answer_full(flow, message);
         }
         // A registrar doesn't care for To tags.
         if in_dialog && *message.method() != Method::Register {
             return self.request_in_dialog(flow, key, message);
         }
         if self.core.servers.is_merged(&message) {
-            let asked = self.asked(flow, message);
-            return self.core.reply_statelessly(&asked, 482, "", &Headers::new());
+            return self.core.reply_statelessly(flow, message, 482, "", &Headers::new());
         }
         if let Some((status, headers)) = self.refusal(&message) {
             let asked = self.asked(flow, message);
@@ -171,10 +168,10 @@ impl Agent {
     }
 
     fn invited(&mut self, flow: Flow, key: ServerKey, message: Message) {
-        let asked = self.asked(flow, message.clone());
         if self.sessions.len() >= self.core.settings.max_sessions {
-            return self.answer_full(&asked);
+            return self.answer_full(flow, message);
         }
+        let asked = self.asked(flow, message.clone());
         let servers = &mut self.core.servers;
         let out = &mut self.core.out;
         let id = self.sessions.insert_with(|id| {
@@ -205,9 +202,9 @@ impl Agent {
         (!unknown.is_empty()).then(|| (420, vec![(Name::Unsupported, unknown.join(", "))]))
     }
 
-    fn answer_full(&mut self, asked: &Asked) {
+    fn answer_full(&mut self, flow: Flow, message: Message) {
         let seconds = RETRY_AFTER + self.core.mint.chance.below(RETRY_AFTER + 1);
-        self.core.reply_statelessly(asked, 503, "", &vec![(Name::RetryAfter, seconds.to_string())]);
+        self.core.reply_statelessly(flow, message, 503, "", &vec![(Name::RetryAfter, seconds.to_string())]);
     }
 
     fn asked(&mut self, flow: Flow, request: Message) -> Asked {

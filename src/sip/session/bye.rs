@@ -33,8 +33,9 @@ impl Session {
         match &mut self.stage {
             Stage::Calling(_) => return self.cancel(core, reason),
             Stage::Alerting(_) => {
-                self.refuse(core, 480, "", &Vec::new());
-                return;
+                let ending = SessionEvent::Ended { by: Ending::Local };
+                self.conclude(core, ending);
+                return self.refuse(core, 480, "", &Vec::new());
             }
             // The callee waits for the ACK, or for the time in which it should have come (§15).
             Stage::Up(up) if up.unacked.as_ref().is_some_and(|unacked| unacked.is_first()) => {

@@ -19,17 +19,14 @@ impl Cancel {
         if self.sent {
             return;
         }
-        let Some((invite, flow)) = core.clients.proceeding(client) else { return };
-        let invite = invite.clone();
-        let Ok(parsed) = Message::parse(invite.clone()) else { return };
-        let branch = parsed.top_via().ok().and_then(|via| via.branch()).unwrap_or_default();
-        let key = ClientKey::new(branch, Method::Cancel);
-        let Some(bytes) = request::cancel(invite, self.reason.as_deref()) else { return };
+        let Some((invite, key, flow)) = core.clients.proceeding(client) else { return };
+        let key = ClientKey::new(key.branch(), Method::Cancel);
+        let bytes = request::cancel(invite.clone(), self.reason.as_deref());
         self.sent = true;
-        core.clients.start(&mut core.out, flow, key, bytes, None, Owner::Nobody);
         // A peer that doesn't know CANCEL may never answer the INVITE (§9.1).
         let lifetime = core.timing().lifetime();
         core.clients.limit(&mut core.out, client, lifetime);
+        core.clients.start(&mut core.out, flow, key, bytes, None, Owner::Nobody);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::sip::core::Core;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Flow;
 use crate::sip::transaction::ServerTxId;
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{Message, Method, Name};
 
 impl Session {
     /// Whether a request is of this session.
@@ -31,7 +31,7 @@ impl Session {
         }
         match message.method() {
             Method::Bye => self.bye_received(core, server, &message),
-            Method::Options => core.reply(server, 200, Vec::new()),
+            Method::Options => core.reply(server, 200, vec![(Name::Accept, "application/sdp".to_owned())]),
             // None of our provisional answers is reliable.
             Method::Prack => core.reply(server, 481, Vec::new()),
             Method::Invite | Method::Update => self.offered_again(core, server, message),

@@ -21,6 +21,9 @@ pub(super) struct Ours {
     body: Option<Body>,
     attempts: u8,
     glares: u8,
+    /// A provisional answer came, since when its time is limited.
+    is_limited: bool,
+    credentials: Headers,
     pub state: State,
 }
 
@@ -38,7 +41,9 @@ impl Session {
         if pending || up.unacked.is_some() || up.ack_due.is_some() {
             return Err(Busy);
         }
-        self.send_reoffer(core, Ours { body, attempts: 0, glares: 0, state: State::Waiting });
+        let credentials = Headers::new();
+        let ours = Ours { body, attempts: 0, glares: 0, is_limited: false, credentials, state: State::Waiting };
+        self.send_reoffer(core, ours);
         Ok(())
     }
 
@@ -46,8 +51,10 @@ impl Session {
         let Stage::Up(up) = &mut self.stage else { return };
         let request = Request { method: Method::Invite, headers: Headers::new(), body: ours.body.as_ref() };
         let owner = Owner::Reoffer { session: self.id, ack: None };
-        let client = request.send(core, &mut up.dialog, &mut self.responder, &self.contact, owner);
+        let (client, credentials) = request.send(core, &mut up.dialog, &mut self.responder, &self.contact, owner);
         ours.state = State::Sent(client);
+        ours.credentials = credentials;
+        ours.is_limited = false;
         up.ours = Some(ours);
     }
 
@@ -61,13 +68,16 @@ impl Session {
         let Some(mut ours) = up.ours.take_if(|ours| ours.state == State::Sent(client)) else { return };
         match message.status() {
             100..=199 => {
+                if !ours.is_limited {
+                    core.clients.limit(&mut core.out, client, PATIENCE);
+                }
+                ours.is_limited = true;
                 up.ours = Some(ours);
-                core.clients.limit(&mut core.out, client, PATIENCE);
             }
             200..=299 => {
                 up.dialog.refresh_target(&message);
                 let cseq = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
-                Due { client, cseq, credentials: Headers::new() }.acknowledge(core, &up.dialog, None);
+                Due { client, cseq, credentials: ours.credentials }.acknowledge(core, &up.dialog, None);
                 self.emit(core, SessionEvent::Reanswered { message });
             }
             491 if ours.glares < MAX_GLARES => {

@@ -29,7 +29,7 @@ impl Request<'_> {
         Request { method, headers: Headers::new(), body: None }
     }
 
-    /// Sends it by a transaction.
+    /// Sends it by a transaction; the credentials that it carries are given back for an ACK.
     pub fn send(
         self,
         core: &mut Core,
@@ -37,14 +37,14 @@ impl Request<'_> {
         responder: &mut Option<Responder>,
         contact: &str,
         owner: Owner,
-    ) -> ClientId {
+    ) -> (ClientId, Headers) {
         let cseq = dialog.next_cseq();
         let uri = dialog.way().uri;
         let credentials = credentials(core, responder, &self.method, &uri, self.body);
         let branch = core.mint.branch();
         let (flow, bytes) = self.write(core, dialog, cseq, &branch, contact, &credentials);
         let key = ClientKey::new(&branch, self.method.clone());
-        core.clients.start(&mut core.out, flow, key, bytes, None, owner)
+        (core.clients.start(&mut core.out, flow, key, bytes, None, owner), credentials)
     }
 
     /// The text and the way of it (RFC 3261 §12.2.1.1).

@@ -134,11 +134,11 @@ impl<O> Clients<O> {
         self.entry_mut(id).map(|entry| &mut entry.owner)
     }
 
-    /// The INVITE of a transaction in which CANCEL makes sense now, and the way it went.
-    pub fn proceeding(&self, id: ClientId) -> Option<(&Bytes, Flow)> {
+    /// The INVITE of a transaction in which CANCEL makes sense now, its key, and the way it went.
+    pub fn proceeding(&self, id: ClientId) -> Option<(&Bytes, &ClientKey, Flow)> {
         match self.entries.get(Id::from_number(id.0)) {
-            Some(Entry { machine: Machine::Invite(machine), flow, .. }) if machine.is_proceeding() => {
-                Some((machine.request(), *flow))
+            Some(Entry { machine: Machine::Invite(machine), key, flow, .. }) if machine.is_proceeding() => {
+                Some((machine.request(), key, *flow))
             }
             _ => None,
         }

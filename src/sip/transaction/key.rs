@@ -21,6 +21,10 @@ impl ClientKey {
         &self.method
     }
 
+    pub fn branch(&self) -> &str {
+        &self.branch
+    }
+
     pub fn of(response: &Message) -> Option<ClientKey> {
         let via = response.top_via().ok()?;
         Some(ClientKey::new(via.branch()?, response.method().clone()))

@@ -109,13 +109,14 @@ impl Writer {
         self.head.extend(b"\r\n");
     }
 
-    /// Repeats a field of a received message byte by byte, unfolded.
+    /// Repeats a field of a received message, unfolded. What isn't UTF-8 is repeated byte by byte, so that its sender
+    /// knows it again.
     fn copy(&mut self, field: &Field<'_>) {
         let name = match field.kind() {
             Name::Other => field.name(),
             known => known.as_str(),
         };
-        if field.is_stamped() {
+        if field.is_stamped() || std::str::from_utf8(field.raw()).is_ok() {
             return self.field(name, &field.value());
         }
         self.head.extend(name.bytes());

@@ -1,0 +1,199 @@
+//! A worker with real sockets on the loopback: two phones, played here, are bridged.
+// Phones have sockets and clocks.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use tandem::media::command::*;
+use tandem::media::counters::Reason;
+use tandem::media::worker::{Worker, WorkerHandle, WorkerSettings};
+use tandem::wire::rtp;
+use tandem_codecs::Codec;
+
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+struct Bench {
+    worker: WorkerHandle,
+    woken: mpsc::Receiver<()>,
+}
+
+impl Bench {
+    fn new(ports: (u16, u16)) -> Bench {
+        let (wake, woken) = mpsc::sync_channel(1);
+        let worker = Worker::spawn(WorkerSettings {
+            name: "media-test".to_owned(),
+            ports,
+            epoch: Instant::now(),
+            seed: [7; 32],
+            wake: Box::new(move || {
+                let _ = wake.try_send(());
+            }),
+            commands: 256,
+            events: 256,
+        })
+        .unwrap();
+        Bench { worker, woken }
+    }
+
+    fn event(&mut self) -> Event {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(event) = self.worker.poll_event() {
+                return event;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.woken.recv_timeout(left).expect("the worker tells an event");
+        }
+    }
+
+    fn open(&mut self, id: u64, local: IpAddr) -> SocketAddr {
+        self.worker.send(Command::Open { port: PortId(id), local }).unwrap();
+        match self.event() {
+            Event::Opened { port, number } if port == PortId(id) => SocketAddr::new(local, number),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn configure(&mut self, id: u64, phone: &UdpSocket) {
+        let settings = PortSettings {
+            remote: Some(phone.local_addr().unwrap()),
+            remote_rtcp: None,
+            rtcp_mux: false,
+            send: Some(Sending {
+                codec: Codec::Pcmu,
+                payload_type: 0,
+                ptime_ms: 20,
+                events: None,
+                opus: OpusSettings::default(),
+            }),
+            receive: vec![Receiving { payload_type: 0, codec: Codec::Pcmu }],
+            receive_events: Vec::new(),
+            silence_limit: None,
+        };
+        self.worker.send(Command::Configure { port: PortId(id), settings: Box::new(settings) }).unwrap();
+    }
+
+    fn connect(&mut self, id: u64, source: Source) {
+        self.worker.send(Command::Connect { port: PortId(id), source }).unwrap();
+    }
+
+    fn close(&mut self, id: u64) -> Report {
+        self.worker.send(Command::Close { port: PortId(id) }).unwrap();
+        loop {
+            if let Event::Closed { port, report } = self.event() {
+                assert_eq!(port, PortId(id));
+                return report;
+            }
+        }
+    }
+}
+
+fn phone(local: IpAddr) -> UdpSocket {
+    let socket = UdpSocket::bind((local, 0)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket
+}
+
+fn packet(sequence: u16) -> Vec<u8> {
+    let header =
+        rtp::Header { marker: sequence == 0, payload_type: 0, sequence, timestamp: u32::from(sequence) * 160, ssrc: 9 };
+    let mut packet = header.bytes().to_vec();
+    packet.resize(172, sequence as u8);
+    packet
+}
+
+fn hear(phone: &UdpSocket) -> (rtp::Header, Vec<u8>) {
+    let mut buffer = [0; 2_048];
+    let length = phone.recv(&mut buffer).expect("a packet");
+    let packet = rtp::Packet::parse(&buffer[..length]).unwrap();
+    (packet.header, packet.payload.to_vec())
+}
+
+fn two_phones_talk(ports: (u16, u16), local: IpAddr) {
+    let mut bench = Bench::new(ports);
+    let (alice, bob) = (phone(local), phone(local));
+    let (to_alice, to_bob) = (bench.open(1, local), bench.open(2, local));
+    bench.configure(1, &alice);
+    bench.configure(2, &bob);
+    bench.connect(1, Source::Peer(PortId(2)));
+    bench.connect(2, Source::Peer(PortId(1)));
+    let mut last = None;
+    for sequence in 0..200u16 {
+        alice.send_to(&packet(sequence), to_alice).unwrap();
+        let (header, payload) = hear(&bob);
+        assert_eq!(payload, &packet(sequence)[12..]);
+        if let Some(last) = last {
+            assert_eq!(header.sequence, u16::wrapping_add(last, 1));
+        }
+        last = Some(header.sequence);
+        bob.send_to(&packet(sequence), to_bob).unwrap();
+        assert_eq!(hear(&alice).1, &packet(sequence)[12..]);
+    }
+    let stranger = phone(local);
+    stranger.send_to(&packet(200), to_alice).unwrap();
+    alice.send_to(&packet(200), to_alice).unwrap();
+    hear(&bob);
+    let report = bench.close(1);
+    assert_eq!((report.received_packets, report.sent_packets, report.dropped_packets), (201, 200, 1));
+    assert_eq!(report.source, Some(alice.local_addr().unwrap()));
+    bench.close(2);
+    let counters = bench.worker.counters();
+    assert_eq!(counters.dropped(Reason::Stranger), 1);
+    assert_eq!((counters.ports.value(), counters.relays.value()), (0, 0));
+    assert!(counters.busy_ns.value() > 0);
+    bench.worker.shutdown();
+}
+
+#[test]
+fn two_phones_talk_over_ipv4() {
+    two_phones_talk((31_000, 31_015), LOCAL);
+}
+
+#[test]
+fn two_phones_talk_over_ipv6() {
+    if UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+        two_phones_talk((31_020, 31_035), IpAddr::V6(Ipv6Addr::LOCALHOST));
+    }
+}
+
+#[test]
+fn an_echo_comes_back() {
+    let mut bench = Bench::new((31_040, 31_055));
+    let alice = phone(LOCAL);
+    let port = bench.open(1, LOCAL);
+    bench.configure(1, &alice);
+    bench.connect(1, Source::Echo);
+    for sequence in 0..50 {
+        alice.send_to(&packet(sequence), port).unwrap();
+        assert_eq!(hear(&alice).1, &packet(sequence)[12..]);
+    }
+}
+
+#[test]
+fn a_taken_port_is_passed_over_and_an_empty_range_is_told() {
+    // Someone else has the RTCP port of the second pair.
+    let _taken = UdpSocket::bind((LOCAL, 31_063)).unwrap();
+    let mut bench = Bench::new((31_060, 31_065));
+    let numbers = [bench.open(1, LOCAL).port(), bench.open(2, LOCAL).port()];
+    assert_eq!(numbers, [31_060, 31_064]);
+    bench.worker.send(Command::Open { port: PortId(3), local: LOCAL }).unwrap();
+    match bench.event() {
+        Event::OpenFailed { port: PortId(3), why } => assert!(why.contains("31062"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    // A pair that was given back can be had again once no other is left.
+    bench.close(1);
+    assert_eq!(bench.open(4, LOCAL).port(), 31_060);
+}
+
+#[test]
+fn an_idle_worker_sleeps() {
+    let mut bench = Bench::new((31_070, 31_075));
+    bench.open(1, LOCAL);
+    bench.close(1);
+    let before = bench.worker.counters().busy_ns.value();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(bench.worker.counters().busy_ns.value(), before);
+    bench.worker.shutdown();
+}
