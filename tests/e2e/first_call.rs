@@ -19,9 +19,7 @@ fn a_fresh_start_shows_two_accounts_once_and_they_call() {
     let mut gateway = Gateway::start(&Setup::new());
     let password = password_of("alice", &gateway.log()).expect("the first start shows alice's password");
     assert!(password_of("bob", &gateway.log()).is_some(), "the first start shows bob's password:\n{}", gateway.log());
-    for number in ["*43", "*60", "*65"] {
-        assert!(gateway.log().contains(number), "the start names {number}:\n{}", gateway.log());
-    }
+    assert!(gateway.log().contains("*43"), "the first start names the number to try:\n{}", gateway.log());
     call_the_echo(&gateway, &format!("sip:*43@{}", gateway.net.gateway()), &password);
 
     let before = gateway.log().len();

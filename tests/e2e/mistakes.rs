@@ -119,9 +119,7 @@ fn a_disk_that_fills_up_costs_neither_a_call_nor_a_record() {
 #[track_caller]
 fn await_records(gateway: &Gateway, count: usize) {
     wait::until(&format!("{count} records"), seconds(30), || {
-        let output = gateway.cli(&["cdr", "--json", "--limit", "1000"]);
-        let printed: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
-        let records = printed.as_array().or_else(|| printed["records"].as_array())?.clone();
+        let records = gateway.printed_records();
         (records.len() == count && records.iter().all(|record| record["state"] == "closed")).then_some(())
     });
 }

@@ -175,14 +175,13 @@ impl Gateway {
         self.command(arguments).output().expect("tandem can be started")
     }
 
-    /// The answer of a subcommand that prints JSON.
+    /// The call records that `tandem cdr` prints, newest last.
     #[track_caller]
-    pub fn cli_json(&self, arguments: &[&str]) -> Value {
-        let output = self.cli(arguments);
-        let text = String::from_utf8_lossy(&output.stdout);
-        serde_json::from_str(&text).unwrap_or_else(|error| {
-            panic!("tandem {arguments:?}: {error}\n{text}\n{}", String::from_utf8_lossy(&output.stderr))
-        })
+    pub fn printed_records(&self) -> Vec<Value> {
+        let output = self.cli(&["cdr", "--json", "--last", "1000"]);
+        let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let records = text.lines().map(serde_json::from_str).collect::<Result<_, _>>();
+        records.unwrap_or_else(|error| panic!("tandem cdr: {error}\n{text}\n{errors}"))
     }
 
     /// A GET without the token: the status and the body.
