@@ -134,7 +134,7 @@ fn a_reload_with_a_mistake_changes_nothing() {
     ] {
         setup.write(net, gateway.folder());
         let output = gateway.cli(&["reload"]);
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(!output.status.success(), "{output:?}");
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert!(text.contains(".toml:"), "the place is named: {text}");
     }
