@@ -21,9 +21,13 @@ pub enum Identity {
 pub enum Admission {
     Admitted(Identity),
     /// To be asked who it is.
-    Unknown { stale: bool },
+    Unknown {
+        stale: bool,
+    },
     /// It said who it is, and it isn't.
-    Denied { user: Option<String> },
+    Denied {
+        user: Option<String>,
+    },
 }
 
 impl Identity {
@@ -104,8 +108,10 @@ pub fn dialled(exchange: &Exchange, flow: Flow, message: &Message) -> Option<Str
         Scheme::Tel => some(uri.user_decoded().into_owned()),
         Scheme::Sip | Scheme::Sips => {
             let user = some(uri.user_decoded().into_owned())?;
-            let trunk_user = exchange.trunks.at(flow.remote).or_else(|| exchange.trunks.reaching_from(flow.remote.ip()));
-            let registered = trunk_user.and_then(|trunk| trunk.settings.credentials.as_ref()).map(|known| &known.username);
+            let trunk_user =
+                exchange.trunks.at(flow.remote).or_else(|| exchange.trunks.reaching_from(flow.remote.ip()));
+            let registered =
+                trunk_user.and_then(|trunk| trunk.settings.credentials.as_ref()).map(|known| &known.username);
             if registered == Some(&user)
                 && let Some(number) = called_number(message)
             {

@@ -20,9 +20,20 @@ impl Failure {
         let (told, phrase) = match status {
             300..=399 => (480, "Temporarily Unavailable"),
             401 | 407 => (500, "Server Internal Error"),
-            402 | 405 | 406 | 413..=417 | 420..=428 | 429 | 436..=440 | 469 | 481..=483 | 487 | 489 | 491 | 493 | 494 => {
-                (500, "Server Internal Error")
-            }
+            402
+            | 405
+            | 406
+            | 413..=417
+            | 420..=428
+            | 429
+            | 436..=440
+            | 469
+            | 481..=483
+            | 487
+            | 489
+            | 491
+            | 493
+            | 494 => (500, "Server Internal Error"),
             503 => (500, "Server Internal Error"),
             _ => (status, reason),
         };
@@ -67,9 +78,9 @@ pub fn q850_reason(cause: u8, text: &str) -> String {
 pub fn passable(reason: &str) -> bool {
     reason.len() <= 200
         && !reason.contains(char::is_control)
-        && ["SIP", "Q.850"].iter().any(|protocol| {
-            reason.get(..protocol.len()).is_some_and(|head| head.eq_ignore_ascii_case(protocol))
-        })
+        && ["SIP", "Q.850"]
+            .iter()
+            .any(|protocol| reason.get(..protocol.len()).is_some_and(|head| head.eq_ignore_ascii_case(protocol)))
 }
 
 #[cfg(test)]

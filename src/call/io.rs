@@ -11,39 +11,68 @@ use std::sync::Arc;
 
 pub enum Input {
     /// A datagram, or one message of a stream.
-    Received { flow: Flow, bytes: Bytes },
+    Received {
+        flow: Flow,
+        bytes: Bytes,
+    },
     /// A send failed, or a connection closed.
-    FlowFailed { flow: Flow },
+    FlowFailed {
+        flow: Flow,
+    },
     /// The answer to `Output::Locate`: where to send, best first, each with our own address on the way there.
-    Located { ticket: Ticket, result: Result<Vec<Flow>, String> },
+    Located {
+        ticket: Ticket,
+        result: Result<Vec<Flow>, String>,
+    },
     /// The answer to `Output::Load`.
-    Loaded { ticket: Ticket, result: Result<Arc<Clip>, String> },
+    Loaded {
+        ticket: Ticket,
+        result: Result<Arc<Clip>, String>,
+    },
     Media(Event),
     /// A worker's ring is full: the order was not taken.
     MediaRefused(Command),
     Timeout,
     Accounts(Arc<Accounts>),
-    Reload { settings: Arc<Settings>, plan: Arc<Plan> },
+    Reload {
+        settings: Arc<Settings>,
+        plan: Arc<Plan>,
+    },
     /// Ends a call by its record's id.
-    HangUp { id: String },
+    HangUp {
+        id: String,
+    },
     /// No new calls from now on; at `SIGTERM`.
     Drain,
     /// Ends all calls, at the end of a drain.
     EndAll,
     /// Whether records can be kept; without a reason calls are taken.
-    RecordsFailing { why: Option<String> },
+    RecordsFailing {
+        why: Option<String>,
+    },
 }
 
 #[derive(Debug)]
 pub enum Output {
     Send(Transmit),
-    Media { worker: usize, command: Command },
+    Media {
+        worker: usize,
+        command: Command,
+    },
     /// To be kept before any later `Send` goes out.
     Record(Box<CallRecord>),
     /// Find the addresses of a host.
-    Locate { ticket: Ticket, host: String, port: Option<u16>, transport: Transport },
+    Locate {
+        ticket: Ticket,
+        host: String,
+        port: Option<u16>,
+        transport: Transport,
+    },
     /// Read a sound file of the prompts folder.
-    Load { ticket: Ticket, file: String },
+    Load {
+        ticket: Ticket,
+        file: String,
+    },
     Notice(Notice),
 }
 

@@ -1,8 +1,8 @@
 //! One side of a call: its SIP session or its local end, and its media.
 
 use crate::call::exchange::{Exchange, LegKey};
-use crate::call::set_up::Dialling;
 use crate::call::negotiate::{self, Agreed, Disagreement, Local};
+use crate::call::set_up::Dialling;
 use crate::media::command::{Clip, Command, PortId, Report, Source};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::{Body, Flow};
@@ -119,7 +119,14 @@ impl Leg {
 }
 
 impl Media {
-    pub fn open(exchange: &mut Exchange, leg: LegKey, worker: usize, local: IpAddr, codecs: Vec<Codec>, ptime_ms: Option<u32>) -> Media {
+    pub fn open(
+        exchange: &mut Exchange,
+        leg: LegKey,
+        worker: usize,
+        local: IpAddr,
+        codecs: Vec<Codec>,
+        ptime_ms: Option<u32>,
+    ) -> Media {
         let port = exchange.open_port(leg, worker, local);
         // Session ids that tell nothing of the clock (RFC 8866 §5.2 only wants them to be unique).
         let session = exchange.chance.u64() >> 2;
@@ -147,15 +154,18 @@ impl Media {
         self.announced = Some(SocketAddr::new(address, number));
     }
 
-    pub fn is_open(&self) -> bool {
-        self.announced.is_some()
-    }
-
     /// Our offer, in which `other` is what the other leg wants from its own side. The answer goes to `accept`.
     pub fn offer(&mut self, codecs: &[Codec], other: Direction) -> Option<Body> {
         let address = self.announced?;
         self.version += 1;
-        let local = Local { address, codecs, direction: other, session: self.session, version: self.version, ptime_ms: self.ptime_ms };
+        let local = Local {
+            address,
+            codecs,
+            direction: other,
+            session: self.session,
+            version: self.version,
+            ptime_ms: self.ptime_ms,
+        };
         let offered = negotiate::offer(&local);
         let body = body(&offered);
         self.offered = Some(offered);
@@ -184,10 +194,21 @@ impl Media {
     }
 
     /// Answers the peer's offer. `other` is what the other leg wants, `towards` what it speaks.
-    pub fn answer(&mut self, offered: &Description, other: Direction, towards: Option<Codec>) -> Result<Body, Disagreement> {
+    pub fn answer(
+        &mut self,
+        offered: &Description,
+        other: Direction,
+        towards: Option<Codec>,
+    ) -> Result<Body, Disagreement> {
         let address = self.announced.ok_or(Disagreement::NoAudio)?;
-        let local =
-            Local { address, codecs: &self.codecs, direction: other, session: self.session, version: self.version + 1, ptime_ms: self.ptime_ms };
+        let local = Local {
+            address,
+            codecs: &self.codecs,
+            direction: other,
+            session: self.session,
+            version: self.version + 1,
+            ptime_ms: self.ptime_ms,
+        };
         let (answer, agreed) = negotiate::answer(offered, &local, towards)?;
         self.version += 1;
         self.told = other;

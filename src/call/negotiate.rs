@@ -65,7 +65,8 @@ impl Disagreement {
 /// Our offer of one audio line.
 pub fn offer(local: &Local) -> Description {
     let mut formats: Vec<Format> = local.codecs.iter().map(|&codec| our_format(codec)).collect();
-    let mut clocks: Vec<u32> = local.codecs.iter().map(|codec| codec.clock_rate()).filter(|&rate| rate == 48_000).collect();
+    let mut clocks: Vec<u32> =
+        local.codecs.iter().map(|codec| codec.clock_rate()).filter(|&rate| rate == 48_000).collect();
     clocks.dedup();
     clocks.insert(0, 8_000);
     for clock_rate in clocks {
@@ -92,7 +93,11 @@ pub fn offer(local: &Local) -> Description {
 
 /// Our answer to an offer: one audio line taken, in the codec that `towards` (the other leg's codec) makes cheapest, all
 /// other lines refused in place (RFC 3264 §6).
-pub fn answer(offered: &Description, local: &Local, towards: Option<Codec>) -> Result<(Description, Agreed), Disagreement> {
+pub fn answer(
+    offered: &Description,
+    local: &Local,
+    towards: Option<Codec>,
+) -> Result<(Description, Agreed), Disagreement> {
     let line = audio_line(offered).ok_or(Disagreement::NoAudio)?;
     let theirs = &offered.media[line];
     let format = choose(theirs, local.codecs, towards).ok_or(Disagreement::NoCommonCodec)?;
@@ -202,7 +207,12 @@ pub fn order(ours: &[Codec], theirs: &[Codec]) -> Vec<Codec> {
 
 impl Agreed {
     /// The worker's orders for this leg, when the other leg wants `other` (from its own side) and speaks `towards`.
-    pub fn port_settings(&self, other: Direction, towards: Option<Codec>, silence_limit: Option<Duration>) -> PortSettings {
+    pub fn port_settings(
+        &self,
+        other: Direction,
+        towards: Option<Codec>,
+        silence_limit: Option<Duration>,
+    ) -> PortSettings {
         let sends = self.peer_wants.receives() && other.sends();
         let hears = self.peer_wants.sends() && other.receives();
         let mut opus = self.opus;

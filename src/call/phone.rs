@@ -91,7 +91,10 @@ pub enum News {
 impl Phone {
     pub fn new(settings: PhoneSettings, mut chance: Chance) -> Phone {
         let agent = Agent::new(
-            AgentSettings { user_agent: format!("Tandem/{} (call)", env!("CARGO_PKG_VERSION")), ..AgentSettings::default() },
+            AgentSettings {
+                user_agent: format!("Tandem/{} (call)", env!("CARGO_PKG_VERSION")),
+                ..AgentSettings::default()
+            },
             Chance::from_number(chance.u64()),
         );
         let local = settings.flow.local.ip();
@@ -210,7 +213,9 @@ impl Phone {
 
     fn sip(&mut self, now: Now, event: Event) {
         match event {
-            Event::Session { session, event } if Some(session) == self.session => self.session_event(now, session, event),
+            Event::Session { session, event } if Some(session) == self.session => {
+                self.session_event(now, session, event)
+            }
             Event::Invited { session, .. } => self.agent.refuse(now, session, 486, "", Vec::new()),
             Event::Request { id, .. } => self.agent.respond(now, id, 405, "", Vec::new(), None),
             _ => {}

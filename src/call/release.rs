@@ -94,7 +94,9 @@ impl Call {
         if let Some(session) = self.legs[leg].session() {
             match self.legs[leg].stage {
                 LegStage::Talking => exchange.agent.bye(now, session, reason),
-                LegStage::Trying if self.record.legs[leg].answered.is_some() => exchange.agent.bye(now, session, reason),
+                LegStage::Trying if self.record.legs[leg].answered.is_some() => {
+                    exchange.agent.bye(now, session, reason)
+                }
                 LegStage::Trying => exchange.agent.cancel(now, session, reason),
                 LegStage::Preparing | LegStage::Gone => {}
             }
@@ -137,7 +139,8 @@ impl Call {
 
     /// A worker has closed a port, and says what went through it.
     pub fn port_closed(&mut self, exchange: &mut Exchange, leg: usize, report: Report) {
-        let codec = self.legs[leg].media.as_ref().and_then(|media| media.agreed.as_ref()).map(|agreed| agreed.codec_text());
+        let codec =
+            self.legs[leg].media.as_ref().and_then(|media| media.agreed.as_ref()).map(|agreed| agreed.codec_text());
         if let Some(media) = self.legs[leg].media.as_mut() {
             media.report = Some(report);
             exchange.forget_port(media.port);

@@ -114,7 +114,8 @@ impl Call {
             return Err(Failure::new(503, "Trunk Down"));
         }
         let domain = trunk.domain();
-        let our_domain = if trunk.settings.credentials.is_some() { domain.clone() } else { settings.sip.domain.clone() };
+        let our_domain =
+            if trunk.settings.credentials.is_some() { domain.clone() } else { settings.sip.domain.clone() };
         let destination = Destination {
             flow,
             uri: trunk.uri(number),
@@ -157,13 +158,32 @@ impl Call {
     }
 
     /// Adds a leg and asks for its port; the INVITE follows when that is open.
-    fn dial(&mut self, exchange: &mut Exchange, now: Now, to: Destination, target: String, number: String, trunk: Option<&str>) {
+    fn dial(
+        &mut self,
+        exchange: &mut Exchange,
+        now: Now,
+        to: Destination,
+        target: String,
+        number: String,
+        trunk: Option<&str>,
+    ) {
         let index = self.legs.len();
         let key = self.leg_key(index);
         let media = Media::open(exchange, key, self.worker, to.flow.local.ip(), to.codecs.clone(), to.ptime_ms);
-        let record = LegRecord { target, number, address: to.flow.to_string(), started: now.wall, ..LegRecord::default() };
+        let record =
+            LegRecord { target, number, address: to.flow.to_string(), started: now.wall, ..LegRecord::default() };
         let end = End::Sip { flow: to.flow, session: None };
-        self.add_leg(Leg { key, end, stage: LegStage::Preparing, trunk: None, media: Some(media), dialling: Some(Dialling(Box::new(to))) }, record);
+        self.add_leg(
+            Leg {
+                key,
+                end,
+                stage: LegStage::Preparing,
+                trunk: None,
+                media: Some(media),
+                dialling: Some(Dialling(Box::new(to))),
+            },
+            record,
+        );
         if let Some(trunk) = trunk {
             self.hold_trunk(exchange, index, trunk);
         }
@@ -245,7 +265,8 @@ impl Call {
 
     /// Takes the media of a provisional answer; only one leg at a time is heard before the answer.
     fn early_sound(&mut self, leg: usize, message: &Message) -> bool {
-        let taken = (1..self.legs.len()).any(|other| other != leg && self.legs[other].is_live() && self.legs[other].codec().is_some());
+        let taken = (1..self.legs.len())
+            .any(|other| other != leg && self.legs[other].is_live() && self.legs[other].codec().is_some());
         let Said::Media(description) = description_of(message) else { return false };
         let Some(media) = self.legs[leg].media.as_mut().filter(|_| !taken) else { return false };
         media.accept(&description, true).is_ok()
@@ -463,7 +484,9 @@ impl Call {
     pub fn leg_ended(&mut self, exchange: &mut Exchange, now: Now, leg: usize, by: Ending) {
         match (self.stage, &by) {
             (Stage::Talking { with }, _) if leg == 0 || leg == with => self.side_left(exchange, now, leg, by),
-            (Stage::Trying, Ending::Cancelled { .. }) | (Stage::Ending, _) | (Stage::Talking { .. }, _) => self.drop_leg(exchange, leg),
+            (Stage::Trying, Ending::Cancelled { .. }) | (Stage::Ending, _) | (Stage::Talking { .. }, _) => {
+                self.drop_leg(exchange, leg)
+            }
             (_, _) if leg == 0 => self.caller_gave_up(exchange, now, None),
             (_, _) if self.legs[leg].is_live() => {
                 self.leg_failed(exchange, now, leg, 480, Failure::new(480, "Temporarily Unavailable"));

@@ -51,7 +51,14 @@ pub struct Counts {
 }
 
 impl Switch {
-    pub fn new(settings: Arc<Settings>, plan: Arc<Plan>, accounts: Arc<Accounts>, mut chance: Chance, workers: usize, now: Now) -> Switch {
+    pub fn new(
+        settings: Arc<Settings>,
+        plan: Arc<Plan>,
+        accounts: Arc<Accounts>,
+        mut chance: Chance,
+        workers: usize,
+        now: Now,
+    ) -> Switch {
         let agent = Agent::new(
             AgentSettings {
                 t1: settings.sip.t1,
@@ -70,7 +77,14 @@ impl Switch {
             ..Default::default()
         });
         let exchange = Exchange::new(settings, plan, accounts, agent, verifier, registrar, chance, workers, now);
-        Switch { exchange, calls: HashMap::new(), ids: HashMap::new(), draining: false, records_failing: None, attempts: 0 }
+        Switch {
+            exchange,
+            calls: HashMap::new(),
+            ids: HashMap::new(),
+            draining: false,
+            records_failing: None,
+            attempts: 0,
+        }
     }
 
     pub fn handle(&mut self, now: Now, input: Input) {
@@ -100,7 +114,13 @@ impl Switch {
             Input::HangUp { id } => {
                 if let Some(&call) = self.ids.get(&id) {
                     self.with_call(call, |call, exchange| {
-                        call.end(exchange, now, EndedBy::Gateway, "hung up by an operator", Some(sip_reason(200, "Ended by an operator")));
+                        call.end(
+                            exchange,
+                            now,
+                            EndedBy::Gateway,
+                            "hung up by an operator",
+                            Some(sip_reason(200, "Ended by an operator")),
+                        );
                     });
                 }
             }
@@ -165,7 +185,8 @@ impl Switch {
     }
 
     pub fn calls(&self) -> Vec<CallView> {
-        let mut views: Vec<CallView> = self.calls.values().filter(|call| call.stage != Stage::Ending).map(Call::view).collect();
+        let mut views: Vec<CallView> =
+            self.calls.values().filter(|call| call.stage != Stage::Ending).map(Call::view).collect();
         views.sort_by(|one, two| one.started.cmp(&two.started).then_with(|| one.id.cmp(&two.id)));
         views
     }
@@ -397,7 +418,9 @@ impl Switch {
 
     fn caller_codecs(&self, identity: &Identity) -> Vec<tandem_codecs::Codec> {
         let own = match identity {
-            Identity::Trunk { name, .. } => self.exchange.trunks.by_name(name).map(|trunk| trunk.settings.codecs.clone()),
+            Identity::Trunk { name, .. } => {
+                self.exchange.trunks.by_name(name).map(|trunk| trunk.settings.codecs.clone())
+            }
             _ => None,
         };
         own.filter(|codecs| !codecs.is_empty()).unwrap_or_else(|| self.exchange.settings.media.codecs.clone())
@@ -503,7 +526,13 @@ impl Switch {
         let keys: Vec<CallKey> = self.calls.keys().copied().collect();
         for key in keys {
             self.with_call(key, |call, exchange| {
-                call.end(exchange, now, EndedBy::Gateway, "the gateway was stopped", Some(sip_reason(503, "Gateway stopped")));
+                call.end(
+                    exchange,
+                    now,
+                    EndedBy::Gateway,
+                    "the gateway was stopped",
+                    Some(sip_reason(503, "Gateway stopped")),
+                );
             });
         }
         let (trunks, mut work) = self.exchange.trunk_work();
@@ -521,7 +550,14 @@ fn seed(chance: &mut Chance) -> [u8; 32] {
     seed
 }
 
-fn open_record(now: Now, id: String, identity: &Identity, from: &str, dialled: String, decision: &Decision) -> CallRecord {
+fn open_record(
+    now: Now,
+    id: String,
+    identity: &Identity,
+    from: &str,
+    dialled: String,
+    decision: &Decision,
+) -> CallRecord {
     CallRecord {
         id,
         state: State::Open,

@@ -61,7 +61,13 @@ impl Call {
             }
             (Ok(()), _) => {}
             (Err(why), _) => {
-                self.end(exchange, now, EndedBy::Gateway, &format!("media not agreed: {why}"), Some(q850_reason(79, why)));
+                self.end(
+                    exchange,
+                    now,
+                    EndedBy::Gateway,
+                    &format!("media not agreed: {why}"),
+                    Some(q850_reason(79, why)),
+                );
             }
         }
     }
@@ -170,7 +176,13 @@ impl Call {
     /// The clip that the caller was to hear is over.
     pub fn clip_ended(&mut self, exchange: &mut Exchange, now: Now) {
         if matches!(self.stage, Stage::Talking { .. }) {
-            self.end(exchange, now, EndedBy::Gateway, "the announcement was over", Some(q850_reason(16, "Normal call clearing")));
+            self.end(
+                exchange,
+                now,
+                EndedBy::Gateway,
+                "the announcement was over",
+                Some(q850_reason(16, "Normal call clearing")),
+            );
         }
     }
 

@@ -214,7 +214,9 @@ impl Trunk {
     }
 
     pub fn is_registered(&self) -> bool {
-        self.registration.as_ref().is_some_and(|registration| matches!(registration.state(), RegistrationState::Registered { .. }))
+        self.registration
+            .as_ref()
+            .is_some_and(|registration| matches!(registration.state(), RegistrationState::Registered { .. }))
     }
 
     pub fn registered_until(&self) -> Option<Time> {
@@ -356,7 +358,13 @@ impl Trunk {
                 cseq: Some(register.cseq),
                 headers: register.headers,
                 contact: Some(register.contact),
-                ..OutgoingRequest::new(Method::Register, register.uri, register.flow, register.aor.clone(), register.aor)
+                ..OutgoingRequest::new(
+                    Method::Register,
+                    register.uri,
+                    register.flow,
+                    register.aor.clone(),
+                    register.aor,
+                )
             };
             let id = work.agent.request(now, request);
             requests.insert(id, (self.settings.name.clone(), Purpose::Register));

@@ -28,6 +28,12 @@ pub fn complain(failure: &Failure) {
     }
 }
 
+/// Sends the log to standard error, as much as `TANDEM_LOG` asks for.
+pub fn log_from_environment(usual: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| usual.into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+}
+
 /// Prints rows under their headings, in columns as wide as they need to be. Nothing at all for no rows but `none`.
 pub fn show_table(headings: &[&str], rows: &[Vec<String>], none: &str) {
     if rows.is_empty() {

@@ -6,7 +6,7 @@ mod layers;
 mod load;
 pub mod problem;
 pub mod quantity;
-mod reading;
+pub mod reading;
 pub mod section;
 pub mod settings;
 

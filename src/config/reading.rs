@@ -32,6 +32,7 @@ const SIP: Keys = Keys {
         "ring_timeout",
         "trunk_timeout",
         "options_interval",
+        "dialog_interval",
         "nonce_lifetime",
         "country",
     ],
@@ -111,6 +112,7 @@ fn sip(part: &Section<'_>) -> Sip {
         options_interval: part
             .duration_or_never("options_interval", span(1, 3_600))
             .unwrap_or(default.options_interval),
+        dialog_interval: part.duration_or_never("dialog_interval", span(10, 86_400)).unwrap_or(default.dialog_interval),
         nonce_lifetime: span_of("nonce_lifetime", 10, 86_400, default.nonce_lifetime),
         country: part.read("country", country::read),
     };
@@ -488,7 +490,7 @@ fn transport(text: &str) -> Result<TrunkTransport, Wrong> {
     }
 }
 
-fn codec(text: &str) -> Result<Codec, Wrong> {
+pub fn codec(text: &str) -> Result<Codec, Wrong> {
     match text.to_ascii_uppercase().as_str() {
         "PCMU" => Ok(Codec::Pcmu),
         "PCMA" => Ok(Codec::Pcma),

@@ -41,8 +41,10 @@ pub struct Sip {
     pub ring_timeout: Duration,
     /// How long a trunk may stay without any answer before the next one is tried.
     pub trunk_timeout: Duration,
-    /// How often trunks and silent dialogs are asked with OPTIONS whether they are there; zero for never.
+    /// How often trunks are asked with OPTIONS whether they are there; zero for never.
     pub options_interval: Duration,
+    /// How often both sides of a call in progress are asked the same; zero for never.
+    pub dialog_interval: Duration,
     pub nonce_lifetime: Duration,
     /// The country in which local numbers of our users are read (ISO 3166-1 alpha-2), unless the user has one.
     pub country: Option<String>,
@@ -222,6 +224,8 @@ impl Default for Sip {
             trunk_timeout: Duration::from_secs(5),
             // A dead trunk is known before many callers meet it, and the binding of a NAT stays open.
             options_interval: Duration::from_secs(30),
+            // A call whose peers vanished without media to tell is found out before it costs much.
+            dialog_interval: Duration::from_secs(300),
             // Longer than any exchange, and short enough that an overheard answer is soon worth nothing.
             nonce_lifetime: Duration::from_secs(300),
             country: None,

@@ -4,7 +4,7 @@ use crate::base::chance::Chance;
 use crate::call::account::{Account, Accounts};
 use crate::config::settings::{Secret, Settings};
 use crate::shell::error::ShellError;
-use crate::shell::store::{Store, NewUser, StoredUser, UserError};
+use crate::shell::store::{NewUser, Store, StoredUser, UserError};
 use crate::sip::digest::Hashes;
 
 /// The note in the store which says that the ready accounts were made once.
@@ -31,7 +31,11 @@ pub async fn load(settings: &Settings, store: &Store) -> Result<Accounts, ShellE
 
 /// On the first start of a gateway without users: makes `alice` and `bob`, and returns their passwords, which nobody can
 /// read again.
-pub async fn make_ready(settings: &Settings, store: &Store, chance: &mut Chance) -> Result<Vec<(String, String)>, ShellError> {
+pub async fn make_ready(
+    settings: &Settings,
+    store: &Store,
+    chance: &mut Chance,
+) -> Result<Vec<(String, String)>, ShellError> {
     if !settings.users.is_empty() || store.note(READY_MADE).await?.is_some() || !store.users().await?.is_empty() {
         return Ok(Vec::new());
     }

@@ -107,13 +107,28 @@ impl World {
                 events: ORDERS,
             })
             .map_err(|error| {
-                ShellError::new("media worker", format!("can't start: {error}"), "see the system's limits of threads and files")
+                ShellError::new(
+                    "media worker",
+                    format!("can't start: {error}"),
+                    "see the system's limits of threads and files",
+                )
             })?;
             workers.push(worker);
         }
         let prompts = settings.media.prompts.clone();
         let messages = Messages::default();
-        Ok(World { clock, transports, arrivals, answers, workers, media_news, journal, prompts, messages, endings: BTreeMap::new() })
+        Ok(World {
+            clock,
+            transports,
+            arrivals,
+            answers,
+            workers,
+            media_news,
+            journal,
+            prompts,
+            messages,
+            endings: BTreeMap::new(),
+        })
     }
 
     pub fn listening(&self) -> Vec<(Transport, SocketAddr)> {
@@ -123,10 +138,6 @@ impl World {
 
     pub fn journal(&self) -> Option<&Journal> {
         self.journal.as_ref()
-    }
-
-    pub fn journal_mut(&mut self) -> Option<&mut Journal> {
-        self.journal.as_mut()
     }
 
     /// Waits until the machine has something to do.
@@ -262,7 +273,12 @@ impl World {
     }
 
     /// Where a host is, with our side of the way there.
-    pub async fn locate(&self, host: &str, port: Option<u16>, transport: Transport) -> Result<Vec<crate::sip::flow::Flow>, String> {
+    pub async fn locate(
+        &self,
+        host: &str,
+        port: Option<u16>,
+        transport: Transport,
+    ) -> Result<Vec<crate::sip::flow::Flow>, String> {
         paths::locate(host, port, transport, self.transports.listening(transport)).await
     }
 
@@ -287,4 +303,3 @@ fn log(notice: &Notice) {
         Notice::Malformed { flow, why } => tracing::debug!("unreadable message from {flow}: {why}"),
     }
 }
-

@@ -49,7 +49,12 @@ fn ask_kernel(remote: IpAddr) -> Option<IpAddr> {
 }
 
 /// Where to send for a host, with our side of each way: addresses as they are, names by A and AAAA.
-pub async fn locate(host: &str, port: Option<u16>, transport: Transport, listening: &[SocketAddr]) -> Result<Vec<Flow>, String> {
+pub async fn locate(
+    host: &str,
+    port: Option<u16>,
+    transport: Transport,
+    listening: &[SocketAddr],
+) -> Result<Vec<Flow>, String> {
     let port = port.unwrap_or(DEFAULT_PORT);
     let addresses: Vec<SocketAddr> = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
@@ -60,7 +65,8 @@ pub async fn locate(host: &str, port: Option<u16>, transport: Transport, listeni
         },
     };
     let mut paths = Paths::default();
-    let flows: Vec<Flow> = addresses.iter().filter_map(|&remote| flow_to(&mut paths, remote, transport, listening)).collect();
+    let flows: Vec<Flow> =
+        addresses.iter().filter_map(|&remote| flow_to(&mut paths, remote, transport, listening)).collect();
     match (addresses.first(), flows.is_empty()) {
         (Some(first), true) => Err(format!("no route to {}, or nothing listens for its kind of address", first.ip())),
         _ => Ok(flows),

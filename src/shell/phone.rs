@@ -49,10 +49,12 @@ pub async fn call(order: Order, mut told: impl FnMut(News)) -> Result<Outcome, P
     let mut chance = Chance::from_seed(seed::fresh()?);
     let clock = Clock::start();
     let mut world = World::open(&settings, clock, None).await?;
-    let flows = world.locate(&host, port, order.transport).await.map_err(|why| {
-        ShellError::new(&order.target, why, "check the address after the @")
-    })?;
-    let flow = *flows.first().ok_or_else(|| ShellError::new(&order.target, "no address", "check the address after the @"))?;
+    let flows = world
+        .locate(&host, port, order.transport)
+        .await
+        .map_err(|why| ShellError::new(&order.target, why, "check the address after the @"))?;
+    let flow =
+        *flows.first().ok_or_else(|| ShellError::new(&order.target, "no address", "check the address after the @"))?;
     let (tap, mut recording) = match &order.record {
         Some(path) => {
             let (samples, heard) = rtrb::RingBuffer::new(RECORD_RATE as usize * RING_SECONDS);
@@ -61,7 +63,8 @@ pub async fn call(order: Order, mut told: impl FnMut(News)) -> Result<Outcome, P
         None => (None, None),
     };
     let user = order.user.clone().unwrap_or_else(|| "anonymous".to_owned());
-    let credentials = order.password.clone().map(|password| ClientCredentials { username: user.clone(), password, realm: None });
+    let credentials =
+        order.password.clone().map(|password| ClientCredentials { username: user.clone(), password, realm: None });
     let domain = if host.contains(':') { format!("[{host}]") } else { host };
     let mut phone = Phone::new(
         PhoneSettings {
@@ -111,7 +114,8 @@ struct Recording {
 
 impl Recording {
     fn create(path: &Path, heard: rtrb::Consumer<i16>) -> Result<Recording, ShellError> {
-        let spec = WavSpec { channels: 1, sample_rate: RECORD_RATE, bits_per_sample: 16, sample_format: SampleFormat::Int };
+        let spec =
+            WavSpec { channels: 1, sample_rate: RECORD_RATE, bits_per_sample: 16, sample_format: SampleFormat::Int };
         let writer = WavWriter::create(path, spec).map_err(|error| wav_error(path, &error))?;
         Ok(Recording { path: path.to_owned(), heard, writer })
     }

@@ -36,7 +36,11 @@ pub fn read(path: &Path) -> Result<Clip, String> {
         .map_err(|error| place(&error))?;
     let track = reader.default_track(TrackType::Audio).ok_or_else(|| place(&"no sound in it"))?;
     let id = track.id;
-    let parameters = track.codec_params.as_ref().and_then(|parameters| parameters.audio()).ok_or_else(|| place(&"no sound in it"))?;
+    let parameters = track
+        .codec_params
+        .as_ref()
+        .and_then(|parameters| parameters.audio())
+        .ok_or_else(|| place(&"no sound in it"))?;
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &AudioDecoderOptions::default())
         .map_err(|error| place(&error))?;
@@ -77,7 +81,12 @@ mod tests {
     #[test]
     fn a_wave_file_is_read_as_mono() {
         let folder = tempfile::tempdir().unwrap();
-        let spec = hound::WavSpec { channels: 2, sample_rate: 16_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+        let spec = hound::WavSpec {
+            channels: 2,
+            sample_rate: 16_000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
         let mut writer = hound::WavWriter::create(folder.path().join("a.wav"), spec).unwrap();
         for sample in [100i16, 300, -50, -150] {
             writer.write_sample(sample).unwrap();

@@ -288,7 +288,9 @@ impl Gateway {
 
     async fn reload_and_say(&mut self) {
         match self.reload().await {
-            Ok(report) => tracing::info!("reloaded: {} rules, {} users, {} trunks", report.rules, report.users, report.trunks),
+            Ok(report) => {
+                tracing::info!("reloaded: {} rules, {} users, {} trunks", report.rules, report.users, report.trunks)
+            }
             Err(problems) => {
                 for problem in problems.0 {
                     tracing::error!("{problem}");
@@ -326,7 +328,8 @@ impl Gateway {
 }
 
 fn read_settings(config: Option<&Path>) -> Result<Settings, Problems> {
-    config::load(config, std::env::vars()).map_err(|problems| Problems(problems.iter().map(ToString::to_string).collect()))
+    config::load(config, std::env::vars())
+        .map_err(|problems| Problems(problems.iter().map(ToString::to_string).collect()))
 }
 
 fn read_plan(settings: &Settings, accounts: &Accounts) -> Result<Plan, Problems> {
@@ -354,7 +357,10 @@ fn after_restart(before: &Settings, after: &Settings) -> Vec<String> {
     };
     say(before.sip.udp != after.sip.udp || before.sip.tcp != after.sip.tcp, "the listening addresses");
     say(before.http != after.http, "http.listen");
-    say(before.media.ports != after.media.ports || before.media.workers != after.media.workers, "media.ports or media.workers");
+    say(
+        before.media.ports != after.media.ports || before.media.workers != after.media.workers,
+        "media.ports or media.workers",
+    );
     say(before.store != after.store || before.data != after.data, "store.url or data");
     sentences
 }
@@ -379,7 +385,9 @@ fn greet(settings: &Settings, http: SocketAddr, world: &World, made: &[(String, 
     }
     println!("  SIP domain                {}", settings.sip.domain);
     for (name, password) in made {
-        println!("  account                   {name}, password {password}   (shown once; `tandem user password {name}` makes a new one)");
+        println!(
+            "  account                   {name}, password {password}   (shown once; `tandem user password {name}` makes a new one)"
+        );
     }
     println!("  dial                      *43 echo   *60 speaking clock and *65 your number come with a later release");
 }

@@ -87,14 +87,7 @@ impl Core {
     }
 
     /// An answer to a request of which nothing is kept.
-    pub fn reply_statelessly(
-        &mut self,
-        flow: Flow,
-        request: Message,
-        status: u16,
-        reason: &str,
-        headers: &Headers,
-    ) {
+    pub fn reply_statelessly(&mut self, flow: Flow, request: Message, status: u16, reason: &str, headers: &Headers) {
         let to_tag = self.mint.stable_tag(&request);
         let asked = Asked { back: way_back(&request, flow), request, flow, to_tag };
         let server = self.settings.user_agent.as_str();

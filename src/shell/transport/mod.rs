@@ -17,11 +17,19 @@ use udp::Sockets;
 pub const QUEUE: usize = 8_192;
 
 pub enum Arrival {
-    Message { flow: Flow, bytes: Bytes },
+    Message {
+        flow: Flow,
+        bytes: Bytes,
+    },
     /// A peer connected, or our connection to it stands.
-    Connected { flow: Flow, sender: mpsc::Sender<Bytes> },
+    Connected {
+        flow: Flow,
+        sender: mpsc::Sender<Bytes>,
+    },
     /// A connection closed, or couldn't be made.
-    Closed { flow: Flow },
+    Closed {
+        flow: Flow,
+    },
     /// An answer of the world to an output.
     Answer(Input),
 }

@@ -39,7 +39,8 @@ impl Connections {
         let census = Arc::new(Census::new(&settings.limits));
         let mut addresses = Vec::new();
         for &address in &settings.sip.tcp {
-            let listener = bind(address).map_err(|error| ShellError::bind(format!("tcp {address}"), "sip.tcp", &error))?;
+            let listener =
+                bind(address).map_err(|error| ShellError::bind(format!("tcp {address}"), "sip.tcp", &error))?;
             addresses.push(listener.local_addr().unwrap_or(address));
             tokio::spawn(accept(listener, Arc::clone(&census), limits, arrivals.clone()));
         }

@@ -27,7 +27,8 @@ impl Sockets {
     pub async fn open(listen: &[SocketAddr], arrivals: &mpsc::Sender<Arrival>) -> Result<Sockets, ShellError> {
         let mut opened = Sockets { sockets: Vec::new(), addresses: Vec::new() };
         for &address in listen {
-            let socket = bind(address).map_err(|error| ShellError::bind(format!("udp {address}"), "sip.udp", &error))?;
+            let socket =
+                bind(address).map_err(|error| ShellError::bind(format!("udp {address}"), "sip.udp", &error))?;
             let address = socket.local_addr().unwrap_or(address);
             let socket = Arc::new(socket);
             tokio::spawn(receive(Arc::clone(&socket), address, arrivals.clone()));
@@ -54,11 +55,11 @@ impl Sockets {
     }
 
     fn socket_of(&self, flow: Flow) -> Option<&UdpSocket> {
-        let fits = |address: &&SocketAddr| {
-            address.port() == flow.local.port() && address.is_ipv4() == flow.local.is_ipv4()
-        };
+        let fits =
+            |address: &&SocketAddr| address.port() == flow.local.port() && address.is_ipv4() == flow.local.is_ipv4();
         let exact = self.addresses.iter().position(|address| *address == flow.local);
-        let index = exact.or_else(|| self.addresses.iter().position(|address| fits(&address) && address.ip().is_unspecified()))?;
+        let index = exact
+            .or_else(|| self.addresses.iter().position(|address| fits(&address) && address.ip().is_unspecified()))?;
         self.sockets.get(index).map(Arc::as_ref)
     }
 }

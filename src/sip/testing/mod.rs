@@ -72,8 +72,7 @@ impl Pair {
 
     /// Side 0 calls side 1.
     pub fn invite(&mut self) -> SessionId {
-        let mut invite =
-            Invite::new(self.flow(0), "sip:b@192.0.2.2".into(), "<sip:a@x>".into(), "<sip:b@x>".into());
+        let mut invite = Invite::new(self.flow(0), "sip:b@192.0.2.2".into(), "<sip:a@x>".into(), "<sip:b@x>".into());
         invite.contact_user = "a".into();
         invite.body = Some(Body::sdp("offer"));
         self.agents[0].invite(self.now(), invite)
