@@ -147,7 +147,7 @@ impl Send {
             self.sequence = sequence.wrapping_add(1);
             self.timeline = Timeline { timestamp, at: now, ..self.timeline };
         }
-        let marker = heard.header.marker || std::mem::take(&mut self.mark);
+        let marker = std::mem::take(&mut self.mark) || heard.header.marker;
         let header = rtp::Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc };
         self.put(exit, header, heard.payload);
     }
