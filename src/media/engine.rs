@@ -422,7 +422,16 @@ impl Engine {
         }
         let ntp = report::ntp(self.start, now);
         let Side { reports, send, receive, .. } = &mut **side;
-        batch.push(slot, channel, to, |room| reports.write(now, ntp, send, receive, goodbye, room));
+        let mut length = 0;
+        let written = batch.push(slot, channel, to, |room| {
+            let written = reports.write(now, ntp, send, receive, goodbye, room);
+            length = written.unwrap_or(0);
+            written
+        });
+        if written {
+            self.counters.sent_packets.add(1);
+            self.counters.sent_bytes.add(length as u64);
+        }
     }
 
     /// Sees to it that a side's next deed, which may have moved forward, isn't missed.

@@ -51,10 +51,14 @@ impl Engine {
         if let Some(tap) = &mut side.tap {
             tap.prepare(rate);
         }
+        let heard_ms = side.receive.packet_ms();
         for index in 0..side.listeners.len() {
             let listener = self.sides.get(slot.0).and_then(|side| side.listeners.get(index)).copied();
-            let Some(sink) = listener.and_then(|listener| self.sides.get_mut(listener.0)) else { continue };
-            sink.prepare_transcoder(rate);
+            let Some(listener) = listener else { continue };
+            let Some(sink) = self.sides.get_mut(listener.0) else { continue };
+            if sink.way_for(codec, heard_ms.filter(|_| listener != slot)) == Way::Transcode {
+                sink.prepare_transcoder(rate);
+            }
         }
     }
 
@@ -146,6 +150,8 @@ impl Engine {
         let Some(side) = self.sides.get_mut(slot.0) else { return };
         if side.tap.as_ref().is_some_and(|tap| tap.is_abandoned()) {
             side.tap = None;
+            // What only the tap needed goes at the next tick.
+            side.unprepared = true;
         }
         self.play_on(now, slot, &mut pcm, batch);
     }
