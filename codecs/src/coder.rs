@@ -1,5 +1,6 @@
 //! One face for all codecs: what a stream of RTP payloads is made by, and what it is heard through.
 
+use crate::plc::Plc;
 use crate::{Codec, g711, g722, l16, opus};
 use std::fmt;
 
@@ -87,7 +88,7 @@ pub struct Encoder {
 enum EncoderKernel {
     Pcmu,
     Pcma,
-    G722(g722::Encoder),
+    G722(Box<g722::Encoder>),
     L16 { rate: u32 },
     Opus(opus::Encoder),
 }
@@ -101,7 +102,7 @@ impl Encoder {
             Codec::Pcma => EncoderKernel::Pcma,
             Codec::L16 { rate } => EncoderKernel::L16 { rate: l16_rate(rate)? },
             Codec::Opus => EncoderKernel::Opus(opus::Encoder::new(&settings)?),
-            Codec::G722 => EncoderKernel::G722(g722::Encoder::new()),
+            Codec::G722 => EncoderKernel::G722(Box::default()),
         };
         Ok(Encoder { codec, kernel })
     }
@@ -177,12 +178,14 @@ fn l16_rate(rate: u32) -> Result<u32, CodecError> {
 pub struct Decoder {
     codec: Codec,
     kernel: DecoderKernel,
+    /// None for Opus, which has its own concealment.
+    plc: Option<Plc>,
 }
 
 enum DecoderKernel {
     Pcmu,
     Pcma,
-    G722(g722::Decoder),
+    G722(Box<g722::Decoder>),
     L16 { rate: u32 },
     Opus(opus::Decoder),
 }
@@ -199,9 +202,10 @@ impl Decoder {
             Codec::Pcma => DecoderKernel::Pcma,
             Codec::L16 { rate } => DecoderKernel::L16 { rate: l16_rate(rate)? },
             Codec::Opus => DecoderKernel::Opus(opus::Decoder::new(rate.unwrap_or(48_000))?),
-            Codec::G722 => DecoderKernel::G722(g722::Decoder::new(g722::Mode::One)),
+            Codec::G722 => DecoderKernel::G722(Box::default()),
         };
-        Ok(Decoder { codec, kernel })
+        let plc = (codec != Codec::Opus).then(|| Plc::new(codec.sample_rate()));
+        Ok(Decoder { codec, kernel, plc })
     }
 
     pub fn codec(&self) -> Codec {
@@ -247,16 +251,21 @@ impl Decoder {
             DecoderKernel::Pcma => g711::decode_alaw(payload, pcm),
             DecoderKernel::G722(decoder) => _ = decoder.decode(payload, pcm),
             DecoderKernel::L16 { .. } => l16::decode(payload, pcm),
-            DecoderKernel::Opus(decoder) => return decoder.decode(payload, pcm),
+            DecoderKernel::Opus(decoder) => _ = decoder.decode(payload, pcm)?,
+        }
+        if let Some(plc) = &mut self.plc {
+            plc.hear(pcm);
         }
         Ok(needed)
     }
 
-    /// Fills one frame, which was lost, with what it may have held. Repeated losses fade to silence.
+    /// Fills one frame, which was lost, with what it may have held. Repeated losses fade to silence, in 60 ms but for
+    /// Opus, which takes its own time.
     pub fn conceal(&mut self, pcm: &mut [i16]) {
-        match &mut self.kernel {
-            DecoderKernel::Opus(decoder) => decoder.conceal(pcm),
-            _ => pcm.fill(0),
+        match (&mut self.kernel, &mut self.plc) {
+            (DecoderKernel::Opus(decoder), _) => decoder.conceal(pcm),
+            (_, Some(plc)) => plc.conceal(pcm),
+            (_, None) => pcm.fill(0),
         }
     }
 

@@ -3,11 +3,14 @@
 //! PCM is mono, 16 bits, native byte order, at the codec's own rate. [`Encoder`] and [`Decoder`] are the face for all
 //! codecs; the modules below them hold the arithmetic of each.
 
+#![deny(unsafe_code)]
+
 pub mod coder;
 pub mod g711;
 pub mod g722;
 pub mod l16;
 pub mod opus;
+pub mod plc;
 pub mod resample;
 
 pub use coder::{CodecError, Decoder, Encoder, EncoderSettings, MAX_FRAME_SAMPLES, MAX_PAYLOAD_BYTES};

@@ -164,7 +164,7 @@ impl Decoder {
     /// Returns how many samples the packet held.
     ///
     /// # Errors
-    /// A packet that RFC 6716 §3.4 forbids, or less room in `pcm` than it needs; `pcm` is untouched.
+    /// A packet that RFC 6716 §3.4 forbids, or less room in `pcm` than it needs.
     pub fn decode(&mut self, packet: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {
         let needed = packet::samples(packet, self.rate)?;
         let Some(pcm) = pcm.get_mut(..needed) else { return Err(CodecError::OutputTooShort { needed }) };

@@ -1,3 +1,13 @@
 //! Floor 0: settings as an operator writes them, checked, with the line of every error.
 
+pub mod country;
+pub mod document;
+mod layers;
+mod load;
+pub mod problem;
+pub mod quantity;
+pub mod reading;
+pub mod section;
 pub mod settings;
+
+pub use load::{examine, load, sample};

@@ -1,7 +1,10 @@
-//! The settings of a gateway, each with its default. Everything here was checked: a value that exists is legal.
+//! The settings of a gateway. Everything here was checked: a value that exists is legal.
+//!
+//! The defaults are in `impl Default` of each part, at the end of this file, each with its reason; those of a trunk stand
+//! as constants beside it.
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tandem_codecs::Codec;
 
@@ -38,8 +41,10 @@ pub struct Sip {
     pub ring_timeout: Duration,
     /// How long a trunk may stay without any answer before the next one is tried.
     pub trunk_timeout: Duration,
-    /// How often trunks and silent dialogs are asked with OPTIONS whether they are there; zero for never.
+    /// How often trunks are asked with OPTIONS whether they are there; zero for never.
     pub options_interval: Duration,
+    /// How often both sides of a call in progress are asked the same; zero for never.
+    pub dialog_interval: Duration,
     pub nonce_lifetime: Duration,
     /// The country in which local numbers of our users are read (ISO 3166-1 alpha-2), unless the user has one.
     pub country: Option<String>,
@@ -154,6 +159,13 @@ pub struct Network {
     pub bits: u8,
 }
 
+impl Trunk {
+    /// An hour, as RFC 3261 §10.2 suggests: a provider that wants us more often says so with 423 or in its answer.
+    pub const EXPIRES: Duration = Duration::from_secs(3_600);
+    /// What every telephone and carrier takes.
+    pub const PTIME_MS: u32 = 20;
+}
+
 impl Network {
     /// Whether `address` is inside. An IPv4 address mapped into IPv6 counts as what it is.
     pub fn contains(self, address: IpAddr) -> bool {
@@ -167,6 +179,108 @@ impl Network {
                 network.to_bits() & mask == address.to_bits() & mask
             }
             _ => false,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            dialplan: None,
+            data: PathBuf::from("data"),
+            sip: Sip::default(),
+            http: Http::default(),
+            media: Media::default(),
+            store: Store::under(Path::new("data")),
+            limits: Limits::default(),
+            // Long enough for most calls in progress; a supervisor's own limit is set above it.
+            drain_timeout: Duration::from_secs(300),
+            users: Vec::new(),
+            trunks: Vec::new(),
+        }
+    }
+}
+
+impl Default for Sip {
+    fn default() -> Sip {
+        let port = 5060;
+        // The IPv6 sockets take IPv6 only, so that both families have a socket of their own on every system.
+        let everywhere =
+            vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)), SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))];
+        Sip {
+            // A realm has to be something. Phones may register with any of our addresses in its place.
+            domain: "tandem.local".to_owned(),
+            udp: everywhere.clone(),
+            tcp: everywhere,
+            // More often than each minute is a phone in trouble, and costs as much as a call.
+            registration_min: Duration::from_secs(60),
+            // A contact that is gone rings into nothing until it expires.
+            registration_max: Duration::from_secs(3_600),
+            registration_default: Duration::from_secs(600),
+            t1: Duration::from_millis(500),
+            // Three minutes, after which Timer C of RFC 3261 §16.6 lets a proxy give up too.
+            ring_timeout: Duration::from_secs(180),
+            // Four retransmissions at the default T1; the caller is still waiting.
+            trunk_timeout: Duration::from_secs(5),
+            // A dead trunk is known before many callers meet it, and the binding of a NAT stays open.
+            options_interval: Duration::from_secs(30),
+            // A call whose peers vanished without media to tell is found out before it costs much.
+            dialog_interval: Duration::from_secs(300),
+            // Longer than any exchange, and short enough that an overheard answer is soon worth nothing.
+            nonce_lifetime: Duration::from_secs(300),
+            country: None,
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Http {
+        // Whoever may speak to it may do everything, so that it stays on this machine unless told otherwise.
+        Http { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+    }
+}
+
+impl Default for Media {
+    fn default() -> Media {
+        Media {
+            // Below the ports that systems hand out by themselves (32768 and up on Linux).
+            ports: (20_000, 29_999),
+            public_address: None,
+            // One thread relays thousands of calls; more are asked for where transcoding needs them.
+            workers: 1,
+            // Phones that suppress silence still send something within seconds; a minute of nothing is a dead peer.
+            silence_timeout: Duration::from_secs(60),
+            // A side on hold may rightly send nothing at all.
+            hold_timeout: Duration::from_secs(1_800),
+            // The best sound first; then wideband that costs little; then what everyone has.
+            codecs: vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu],
+            prompts: PathBuf::from("data/prompts"),
+        }
+    }
+}
+
+impl Store {
+    /// The embedded store in the folder that has all state.
+    pub fn under(data: &Path) -> Store {
+        Store { url: format!("sqlite:{}", data.join("tandem.db").display()) }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            // What the default port range carries: each call has two legs, each leg a port for RTP and one for RTCP.
+            calls: 2_500,
+            // Each call in progress has two while it is set up; the rest are registrations and probes.
+            transactions: 20_000,
+            // A desk phone, a mobile, a softphone and what was left behind by a crash.
+            contacts: 10,
+            // Half of what file descriptors usually allow, the other half being media.
+            tcp_connections: 10_000,
+            // An office behind one address.
+            tcp_connections_per_address: 200,
+            // The largest datagram, and ten times any usual message.
+            message_bytes: 65_536,
         }
     }
 }

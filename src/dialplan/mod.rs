@@ -1,3 +1,18 @@
-//! Floor 2: text → plan; plan and request → route and its explanation. Pure.
+//! Floor 2: text → plan; plan and request → route and its explanation. Pure, but for `load`, which reads the files.
 
+pub mod directory;
+pub mod explain;
+mod load;
+pub mod numbering;
+pub mod pattern;
+pub mod plan;
 pub mod route;
+mod rule;
+mod schedule;
+mod shadow;
+mod target;
+mod template;
+mod test;
+
+pub use plan::{Plan, PlanContext};
+pub use test::{TestFailure, moment};

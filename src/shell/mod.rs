@@ -1,1 +1,14 @@
 //! Floor 4: everything that touches the world.
+
+pub mod clock;
+pub mod control;
+pub mod document;
+pub mod drive;
+pub mod error;
+pub mod journal;
+mod paths;
+pub mod phone;
+mod prompt;
+pub mod seed;
+pub mod store;
+mod transport;

@@ -1,1 +1,19 @@
 //! Floor 2: SIP state machines. No IO, no clock.
+
+pub mod agent;
+mod arena;
+mod core;
+mod dialog;
+pub mod digest;
+pub mod flow;
+mod mint;
+mod outbox;
+pub mod qualify;
+pub mod registrar;
+pub mod registration;
+mod request;
+mod response;
+mod session;
+#[cfg(test)]
+mod testing;
+mod transaction;

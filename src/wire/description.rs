@@ -4,6 +4,9 @@
 use std::net::SocketAddr;
 use tandem_codecs::Codec;
 
+/// The name under which `attributes` has a host name that stood in place of an address. It is never written to a peer.
+pub(super) const UNRESOLVED_HOST: &str = "x-unresolved-host";
+
 /// All media lines of one side, in their order. An answer has as many lines as its offer (RFC 3264 §6).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Description {
@@ -95,6 +98,19 @@ impl Direction {
 impl Media {
     pub fn is_refused(&self) -> bool {
         self.address.port() == 0
+    }
+
+    /// Whether this side wants to hear nothing for now: by its direction, or by an address of zeros as older phones say
+    /// it (RFC 3264 §8.4).
+    pub fn is_held(&self) -> bool {
+        let has_zeros = self.address.ip().is_unspecified() && self.unresolved_host().is_none();
+        !self.is_refused() && (!self.direction.receives() || has_zeros)
+    }
+
+    /// The host name that was given in place of an address. `address` has the port only; the peer is found by where its
+    /// packets come from.
+    pub fn unresolved_host(&self) -> Option<&str> {
+        self.attributes.iter().find(|(name, _)| name == UNRESOLVED_HOST).and_then(|(_, host)| host.as_deref())
     }
 
     /// The `telephone-event` formats (RFC 4733), of which a line may have one for each clock rate.

@@ -4,4 +4,5 @@ pub mod description;
 pub mod dtmf;
 pub mod rtcp;
 pub mod rtp;
+pub mod sdp;
 pub mod sip;

@@ -3,6 +3,7 @@
 
 mod g711;
 mod g722;
+mod plc;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,55 @@
+# Two commands: `make run` and `make test`. Both install what they need, and are quick when it is there already.
+# Everything is built in the release profile, so that the gateway is compiled once for both.
+
+CARGO  ?= cargo
+PYTHON ?= /usr/bin/python3
+VENV   := target/venv
+
+# What shows that a package isn't needed, and the package (scripts/install).
+BUILD_NEEDS := cc:gcc c++:g++ cmake:cmake
+TEST_NEEDS  := sipp:sip-tester baresip:baresip-core linphonec:linphone-cli kamailio:kamailio espeak-ng:espeak-ng \
+  ffmpeg:ffmpeg :libspandsp-dev $(PYTHON):python3 :python3-venv :python3-dev
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run build test check-format lint deny tools tools-build
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Build and start the gateway; give it arguments by ARGS="--config my.toml"
+	@exec $(CARGO) run --quiet --release --bin tandem -- run $(ARGS)
+
+build: tools-build ## Build the gateway
+	@$(CARGO) build --release --bin tandem
+
+test: tools check-format lint ## Run every test, those with real phones included; a part of them by TESTS="name"
+	@scripts/say "testing"
+	@$(CARGO) test --release --workspace --no-fail-fast $(TESTS)
+
+check-format: ## Check that the code is formatted
+	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --all --check; \
+	else scripts/say "rustfmt is not installed (rustup component add rustfmt): formatting is not checked"; fi
+
+lint: tools-build ## Check the code with clippy; a warning is an error
+	@if $(CARGO) clippy --version >/dev/null 2>&1; then \
+	  scripts/say "linting"; $(CARGO) clippy --release --workspace --all-targets -- -D warnings; \
+	else scripts/say "clippy is not installed (rustup component add clippy): the code is not linted"; fi
+
+deny: ## Check the licences and the sources of all dependencies (needs cargo-deny)
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check licenses bans sources; \
+	else scripts/say "cargo-deny is not installed: cargo install --locked cargo-deny"; exit 1; fi
+
+tools-build: ## Install what building needs: CMake and a C and C++ compiler
+	@scripts/install $(BUILD_NEEDS)
+
+tools: ## Install what the tests need: phones, call generators, audio tools
+	@scripts/install $(BUILD_NEEDS) $(TEST_NEEDS)
+	@$(MAKE) --no-print-directory $(VENV)/.stamp
+
+$(VENV)/.stamp: scripts/requirements.txt
+	@scripts/say "installing the speech quality meter into $(VENV) (half a minute)"
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-input -r scripts/requirements.txt
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-input --no-build-isolation pesq==0.0.4
+	@touch $@

@@ -1,0 +1,198 @@
+//! The shapes of the API: every time is RFC 3339 in UTC, every unknown value null.
+
+use crate::base::time::Wall;
+use crate::call::record::{CallRecord, LegRecord};
+use crate::call::view::{CallView, RegistrationView, TrunkView};
+use crate::config::settings::User;
+use crate::dialplan::route::{Decision, Step, Target};
+use crate::media::command::Report;
+use crate::shell::control::{ReloadReport, Status};
+use crate::shell::document::{ended_by_text, state_text};
+use crate::shell::store::StoredUser;
+use serde_json::{Value, json};
+
+pub fn record(record: &CallRecord) -> Value {
+    json!({
+        "id": record.id,
+        "state": state_text(record.state),
+        "caller": record.caller,
+        "from": record.from,
+        "dialled": record.dialled,
+        "number": record.number,
+        "rule": record.rule,
+        "started": time(record.started),
+        "ringing": record.ringing.map(time),
+        "answered": record.answered.map(time),
+        "ended": record.ended.map(time),
+        "talk_ms": record.talk_ms,
+        "status": known(record.status),
+        "ended_by": ended_by_text(record.ended_by),
+        "cause": record.cause,
+        "legs": record.legs.iter().map(leg).collect::<Vec<_>>(),
+    })
+}
+
+fn leg(leg: &LegRecord) -> Value {
+    json!({
+        "target": leg.target,
+        "number": leg.number,
+        "call_id": leg.call_id,
+        "address": leg.address,
+        "started": time(leg.started),
+        "ringing": leg.ringing.map(time),
+        "answered": leg.answered.map(time),
+        "status": known(leg.status),
+        "reason": leg.reason,
+        "codec": leg.codec,
+        "media": leg.media.as_ref().map(report),
+    })
+}
+
+fn report(report: &Report) -> Value {
+    json!({
+        "received_packets": report.received_packets,
+        "received_bytes": report.received_bytes,
+        "sent_packets": report.sent_packets,
+        "sent_bytes": report.sent_bytes,
+        "lost_packets": report.lost_packets,
+        "jitter_us": report.jitter_us,
+        "round_trip_us": report.round_trip_us,
+        "remote_lost_packets": report.remote_lost_packets,
+        "remote_jitter_us": report.remote_jitter_us,
+        "dropped_packets": report.dropped_packets,
+        "source": report.source.map(|source| source.to_string()),
+    })
+}
+
+pub fn call(call: &CallView) -> Value {
+    json!({
+        "id": call.id,
+        "state": call.phase.as_str(),
+        "caller": call.caller,
+        "from": call.from,
+        "dialled": call.dialled,
+        "number": call.number,
+        "target": call.target,
+        "started": time(call.started),
+        "answered": call.answered.map(time),
+        "caller_codec": call.caller_codec,
+        "callee_codec": call.callee_codec,
+    })
+}
+
+pub fn trunk(trunk: &TrunkView) -> Value {
+    json!({
+        "name": trunk.name,
+        "host": trunk.host,
+        "up": trunk.up,
+        "state": trunk.state,
+        "registered_until": trunk.registered_until.map(time),
+        "calls": trunk.calls,
+        "max_calls": trunk.max_calls,
+        "last_answer": trunk.last_answer,
+        "last_answer_at": trunk.last_answer_at.map(time),
+    })
+}
+
+pub fn registration(registration: &RegistrationView) -> Value {
+    json!({
+        "user": registration.user,
+        "contact": registration.contact,
+        "address": registration.address,
+        "expires_in_s": registration.expires_in_s,
+        "user_agent": registration.user_agent,
+    })
+}
+
+/// A user of the store. `realm` is today's: digests that were made for another fit no more.
+pub fn stored_user(user: &StoredUser, realm: &str) -> Value {
+    json!({
+        "name": user.name,
+        "number": user.number,
+        "country": user.country,
+        "display_name": user.display_name,
+        "source": "store",
+        "password_fits": user.realm == realm,
+    })
+}
+
+/// A user of the configuration file.
+pub fn configured_user(user: &User) -> Value {
+    json!({
+        "name": user.name,
+        "number": user.number,
+        "country": user.country,
+        "display_name": user.display_name,
+        "source": "configuration",
+        "password_fits": true,
+    })
+}
+
+pub fn status(status: &Status) -> Value {
+    json!({
+        "version": status.version,
+        "started": time(status.started),
+        "uptime_s": status.uptime.as_secs(),
+        "accepting": status.accepting,
+        "draining": status.draining,
+        "calls": status.calls,
+        "max_calls": status.max_calls,
+        "registrations": status.registrations,
+        "trunks_up": status.trunks_up,
+        "trunks": status.trunks,
+        "workers": status.workers,
+        "listening": status.listening,
+    })
+}
+
+pub fn reload(report: &ReloadReport) -> Value {
+    json!({
+        "rules": report.rules,
+        "users": report.users,
+        "trunks": report.trunks,
+        "after_restart": report.after_restart,
+    })
+}
+
+pub fn decision(decision: &Decision) -> Value {
+    let route = decision.route.as_ref();
+    json!({
+        "number": decision.number,
+        "rule": route.map(|route| &route.rule),
+        "caller": route.and_then(|route| route.caller.as_ref()),
+        "targets": route.map(|route| route.targets.iter().map(target).collect::<Vec<_>>()).unwrap_or_default(),
+        "steps": decision.steps.iter().map(step).collect::<Vec<_>>(),
+    })
+}
+
+fn target(target: &Target) -> Value {
+    match target {
+        Target::User { name } => json!({ "kind": "user", "user": name }),
+        Target::Trunk { name, number, next_on } => {
+            json!({ "kind": "trunk", "trunk": name, "number": number, "next_on": next_on })
+        }
+        Target::Echo => json!({ "kind": "echo" }),
+        Target::Play { file, repeat } => json!({ "kind": "play", "file": file, "repeat": repeat }),
+        Target::Reject { status, reason } => json!({ "kind": "reject", "status": status, "reason": reason }),
+    }
+}
+
+fn step(step: &Step) -> Value {
+    match step {
+        Step::Rewritten { number, result, why } => {
+            json!({ "kind": "rewritten", "number": number, "result": result, "why": why })
+        }
+        Step::Passed { rule, place, why } => json!({ "kind": "passed", "rule": rule, "place": place, "why": why }),
+        Step::Matched { rule, place } => json!({ "kind": "matched", "rule": rule, "place": place }),
+        Step::Target { index, text } => json!({ "kind": "target", "index": index, "text": text }),
+    }
+}
+
+fn time(wall: Wall) -> String {
+    wall.rfc3339()
+}
+
+/// A status of 0 stands for none.
+fn known(status: u16) -> Option<u16> {
+    (status != 0).then_some(status)
+}

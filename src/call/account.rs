@@ -1,0 +1,60 @@
+//! The people who may register and call: who they are, not where their phones are.
+
+use crate::sip::digest::Hashes;
+use std::collections::HashMap;
+
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub name: String,
+    /// E.164 with its plus sign.
+    pub number: Option<String>,
+    /// ISO 3166-1 alpha-2: how local numbers that this person dials are read.
+    pub country: Option<String>,
+    pub display_name: Option<String>,
+    pub hashes: Hashes,
+}
+
+/// All accounts, found by name or by number.
+#[derive(Clone, Debug, Default)]
+pub struct Accounts {
+    by_name: HashMap<String, Account>,
+    by_number: HashMap<String, String>,
+}
+
+impl Accounts {
+    pub fn new(accounts: impl IntoIterator<Item = Account>) -> Accounts {
+        let mut all = Accounts::default();
+        for account in accounts {
+            if let Some(number) = &account.number {
+                all.by_number.insert(number.clone(), account.name.clone());
+            }
+            all.by_name.insert(account.name.clone(), account);
+        }
+        all
+    }
+
+    pub fn by_name(&self, name: &str) -> Option<&Account> {
+        self.by_name.get(name)
+    }
+
+    /// The account with this name or this number.
+    pub fn find(&self, text: &str) -> Option<&Account> {
+        self.by_name(text).or_else(|| self.by_name(self.by_number.get(text)?))
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.by_name.values()
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+}

@@ -1,0 +1,175 @@
+//! Who is calling: a trunk by its address, a user by digest, or a stranger.
+
+use crate::base::time::Now;
+use crate::call::exchange::Exchange;
+use crate::call::trunk::Trunk;
+use crate::dialplan::route::{Caller, Request};
+use crate::sip::digest::{Hashes, Verdict};
+use crate::sip::flow::Flow;
+use crate::wire::sip::{Message, Name, Scheme, Uri};
+use std::net::IpAddr;
+
+/// A caller as the switch keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    User { name: String, number: Option<String>, country: Option<String> },
+    Trunk { name: String, country: Option<String> },
+    Stranger,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admission {
+    Admitted(Identity),
+    /// To be asked who it is.
+    Unknown {
+        stale: bool,
+    },
+    /// It said who it is, and it isn't.
+    Denied {
+        user: Option<String>,
+    },
+}
+
+impl Identity {
+    pub fn as_caller(&self) -> Caller<'_> {
+        match self {
+            Identity::User { name, number, country } => {
+                Caller::User { name, number: number.as_deref(), country: country.as_deref() }
+            }
+            Identity::Trunk { name, country } => Caller::Trunk { name, country: country.as_deref() },
+            Identity::Stranger => Caller::Stranger,
+        }
+    }
+
+    /// As records name it.
+    pub fn text(&self) -> String {
+        match self {
+            Identity::User { name, .. } => format!("user:{name}"),
+            Identity::Trunk { name, .. } => format!("trunk:{name}"),
+            Identity::Stranger => "anyone".to_owned(),
+        }
+    }
+}
+
+/// Judges an INVITE.
+pub fn admit(exchange: &mut Exchange, now: Now, flow: Flow, message: &Message) -> Admission {
+    let claims_user = claimed_user(exchange, flow, message);
+    let signed = message.header(Name::Authorization).is_some() || message.header(Name::ProxyAuthorization).is_some();
+    if let Some(trunk) = exchange.trunks.at(flow.remote) {
+        return Admission::Admitted(identity_of(trunk));
+    }
+    // A carrier calls from many ports; a phone that lives at its address says that it is a user of ours.
+    if !claims_user
+        && !signed
+        && let Some(trunk) = exchange.trunks.reaching_from(flow.remote.ip())
+    {
+        return Admission::Admitted(identity_of(trunk));
+    }
+    if !signed && !claims_user && strangers_may(exchange, now, flow, message) {
+        return Admission::Admitted(Identity::Stranger);
+    }
+    authenticate(exchange, now, message)
+}
+
+/// Asks for a user's digest, whatever the method.
+pub fn authenticate(exchange: &mut Exchange, now: Now, message: &Message) -> Admission {
+    let header = match message.header(Name::Authorization) {
+        Some(_) => Name::Authorization,
+        None => Name::ProxyAuthorization,
+    };
+    let accounts = &exchange.accounts;
+    let hashes = |user: &str| -> Option<Hashes> { accounts.by_name(user).map(|account| account.hashes.clone()) };
+    match exchange.verifier.verify(now.time, message, &exchange.settings.sip.domain, header, hashes) {
+        Verdict::Ok { user } => match accounts.by_name(&user) {
+            Some(account) => Admission::Admitted(Identity::User {
+                name: account.name.clone(),
+                number: account.number.clone(),
+                country: account.country.clone().or_else(|| exchange.settings.sip.country.clone()),
+            }),
+            None => Admission::Denied { user: Some(user) },
+        },
+        Verdict::Missing => Admission::Unknown { stale: false },
+        Verdict::Stale => Admission::Unknown { stale: true },
+        Verdict::Wrong { user } => Admission::Denied { user },
+    }
+}
+
+/// Challenges for whoever must say who they are.
+pub fn challenge(exchange: &mut Exchange, now: Now, stale: bool) -> Vec<(Name, String)> {
+    let realm = exchange.settings.sip.domain.clone();
+    let challenges = exchange.verifier.challenge(now.time, &realm, stale);
+    challenges.into_iter().map(|challenge| (Name::WwwAuthenticate, challenge)).collect()
+}
+
+/// What was dialled: the user part, or the whole address where the domain isn't ours.
+pub fn dialled(exchange: &Exchange, flow: Flow, message: &Message) -> Option<String> {
+    let uri = Uri::parse(message.request_uri()).ok()?;
+    match uri.scheme {
+        Scheme::Tel => some(uri.user_decoded().into_owned()),
+        Scheme::Sip | Scheme::Sips => {
+            let user = some(uri.user_decoded().into_owned())?;
+            let trunk_user =
+                exchange.trunks.at(flow.remote).or_else(|| exchange.trunks.reaching_from(flow.remote.ip()));
+            let registered =
+                trunk_user.and_then(|trunk| trunk.settings.credentials.as_ref()).map(|known| &known.username);
+            if registered == Some(&user)
+                && let Some(number) = called_number(message)
+            {
+                return Some(number);
+            }
+            if is_ours(exchange, flow, uri.host()) { Some(user) } else { Some(format!("{user}@{}", uri.host())) }
+        }
+        _ => Some(message.request_uri().to_owned()),
+    }
+}
+
+/// The caller's number or name, as the caller's side wrote it.
+pub fn calling(message: &Message) -> (String, Option<String>) {
+    let Ok(from) = message.from() else { return (String::new(), None) };
+    let number = from.parse_uri().ok().map(|uri| uri.user_decoded().into_owned());
+    let display = from.display().map(|name| name.into_owned()).filter(|name| !name.is_empty());
+    (number.unwrap_or_default(), display)
+}
+
+/// Carriers that know us by registration call our contact and put the number into `To`.
+fn called_number(message: &Message) -> Option<String> {
+    let to = message.to().ok()?;
+    let user = to.parse_uri().ok()?.user_decoded().into_owned();
+    let digits = user.strip_prefix('+').unwrap_or(&user);
+    (digits.len() >= 3 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(user)
+}
+
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn identity_of(trunk: &Trunk) -> Identity {
+    Identity::Trunk { name: trunk.settings.name.clone(), country: trunk.settings.country.clone() }
+}
+
+/// Whether `From` names an account of ours in a domain of ours.
+fn claimed_user(exchange: &Exchange, flow: Flow, message: &Message) -> bool {
+    let Ok(from) = message.from() else { return false };
+    let Ok(uri) = from.parse_uri() else { return false };
+    exchange.accounts.by_name(&uri.user_decoded()).is_some() && is_ours(exchange, flow, uri.host())
+}
+
+/// Whether the plan has a rule for unknown callers that takes this call.
+fn strangers_may(exchange: &Exchange, now: Now, flow: Flow, message: &Message) -> bool {
+    let (from, _) = calling(message);
+    let Some(to) = dialled(exchange, flow, message) else { return false };
+    let request = Request { caller: Caller::Stranger, from: &from, to: &to, at: now.wall };
+    exchange.plan.route(&request).route.is_some()
+}
+
+fn is_ours(exchange: &Exchange, flow: Flow, host: &str) -> bool {
+    let settings = &exchange.settings;
+    if host.eq_ignore_ascii_case(&settings.sip.domain) || host.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    let Ok(address) = host.parse::<IpAddr>() else { return false };
+    let address = address.to_canonical();
+    address == flow.local.ip().to_canonical()
+        || settings.media.public_address == Some(address)
+        || settings.sip.udp.iter().chain(&settings.sip.tcp).any(|listen| listen.ip().to_canonical() == address)
+}

@@ -1,0 +1,210 @@
+//! What all calls of a shard share: the SIP agent, trunks, accounts, the plan, and the way out to the world.
+
+use crate::base::chance::Chance;
+use crate::base::time::Now;
+use crate::base::timers::Timers;
+use crate::call::account::Accounts;
+use crate::call::io::{Notice, Output, Ticket};
+use crate::call::record::CallRecord;
+use crate::call::trunk::{Trunks, Work};
+use crate::config::settings::Settings;
+use crate::dialplan::plan::Plan;
+use crate::media::command::{Command, PortId};
+use crate::sip::agent::{Agent, SessionId};
+use crate::sip::digest::Verifier;
+use crate::sip::registrar::Registrar;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// One call of this shard, never used twice in a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallKey(pub u64);
+
+/// One leg of a call: 0 is the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegKey {
+    pub call: CallKey,
+    pub leg: usize,
+}
+
+/// Every timer of the call floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Timer {
+    /// The called side has rung for long enough.
+    Ring(CallKey),
+    /// Time to see whether both sides of a long call are still there.
+    Probe(CallKey),
+    /// A caller who hears a busy or reject announcement has heard enough, or a worker owes an answer for too long.
+    Patience(CallKey),
+}
+
+pub struct Exchange {
+    pub settings: Arc<Settings>,
+    pub plan: Arc<Plan>,
+    pub accounts: Arc<Accounts>,
+    pub agent: Agent,
+    pub verifier: Verifier,
+    pub registrar: Registrar,
+    pub trunks: Trunks,
+    pub chance: Chance,
+    pub timers: Timers<Timer>,
+    pub outputs: VecDeque<Output>,
+    sessions: HashMap<SessionId, LegKey>,
+    ports: HashMap<PortId, LegKey>,
+    tickets: HashMap<Ticket, LegKey>,
+    /// Call-IDs of legs that we placed, so that a call which comes back to us is known for a loop.
+    placed: HashSet<String>,
+    last_port: u64,
+    last_ticket: u64,
+    last_call: u64,
+    /// The workers in turn.
+    next_worker: usize,
+    workers: usize,
+    /// Told to no one but this process: part of each record's id, so that ids stay unique over restarts.
+    run: String,
+}
+
+impl Exchange {
+    #[expect(clippy::too_many_arguments, reason = "one place puts the switch together")]
+    pub fn new(
+        settings: Arc<Settings>,
+        plan: Arc<Plan>,
+        accounts: Arc<Accounts>,
+        agent: Agent,
+        verifier: Verifier,
+        registrar: Registrar,
+        mut chance: Chance,
+        workers: usize,
+        now: Now,
+    ) -> Exchange {
+        let run = chance.token(10);
+        let trunks = Trunks::new(&settings, now, &mut chance);
+        Exchange {
+            settings,
+            plan,
+            accounts,
+            agent,
+            verifier,
+            registrar,
+            trunks,
+            chance,
+            timers: Timers::default(),
+            outputs: VecDeque::new(),
+            sessions: HashMap::new(),
+            ports: HashMap::new(),
+            tickets: HashMap::new(),
+            placed: HashSet::new(),
+            last_port: 0,
+            last_ticket: 0,
+            last_call: 0,
+            next_worker: 0,
+            workers: workers.max(1),
+            run,
+        }
+    }
+
+    /// A key and a record id for a new call, and the worker that carries its media.
+    pub fn new_call(&mut self) -> (CallKey, String, usize) {
+        self.last_call += 1;
+        self.next_worker = (self.next_worker + 1) % self.workers;
+        (CallKey(self.last_call), format!("{}-{}", self.run, self.last_call), self.next_worker)
+    }
+
+    pub fn own_session(&mut self, session: SessionId, leg: LegKey) {
+        self.sessions.insert(session, leg);
+    }
+
+    pub fn session_owner(&self, session: SessionId) -> Option<LegKey> {
+        self.sessions.get(&session).copied()
+    }
+
+    pub fn forget_session(&mut self, session: SessionId) {
+        self.sessions.remove(&session);
+    }
+
+    pub fn note_placed(&mut self, call_id: &str) {
+        self.placed.insert(call_id.to_owned());
+    }
+
+    pub fn forget_placed(&mut self, call_id: &str) {
+        self.placed.remove(call_id);
+    }
+
+    /// Whether an INVITE with this Call-ID is one of ours that came back.
+    pub fn is_placed(&self, call_id: &str) -> bool {
+        self.placed.contains(call_id)
+    }
+
+    /// Asks the worker for a port; `Opened` or `OpenFailed` follows.
+    pub fn open_port(&mut self, leg: LegKey, worker: usize, local: IpAddr) -> PortId {
+        self.last_port += 1;
+        let port = PortId(self.last_port);
+        self.ports.insert(port, leg);
+        self.command(worker, Command::Open { port, local });
+        port
+    }
+
+    pub fn port_owner(&self, port: PortId) -> Option<LegKey> {
+        self.ports.get(&port).copied()
+    }
+
+    pub fn forget_port(&mut self, port: PortId) {
+        self.ports.remove(&port);
+    }
+
+    pub fn command(&mut self, worker: usize, command: Command) {
+        self.outputs.push_back(Output::Media { worker, command });
+    }
+
+    pub fn load(&mut self, leg: LegKey, file: String) {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.tickets.insert(ticket, leg);
+        self.outputs.push_back(Output::Load { ticket, file });
+    }
+
+    pub fn take_ticket(&mut self, ticket: Ticket) -> Option<LegKey> {
+        self.tickets.remove(&ticket)
+    }
+
+    pub fn keep(&mut self, record: &CallRecord) {
+        self.outputs.push_back(Output::Record(Box::new(record.clone())));
+    }
+
+    pub fn notice(&mut self, notice: Notice) {
+        self.outputs.push_back(Output::Notice(notice));
+    }
+
+    /// The trunks beside what they need in order to act.
+    pub fn trunk_work(&mut self) -> (&mut Trunks, Work<'_>) {
+        let work = Work {
+            agent: &mut self.agent,
+            chance: &mut self.chance,
+            outputs: &mut self.outputs,
+            tickets: &mut self.last_ticket,
+        };
+        (&mut self.trunks, work)
+    }
+
+    /// What SDP announces to a peer: our address on the way to it, or the public one to whoever is outside.
+    pub fn announced(&self, local: IpAddr, remote: IpAddr) -> IpAddr {
+        match self.settings.media.public_address {
+            Some(public) if public.is_ipv4() == local.is_ipv4() && !is_neighbour(remote) => public,
+            _ => local,
+        }
+    }
+
+    /// What is still held for calls: sessions, ports and questions. All zero when no call is left.
+    pub fn held(&self) -> (usize, usize, usize) {
+        (self.sessions.len(), self.ports.len(), self.tickets.len() + self.placed.len())
+    }
+}
+
+/// An address that doesn't cross a public network: loopback, private, link-local.
+fn is_neighbour(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+    }
+}

@@ -1,0 +1,94 @@
+//! What the call floor takes from the world and gives to it. The shell carries each item out; a simulator does the same.
+
+use crate::call::account::Accounts;
+use crate::call::record::CallRecord;
+use crate::config::settings::Settings;
+use crate::dialplan::plan::Plan;
+use crate::media::command::{Clip, Command, Event};
+use crate::sip::flow::{Flow, Transmit, Transport};
+use bytes::Bytes;
+use std::sync::Arc;
+
+pub enum Input {
+    /// A datagram, or one message of a stream.
+    Received {
+        flow: Flow,
+        bytes: Bytes,
+    },
+    /// A send failed, or a connection closed.
+    FlowFailed {
+        flow: Flow,
+    },
+    /// The answer to `Output::Locate`: where to send, best first, each with our own address on the way there.
+    Located {
+        ticket: Ticket,
+        result: Result<Vec<Flow>, String>,
+    },
+    /// The answer to `Output::Load`.
+    Loaded {
+        ticket: Ticket,
+        result: Result<Arc<Clip>, String>,
+    },
+    Media(Event),
+    /// A worker's ring is full: the order was not taken.
+    MediaRefused(Command),
+    Timeout,
+    Accounts(Arc<Accounts>),
+    Reload {
+        settings: Arc<Settings>,
+        plan: Arc<Plan>,
+    },
+    /// Ends a call by its record's id.
+    HangUp {
+        id: String,
+    },
+    /// No new calls from now on; at `SIGTERM`.
+    Drain,
+    /// Ends all calls, at the end of a drain.
+    EndAll,
+    /// Whether records can be kept; without a reason calls are taken.
+    RecordsFailing {
+        why: Option<String>,
+    },
+}
+
+#[derive(Debug)]
+pub enum Output {
+    Send(Transmit),
+    Media {
+        worker: usize,
+        command: Command,
+    },
+    /// To be kept before any later `Send` goes out.
+    Record(Box<CallRecord>),
+    /// Find the addresses of a host.
+    Locate {
+        ticket: Ticket,
+        host: String,
+        port: Option<u16>,
+        transport: Transport,
+    },
+    /// Read a sound file of the prompts folder.
+    Load {
+        ticket: Ticket,
+        file: String,
+    },
+    Notice(Notice),
+}
+
+/// Names a question to the world, so that its answer finds who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// What an operator may want to read in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    Registered { user: String, contact: String, flow: Flow },
+    Unregistered { user: String, contact: String },
+    Denied { user: Option<String>, flow: Flow, what: &'static str },
+    CallStarted { id: String, caller: String, dialled: String },
+    CallAnswered { id: String, target: String },
+    CallEnded { id: String, status: u16, cause: String },
+    TrunkChanged { trunk: String, state: String },
+    Malformed { flow: Flow, why: String },
+}

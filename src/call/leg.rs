@@ -1,0 +1,274 @@
+//! One side of a call: its SIP session or its local end, and its media.
+
+use crate::call::exchange::{Exchange, LegKey};
+use crate::call::negotiate::{self, Agreed, Disagreement, Local};
+use crate::call::set_up::Dialling;
+use crate::media::command::{Clip, Command, PortId, Report, Source};
+use crate::sip::agent::SessionId;
+use crate::sip::flow::{Body, Flow};
+use crate::wire::description::{Description, Direction};
+use crate::wire::sdp;
+use crate::wire::sip::Message;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tandem_codecs::Codec;
+
+pub const SDP: &str = "application/sdp";
+
+pub struct Leg {
+    pub key: LegKey,
+    pub end: End,
+    pub stage: Stage,
+    /// The trunk whose limit this leg counts against.
+    pub trunk: Option<String>,
+    pub media: Option<Media>,
+    /// Where it goes, until its INVITE is out.
+    pub dialling: Option<Dialling>,
+}
+
+/// What is at the far end of a leg.
+pub enum End {
+    /// A SIP peer; the session is there once the INVITE went out or came in.
+    Sip { flow: Flow, session: Option<SessionId> },
+    /// The caller's own sound.
+    Echo,
+    /// A sound file, there once it is loaded.
+    Clip { clip: Option<Arc<Clip>>, repeat: bool },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// A port or a file is awaited.
+    Preparing,
+    /// Called, or calling: no final answer yet.
+    Trying,
+    Talking,
+    Gone,
+}
+
+/// The media of a SIP leg.
+pub struct Media {
+    pub port: PortId,
+    worker: usize,
+    /// What we announce; there once the port is open.
+    announced: Option<SocketAddr>,
+    /// What this leg may speak, in order of preference.
+    pub codecs: Vec<Codec>,
+    ptime_ms: Option<u32>,
+    session: u64,
+    version: u64,
+    /// Our description that awaits the peer's answer.
+    offered: Option<Description>,
+    /// Our last answer, to be said again word for word.
+    answered: Option<Description>,
+    pub agreed: Option<Agreed>,
+    /// What the peer wants of its own accord: an answer to a hold of ours doesn't change it.
+    pub wish: Direction,
+    /// What we last told the peer of the other leg's wishes, in an offer or an answer of ours.
+    pub told: Direction,
+    /// A change of ours waits until an exchange in progress has ended.
+    pub change_due: bool,
+    pub report: Option<Report>,
+    closing: bool,
+}
+
+impl Leg {
+    pub fn session(&self) -> Option<SessionId> {
+        match self.end {
+            End::Sip { session, .. } => session,
+            _ => None,
+        }
+    }
+
+    pub fn flow(&self) -> Option<Flow> {
+        match self.end {
+            End::Sip { flow, .. } => Some(flow),
+            _ => None,
+        }
+    }
+
+    pub fn is_live(&self) -> bool {
+        self.stage != Stage::Gone
+    }
+
+    /// What the other leg may expect to send and hear here.
+    pub fn wish(&self) -> Direction {
+        match (&self.media, &self.end) {
+            (Some(media), _) => media.wish,
+            (None, End::Clip { .. }) => Direction::SendOnly,
+            (None, _) => Direction::SendRecv,
+        }
+    }
+
+    pub fn codec(&self) -> Option<Codec> {
+        self.media.as_ref()?.agreed.as_ref().map(|agreed| agreed.codec)
+    }
+
+    pub fn close_port(&mut self, exchange: &mut Exchange) {
+        if let Some(media) = self.media.as_mut().filter(|media| !media.closing) {
+            media.closing = true;
+            exchange.command(media.worker, Command::Close { port: media.port });
+        }
+    }
+
+    /// Whether the worker still owes the final report.
+    pub fn owes_report(&self) -> bool {
+        self.media.as_ref().is_some_and(|media| media.report.is_none())
+    }
+}
+
+impl Media {
+    pub fn open(
+        exchange: &mut Exchange,
+        leg: LegKey,
+        worker: usize,
+        local: IpAddr,
+        codecs: Vec<Codec>,
+        ptime_ms: Option<u32>,
+    ) -> Media {
+        let port = exchange.open_port(leg, worker, local);
+        // Session ids that tell nothing of the clock (RFC 8866 §5.2 only wants them to be unique).
+        let session = exchange.chance.u64() >> 2;
+        Media {
+            port,
+            worker,
+            announced: None,
+            codecs,
+            ptime_ms,
+            session,
+            version: 0,
+            offered: None,
+            answered: None,
+            agreed: None,
+            wish: Direction::SendRecv,
+            told: Direction::SendRecv,
+            change_due: false,
+            report: None,
+            closing: false,
+        }
+    }
+
+    pub fn opened(&mut self, exchange: &Exchange, flow: Flow, number: u16) {
+        let address = exchange.announced(flow.local.ip(), flow.remote.ip());
+        self.announced = Some(SocketAddr::new(address, number));
+    }
+
+    /// Our offer, in which `other` is what the other leg wants from its own side. The answer goes to `accept`.
+    pub fn offer(&mut self, codecs: &[Codec], other: Direction) -> Option<Body> {
+        let address = self.announced?;
+        self.version += 1;
+        let local = Local {
+            address,
+            codecs,
+            direction: other,
+            session: self.session,
+            version: self.version,
+            ptime_ms: self.ptime_ms,
+        };
+        let offered = negotiate::offer(&local);
+        let body = body(&offered);
+        self.offered = Some(offered);
+        self.told = other;
+        Some(body)
+    }
+
+    pub fn awaits_answer(&self) -> bool {
+        self.offered.is_some()
+    }
+
+    /// Takes the peer's answer to our offer. A provisional one may be said again by the final response.
+    pub fn accept(&mut self, answered: &Description, provisional: bool) -> Result<(), Disagreement> {
+        let offered = if provisional { self.offered.clone() } else { self.offered.take() };
+        let offered = offered.ok_or(Disagreement::UnfitAnswer)?;
+        let agreed = negotiate::accept(&offered, answered)?;
+        if offered.media.iter().all(|media| media.direction == Direction::SendRecv) {
+            self.wish = agreed.peer_wants;
+        }
+        self.agreed = Some(agreed);
+        Ok(())
+    }
+
+    pub fn withdraw(&mut self) {
+        self.offered = None;
+    }
+
+    /// Answers the peer's offer. `other` is what the other leg wants, `towards` what it speaks.
+    pub fn answer(
+        &mut self,
+        offered: &Description,
+        other: Direction,
+        towards: Option<Codec>,
+    ) -> Result<Body, Disagreement> {
+        let address = self.announced.ok_or(Disagreement::NoAudio)?;
+        let local = Local {
+            address,
+            codecs: &self.codecs,
+            direction: other,
+            session: self.session,
+            version: self.version + 1,
+            ptime_ms: self.ptime_ms,
+        };
+        let (answer, agreed) = negotiate::answer(offered, &local, towards)?;
+        self.version += 1;
+        self.told = other;
+        self.wish = agreed.peer_wants;
+        self.agreed = Some(agreed);
+        let body = body(&answer);
+        self.answered = Some(answer);
+        Ok(body)
+    }
+
+    /// Our last answer again: a final response may not say anything else than the provisional one did.
+    pub fn repeated(&self) -> Option<Body> {
+        self.answered.as_ref().map(body)
+    }
+
+    /// Tells the worker what was agreed here.
+    pub fn configure(&self, exchange: &mut Exchange, other: Direction, towards: Option<Codec>, silence: SilenceLimits) {
+        let Some(agreed) = &self.agreed else { return };
+        let limit = if agreed.peer_wants.sends() && other.receives() { silence.talking } else { silence.held };
+        let settings = Box::new(agreed.port_settings(other, towards, limit));
+        exchange.command(self.worker, Command::Configure { port: self.port, settings });
+    }
+
+    pub fn connect(&self, exchange: &mut Exchange, source: Source) {
+        exchange.command(self.worker, Command::Connect { port: self.port, source });
+    }
+}
+
+/// After how much silence a leg is given up, if ever.
+#[derive(Clone, Copy, Default)]
+pub struct SilenceLimits {
+    pub talking: Option<Duration>,
+    pub held: Option<Duration>,
+}
+
+fn body(description: &Description) -> Body {
+    Body { content_type: SDP.into(), bytes: sdp::write(description, "tandem").into() }
+}
+
+/// What a message says of media.
+pub enum Said {
+    Nothing,
+    Media(Description),
+    /// A body that isn't SDP.
+    Unreadable(String),
+    Foreign(String),
+}
+
+pub fn description_of(message: &Message) -> Said {
+    let body = message.body();
+    if body.is_empty() {
+        return Said::Nothing;
+    }
+    let content_type = message.content_type().unwrap_or(SDP);
+    let main = content_type.split(';').next().unwrap_or_default().trim();
+    if !main.eq_ignore_ascii_case(SDP) {
+        return Said::Foreign(main.to_owned());
+    }
+    match sdp::parse(&body) {
+        Ok(description) => Said::Media(description),
+        Err(error) => Said::Unreadable(error.to_string()),
+    }
+}

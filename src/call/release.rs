@@ -1,0 +1,175 @@
+//! The end of a call: both sides told, ports given back, the record closed.
+
+use crate::base::time::Now;
+use crate::call::exchange::{Exchange, Timer};
+use crate::call::failure::{Failure, passable};
+use crate::call::io::Notice;
+use crate::call::leg::{End, Stage as LegStage};
+use crate::call::record::{EndedBy, State};
+use crate::call::state::{Call, Stage};
+use crate::media::command::Report;
+use crate::sip::agent::Ending;
+use crate::wire::sip::Name;
+
+impl Call {
+    /// Gives the caller a final answer that isn't a success; the call is over.
+    pub fn refuse_caller(&mut self, exchange: &mut Exchange, now: Now, failure: Failure, by: EndedBy) {
+        if let Some(session) = self.caller_session().filter(|_| self.legs[0].is_live()) {
+            let headers = failure.reasons.iter().map(|reason| (Name::Reason, reason.clone())).collect();
+            exchange.agent.refuse(now, session, failure.status, &failure.reason, headers);
+            exchange.forget_session(session);
+        }
+        self.legs[0].stage = LegStage::Gone;
+        self.record.status = failure.status;
+        self.record.legs[0].status = failure.status;
+        let cause = match failure.reasons.first() {
+            Some(reason) if !reason.contains(&format!("cause={};", failure.status)) => {
+                format!("{} {} ({reason})", failure.status, failure.reason)
+            }
+            _ => format!("{} {}", failure.status, failure.reason),
+        };
+        self.finish(exchange, now, by, &cause);
+    }
+
+    /// The caller hung up before the answer; the agent has already told it 487.
+    pub fn caller_gave_up(&mut self, exchange: &mut Exchange, now: Now, reason: Option<String>) {
+        self.legs[0].stage = LegStage::Gone;
+        if let Some(session) = self.caller_session() {
+            exchange.forget_session(session);
+        }
+        let reason = reason.filter(|reason| passable(reason));
+        let hopefuls: Vec<usize> = self.hopefuls().collect();
+        for leg in hopefuls {
+            self.record.legs[leg].status = 487;
+            self.record.legs[leg].reason = "the caller gave up".to_owned();
+            self.hang_up_leg(exchange, now, leg, reason.clone());
+        }
+        self.record.status = 487;
+        self.record.legs[0].status = 487;
+        self.finish(exchange, now, EndedBy::Caller, "the caller gave up");
+    }
+
+    /// One of the two that talk has left: the other one is sent home.
+    pub fn side_left(&mut self, exchange: &mut Exchange, now: Now, leg: usize, by: Ending) {
+        let side = if leg == 0 { EndedBy::Caller } else { EndedBy::Callee };
+        let name = if leg == 0 { "the caller" } else { "the called side" };
+        let (by, cause, reason) = match by {
+            Ending::Peer { reason } => (side, format!("{name} hung up"), reason.filter(|reason| passable(reason))),
+            Ending::NoAck => (EndedBy::Gateway, format!("{name} never acknowledged the answer"), None),
+            Ending::PeerGone => (EndedBy::Gateway, format!("{name} vanished"), None),
+            Ending::Local | Ending::Cancelled { .. } => (EndedBy::Gateway, "ended here".to_owned(), None),
+        };
+        self.drop_leg(exchange, leg);
+        self.end(exchange, now, by, &cause, reason);
+    }
+
+    /// Ends the call from our side.
+    pub fn end(&mut self, exchange: &mut Exchange, now: Now, by: EndedBy, cause: &str, reason: Option<String>) {
+        match self.stage {
+            Stage::Ending => {}
+            Stage::Talking { .. } => {
+                for leg in 0..self.legs.len() {
+                    self.hang_up_leg(exchange, now, leg, reason.clone());
+                }
+                self.finish(exchange, now, by, cause);
+            }
+            Stage::Preparing | Stage::Trying => {
+                let hopefuls: Vec<usize> = self.hopefuls().collect();
+                for leg in hopefuls {
+                    self.hang_up_leg(exchange, now, leg, reason.clone());
+                }
+                let mut failure = Failure::new(480, "Temporarily Unavailable");
+                failure.reasons.extend(reason);
+                self.refuse_caller(exchange, now, failure, by);
+                self.record.cause = cause.to_owned();
+            }
+        }
+    }
+
+    /// BYE or CANCEL, whichever fits; the agent sees it through alone from here on.
+    pub fn hang_up_leg(&mut self, exchange: &mut Exchange, now: Now, leg: usize, reason: Option<String>) {
+        if !self.legs[leg].is_live() {
+            return;
+        }
+        if let Some(session) = self.legs[leg].session() {
+            match self.legs[leg].stage {
+                LegStage::Talking => exchange.agent.bye(now, session, reason),
+                LegStage::Trying if self.record.legs[leg].answered.is_some() => {
+                    exchange.agent.bye(now, session, reason)
+                }
+                LegStage::Trying => exchange.agent.cancel(now, session, reason),
+                LegStage::Preparing | LegStage::Gone => {}
+            }
+        }
+        self.drop_leg(exchange, leg);
+    }
+
+    /// A leg is over: nothing of it is looked for any more but its media report.
+    pub fn drop_leg(&mut self, exchange: &mut Exchange, leg: usize) {
+        self.legs[leg].stage = LegStage::Gone;
+        self.release_trunk(exchange, leg);
+        self.legs[leg].close_port(exchange);
+        if let Some(session) = self.legs[leg].session() {
+            exchange.forget_session(session);
+        }
+        if let End::Sip { session, .. } = &mut self.legs[leg].end
+            && leg > 0
+        {
+            *session = None;
+            exchange.forget_placed(&self.record.legs[leg].call_id);
+        }
+    }
+
+    /// Nobody is left to be told: what remains is the workers' last word.
+    fn finish(&mut self, exchange: &mut Exchange, now: Now, by: EndedBy, cause: &str) {
+        for leg in 0..self.legs.len() {
+            self.drop_leg(exchange, leg);
+        }
+        self.stage = Stage::Ending;
+        for timer in [Timer::Ring(self.key), Timer::Probe(self.key)] {
+            exchange.timers.cancel(timer);
+        }
+        exchange.timers.set(Timer::Patience(self.key), now.time + std::time::Duration::from_secs(5));
+        self.record.ended = Some(now.wall);
+        self.record.talk_ms = self.answered_at.map_or(0, |at| (now.time - at).as_millis() as u64);
+        self.record.ended_by = by;
+        self.record.cause = cause.to_owned();
+        self.close_if_done(exchange);
+    }
+
+    /// A worker has closed a port, and says what went through it.
+    pub fn port_closed(&mut self, exchange: &mut Exchange, leg: usize, report: Report) {
+        let codec =
+            self.legs[leg].media.as_ref().and_then(|media| media.agreed.as_ref()).map(|agreed| agreed.codec_text());
+        if let Some(media) = self.legs[leg].media.as_mut() {
+            media.report = Some(report);
+            exchange.forget_port(media.port);
+        }
+        self.record.legs[leg].codec = codec;
+        self.record.legs[leg].media = Some(report);
+        self.close_if_done(exchange);
+    }
+
+    /// A worker that owes a report for too long is not waited for.
+    pub fn lose_patience(&mut self, exchange: &mut Exchange) {
+        for leg in 0..self.legs.len() {
+            if self.legs[leg].owes_report() {
+                self.port_closed(exchange, leg, Report::default());
+            }
+        }
+    }
+
+    fn close_if_done(&mut self, exchange: &mut Exchange) {
+        if !self.is_done() || self.record.state != State::Open {
+            return;
+        }
+        exchange.timers.cancel(Timer::Patience(self.key));
+        self.record.state = State::Closed;
+        exchange.keep(&self.record);
+        exchange.notice(Notice::CallEnded {
+            id: self.record.id.clone(),
+            status: self.record.status,
+            cause: self.record.cause.clone(),
+        });
+    }
+}

@@ -1,0 +1,132 @@
+//! A call: the caller's leg, the legs that are tried for it, and the one that answered.
+
+use crate::base::time::Time;
+use crate::call::exchange::{CallKey, Exchange, LegKey};
+use crate::call::failure::Failure;
+use crate::call::leg::Leg;
+use crate::call::record::{CallRecord, LegRecord};
+use crate::call::view::{CallView, Phase};
+use crate::dialplan::route::Target;
+use crate::sip::agent::SessionId;
+use crate::wire::description::Description;
+use std::collections::VecDeque;
+
+pub struct Call {
+    pub key: CallKey,
+    pub worker: usize,
+    pub record: CallRecord,
+    pub stage: Stage,
+    /// The caller's leg first, then each that was tried.
+    pub legs: Vec<Leg>,
+    pub caller: CallerSide,
+    /// What the plan says is to be tried next.
+    pub targets: VecDeque<Target>,
+    /// What is being tried.
+    pub target: Option<Target>,
+    /// The best failure among the legs of this target: as seen there, and as the caller is told.
+    pub failure: Option<(u16, Failure)>,
+    pub answered_at: Option<Time>,
+}
+
+/// What the caller's INVITE said, as far as the other side needs it.
+#[derive(Default)]
+pub struct CallerSide {
+    /// Its offer; none where it left the offer to us.
+    pub offer: Option<Description>,
+    /// The number or name that the called side is shown.
+    pub number: String,
+    pub display_name: Option<String>,
+    pub max_forwards: u32,
+    /// The last provisional answer that it was given, and whether media came with it.
+    pub told: Option<(u16, bool)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The caller's port is awaited.
+    Preparing,
+    /// Targets are being tried.
+    Trying,
+    /// Two legs are joined; `with` is the one that answered.
+    Talking { with: usize },
+    /// Over, but for what the workers still owe.
+    Ending,
+}
+
+impl Call {
+    pub fn caller_session(&self) -> Option<SessionId> {
+        self.legs.first().and_then(Leg::session)
+    }
+
+    pub fn leg_key(&self, leg: usize) -> LegKey {
+        LegKey { call: self.key, leg }
+    }
+
+    /// Adds a leg beside its record.
+    pub fn add_leg(&mut self, leg: Leg, record: LegRecord) {
+        self.legs.push(leg);
+        self.record.legs.push(record);
+    }
+
+    /// The leg that this one is joined to.
+    pub fn other(&self, leg: usize) -> Option<usize> {
+        match self.stage {
+            Stage::Talking { with } if leg == 0 => Some(with),
+            Stage::Talking { with } if leg == with => Some(0),
+            _ => None,
+        }
+    }
+
+    /// The legs of the called side that may still answer.
+    pub fn hopefuls(&self) -> impl Iterator<Item = usize> {
+        (1..self.legs.len()).filter(|&leg| self.legs[leg].is_live())
+    }
+
+    /// Over, recorded and owing nothing.
+    pub fn is_done(&self) -> bool {
+        self.stage == Stage::Ending && !self.legs.iter().any(Leg::owes_report)
+    }
+
+    /// For people.
+    pub fn view(&self) -> CallView {
+        let called = match self.stage {
+            Stage::Talking { with } => Some(with),
+            _ => self.hopefuls().last(),
+        };
+        let codec = |leg: usize| {
+            let agreed = self.legs[leg].media.as_ref()?.agreed.as_ref()?;
+            Some(agreed.codec_text())
+        };
+        CallView {
+            id: self.record.id.clone(),
+            caller: self.record.caller.clone(),
+            from: self.record.from.clone(),
+            dialled: self.record.dialled.clone(),
+            number: self.record.number.clone(),
+            target: called.map(|leg| self.record.legs[leg].target.clone()),
+            phase: match self.stage {
+                Stage::Talking { .. } => Phase::Talking,
+                Stage::Ending => Phase::Ending,
+                _ if self.record.ringing.is_some() => Phase::Ringing,
+                _ => Phase::Routing,
+            },
+            started: self.record.started,
+            answered: self.record.answered,
+            caller_codec: codec(0),
+            callee_codec: called.and_then(codec),
+        }
+    }
+
+    pub fn hold_trunk(&mut self, exchange: &mut Exchange, leg: usize, name: &str) {
+        if let Some(trunk) = exchange.trunks.by_name_mut(name) {
+            trunk.calls += 1;
+            self.legs[leg].trunk = Some(name.to_owned());
+        }
+    }
+
+    pub fn release_trunk(&mut self, exchange: &mut Exchange, leg: usize) {
+        if let Some(trunk) = self.legs[leg].trunk.take().and_then(|name| exchange.trunks.by_name_mut(&name)) {
+            trunk.calls = trunk.calls.saturating_sub(1);
+        }
+    }
+}

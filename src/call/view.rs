@@ -1,0 +1,73 @@
+//! What a running gateway shows of its calls, trunks and phones: copies for people, taken at one moment.
+
+use crate::base::time::Wall;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallView {
+    /// The record's id, which `tandem hangup` takes.
+    pub id: String,
+    /// `user:alice`, `trunk:acme`, `anyone`.
+    pub caller: String,
+    /// The caller's number or address.
+    pub from: String,
+    /// As dialled, and as the rules saw it.
+    pub dialled: String,
+    pub number: String,
+    /// Where the call goes, or is being tried: `user:bob`, `trunk:acme`, `echo`; none while it is being routed.
+    pub target: Option<String>,
+    pub phase: Phase,
+    pub started: Wall,
+    pub answered: Option<Wall>,
+    /// What each side sends and receives, as `PCMA/8000`.
+    pub caller_codec: Option<String>,
+    pub callee_codec: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Routing,
+    Ringing,
+    Talking,
+    Ending,
+}
+
+impl Phase {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Phase::Routing => "routing",
+            Phase::Ringing => "ringing",
+            Phase::Talking => "talking",
+            Phase::Ending => "ending",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkView {
+    pub name: String,
+    pub host: String,
+    /// Whether a call would be sent there now.
+    pub up: bool,
+    /// In words, such as `registered`, `known by its address`, `waiting: 403 Forbidden`.
+    pub state: String,
+    /// None for a trunk that we don't register with, or aren't registered with now.
+    pub registered_until: Option<Wall>,
+    pub calls: usize,
+    /// None for no limit.
+    pub max_calls: Option<usize>,
+    /// The last answer to our REGISTER, OPTIONS or INVITE, such as `200 OK`, and when it came.
+    pub last_answer: Option<String>,
+    pub last_answer_at: Option<Wall>,
+}
+
+/// One contact of one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrationView {
+    pub user: String,
+    /// The URI as registered.
+    pub contact: String,
+    /// Where its requests come from, such as `udp:192.0.2.1:5060`.
+    pub address: String,
+    pub expires_in_s: u64,
+    pub user_agent: String,
+}

@@ -1,0 +1,87 @@
+//! Brings what the loop knows to the metrics, once a second.
+
+use crate::admin::metrics::Metrics;
+use crate::base::time::Wall;
+use crate::call::switch::Switch;
+use crate::media::counters::Reason;
+use crate::shell::drive::World;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub struct Gauges {
+    metrics: Arc<Metrics>,
+    /// What was counted the last time, of sums that the metrics add up.
+    received: u64,
+    sent: u64,
+    damaged: u64,
+    busy_ns: Vec<u64>,
+    at_ns: u64,
+    trunks: BTreeSet<String>,
+}
+
+impl Gauges {
+    pub fn new(metrics: Arc<Metrics>, started: Wall) -> Gauges {
+        metrics.set_started(started);
+        Gauges { metrics, received: 0, sent: 0, damaged: 0, busy_ns: Vec::new(), at_ns: 0, trunks: BTreeSet::new() }
+    }
+
+    pub fn update(&mut self, switch: &Switch, world: &mut World) {
+        let now = world.clock.now();
+        let counts = switch.counts();
+        self.metrics.set_calls(counts.calls);
+        self.metrics.set_accepting(!switch.is_draining());
+        self.metrics.set_registrations(counts.registrations);
+        for (status, ended) in world.take_endings() {
+            for _ in 0..ended {
+                self.metrics.count_attempt(status);
+            }
+        }
+        self.trunks(switch, now);
+        let messages = world.messages;
+        self.metrics.count_sip_received(messages.received - self.received);
+        self.metrics.count_sip_sent(messages.sent - self.sent);
+        self.metrics.count_sip_damaged(messages.damaged - self.damaged);
+        (self.received, self.sent, self.damaged) = (messages.received, messages.sent, messages.damaged);
+        if let Some(journal) = world.journal() {
+            let watch = journal.watch();
+            self.metrics.set_records(watch.pending(), watch.lost());
+        }
+        self.media(world, now.time.nanos());
+    }
+
+    fn trunks(&mut self, switch: &Switch, now: crate::base::time::Now) {
+        let mut present = BTreeSet::new();
+        for trunk in switch.trunks(now) {
+            self.metrics.set_trunk(&trunk.name, trunk.up, trunk.calls);
+            present.insert(trunk.name);
+        }
+        for gone in self.trunks.difference(&present) {
+            self.metrics.forget_trunk(gone);
+        }
+        self.trunks = present;
+    }
+
+    fn media(&mut self, world: &World, at_ns: u64) {
+        let span = at_ns.saturating_sub(self.at_ns).max(1) as f64;
+        self.at_ns = at_ns;
+        self.busy_ns.resize(world.workers.len(), 0);
+        let (mut received, mut sent) = (0, 0);
+        let mut drops = BTreeMap::new();
+        for (index, worker) in world.workers.iter().enumerate() {
+            let counters = worker.counters();
+            received += counters.received_packets.value();
+            sent += counters.sent_packets.value();
+            for reason in Reason::ALL {
+                *drops.entry(reason.name()).or_insert(0) += counters.dropped(reason);
+            }
+            let busy_ns = counters.busy_ns.value();
+            let busy = busy_ns.saturating_sub(self.busy_ns[index]);
+            self.busy_ns[index] = busy_ns;
+            self.metrics.set_worker_busy(index, (busy as f64 / span).min(1.0));
+        }
+        self.metrics.set_rtp_packets(received, sent);
+        for (reason, count) in drops {
+            self.metrics.set_rtp_drops(reason, count);
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The gateway from start to end: configuration, books, sockets, workers, the loop, the drain.
+
+use crate::admin::metrics::Metrics;
+use crate::admin::{self, AppState, router, token};
+use crate::base::chance::Chance;
+use crate::base::time::Wall;
+use crate::call::account::{Account, Accounts};
+use crate::call::io::Input;
+use crate::call::switch::Switch;
+use crate::config;
+use crate::config::settings::Settings;
+use crate::dialplan::directory::PlanUser;
+use crate::dialplan::plan::{Plan, PlanContext};
+use crate::dialplan::route::{Caller, Request};
+use crate::gateway::accounts;
+use crate::gateway::gauges::Gauges;
+use crate::shell::clock::Clock;
+use crate::shell::control::{Control, ReloadReport, Status};
+use crate::shell::drive::{HOUSEKEEPING, World};
+use crate::shell::error::{Problems, ShellError};
+use crate::shell::journal::{Journal, Recorder};
+use crate::shell::seed;
+use crate::shell::store::Store;
+use arc_swap::ArcSwap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Questions of the API that wait at once.
+const QUESTIONS: usize = 256;
+/// After the last call has been told to end, BYEs and take-backs of registrations have so long to be answered.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Runs the gateway until it is told to end. `config` is none for the default file.
+pub async fn run(config: Option<PathBuf>) -> Result<(), Problems> {
+    let gateway = Gateway::start(config).await?;
+    gateway.serve().await
+}
+
+struct Gateway {
+    config: Option<PathBuf>,
+    switch: Switch,
+    world: World,
+    store: Store,
+    recorder: Option<Recorder>,
+    control: mpsc::Receiver<Control>,
+    settings: Arc<ArcSwap<Settings>>,
+    gauges: Gauges,
+    started: Wall,
+    draining_since: Option<tokio::time::Instant>,
+    ended: bool,
+}
+
+impl Gateway {
+    async fn start(config: Option<PathBuf>) -> Result<Gateway, Problems> {
+        let settings = Arc::new(read_settings(config.as_deref())?);
+        let clock = Clock::start();
+        let mut chance = Chance::from_seed(seed::fresh()?);
+        std::fs::create_dir_all(&settings.data)
+            .map_err(|error| ShellError::file(&settings.data, "can't make the data folder", &error))?;
+        let store = Store::open(&settings.store.url).await?;
+        let (mut journal, recovered) = Journal::recover(&settings.data, &store).await?;
+        if recovered.cut_off > 0 {
+            tracing::warn!("{} calls of the last run were cut off; their records say so", recovered.cut_off);
+        }
+        let made = accounts::make_ready(&settings, &store, &mut chance).await?;
+        let accounts = Arc::new(accounts::load(&settings, &store).await?);
+        let plan = Arc::new(read_plan(&settings, &accounts)?);
+        let token = token::open(&settings.data)?;
+        let recorder = Recorder::start(&mut journal, store.clone());
+        let watch = journal.watch();
+        let world = World::open(&settings, clock, Some(journal)).await?;
+        let (questions, control) = mpsc::channel(QUESTIONS);
+        let metrics = Arc::new(Metrics::new());
+        let shared = Arc::new(ArcSwap::from(Arc::clone(&settings)));
+        let state = AppState {
+            control: questions,
+            store: store.clone(),
+            journal: watch,
+            metrics: Arc::clone(&metrics),
+            settings: Arc::clone(&shared),
+            token,
+            ready: Arc::new(Vec::new),
+        };
+        let listen = settings.http.listen;
+        let listener = admin::bind(listen).await?;
+        let http = listener.local_addr().unwrap_or(listen);
+        tokio::spawn(async move {
+            if let Err(error) = admin::serve(listener, router(state), std::future::pending()).await {
+                tracing::error!("the HTTP server ended: {error}");
+            }
+        });
+        let now = clock.now();
+        let workers = world.workers.len();
+        let switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
+        greet(&settings, http, &world, &made);
+        Ok(Gateway {
+            config,
+            switch,
+            world,
+            store,
+            recorder,
+            control,
+            settings: shared,
+            gauges: Gauges::new(metrics, now.wall),
+            started: now.wall,
+            draining_since: None,
+            ended: false,
+        })
+    }
+
+    async fn serve(mut self) -> Result<(), Problems> {
+        let trouble = |error: std::io::Error| ShellError::new("signals", error, "see the system's limits");
+        let mut hang_up = signal(SignalKind::hangup()).map_err(trouble)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(trouble)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(trouble)?;
+        let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        self.world.tell(&mut self.switch, Input::Timeout);
+        while !self.is_over() {
+            let timeout = self.switch.poll_timeout();
+            tokio::select! {
+                arrival = self.world.wait(timeout) => self.world.turn(&mut self.switch, arrival),
+                Some(control) = self.control.recv() => self.answer(control).await,
+                _ = hang_up.recv() => self.reload_and_say().await,
+                _ = terminate.recv() => self.drain(),
+                _ = interrupt.recv() => self.drain(),
+                _ = housekeeping.tick() => self.keep_house(),
+            }
+        }
+        self.stop().await;
+        Ok(())
+    }
+
+    /// Over when a drain has come to its end: no call left, or no patience.
+    fn is_over(&mut self) -> bool {
+        let Some(since) = self.draining_since else { return false };
+        let calls = self.switch.counts().calls;
+        let limit = self.switch.settings().drain_timeout;
+        let patience = if self.ended { LAST_WORDS } else { limit };
+        if calls == 0 && !self.ended {
+            // Tells the trunks that we are gone.
+            self.end_all();
+            return false;
+        }
+        if since.elapsed() < patience {
+            let counts = self.switch.counts();
+            return self.ended && counts.calls == 0 && counts.sessions == 0 && counts.transactions == 0;
+        }
+        if self.ended {
+            return true;
+        }
+        tracing::warn!("{calls} calls are still up after {} s: they are ended", limit.as_secs());
+        self.end_all();
+        false
+    }
+
+    fn end_all(&mut self) {
+        self.ended = true;
+        self.draining_since = Some(tokio::time::Instant::now());
+        self.world.tell(&mut self.switch, Input::EndAll);
+    }
+
+    /// The first time, takes no new calls; the second time, ends those in progress.
+    fn drain(&mut self) {
+        if self.draining_since.is_some() {
+            tracing::info!("told to end a second time: all calls are ended");
+            self.end_all();
+            return;
+        }
+        let calls = self.switch.counts().calls;
+        tracing::info!("draining: no new calls, {calls} in progress");
+        self.draining_since = Some(tokio::time::Instant::now());
+        self.world.tell(&mut self.switch, Input::Drain);
+    }
+
+    async fn stop(mut self) {
+        self.world.flush();
+        self.gauges.update(&self.switch, &mut self.world);
+        drop(self.world.close());
+        if let Some(recorder) = self.recorder {
+            recorder.stop().await;
+        }
+        self.store.close().await;
+        tracing::info!("ended");
+    }
+
+    fn keep_house(&mut self) {
+        self.world.flush();
+        let why = match self.world.journal() {
+            Some(journal) if !journal.has_room() => Some("the books can't be kept".to_owned()),
+            _ => None,
+        };
+        self.world.tell(&mut self.switch, Input::RecordsFailing { why });
+        self.gauges.update(&self.switch, &mut self.world);
+    }
+
+    async fn answer(&mut self, control: Control) {
+        // A client that went away needs no answer.
+        match control {
+            Control::Calls { reply } => drop(reply.send(self.switch.calls())),
+            Control::Hangup { id, reply } => {
+                let known = self.switch.has_call(&id);
+                if known {
+                    self.world.tell(&mut self.switch, Input::HangUp { id });
+                }
+                let _ = reply.send(known);
+            }
+            Control::Trunks { reply } => drop(reply.send(self.switch.trunks(self.world.clock.now()))),
+            Control::Registrations { reply } => drop(reply.send(self.switch.registrations(self.world.clock.now()))),
+            Control::Reload { reply } => {
+                let result = self.reload().await.map_err(|problems| problems.0);
+                let _ = reply.send(result);
+            }
+            Control::Drain { reply } => {
+                if self.draining_since.is_none() {
+                    self.drain();
+                }
+                let _ = reply.send(());
+            }
+            Control::Status { reply } => drop(reply.send(self.status())),
+            Control::Explain { from, to, at, reply } => drop(reply.send(self.explain(&from, &to, at))),
+            Control::AccountsChanged => {
+                let settings = Arc::clone(self.switch.settings());
+                if let Err(problems) = self.take_accounts(&settings).await {
+                    tracing::error!("the accounts could not be read again: {}", problems.0.join("; "));
+                }
+            }
+        }
+    }
+
+    fn status(&self) -> Status {
+        let now = self.world.clock.now();
+        let counts = self.switch.counts();
+        let trunks = self.switch.trunks(now);
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            started: self.started,
+            uptime: now.time - crate::base::time::Time::ZERO,
+            accepting: !self.switch.is_draining() && self.world.journal().is_none_or(Journal::has_room),
+            draining: self.switch.is_draining(),
+            calls: counts.calls,
+            max_calls: self.switch.settings().limits.calls,
+            registrations: counts.registrations,
+            trunks_up: trunks.iter().filter(|trunk| trunk.up).count(),
+            trunks: trunks.len(),
+            workers: self.world.workers.len(),
+            listening: self
+                .world
+                .listening()
+                .into_iter()
+                .map(|(transport, address)| format!("{}:{address}", transport.as_str().to_lowercase()))
+                .collect(),
+        }
+    }
+
+    fn explain(&self, from: &str, to: &str, at: Option<Wall>) -> Result<crate::dialplan::route::Decision, String> {
+        let settings = self.switch.settings();
+        let at = at.unwrap_or_else(|| self.world.clock.now().wall);
+        let (caller, number) = match from.strip_prefix("trunk:") {
+            Some(name) => {
+                let trunk = settings.trunks.iter().find(|trunk| trunk.name == name);
+                let trunk = trunk.ok_or_else(|| format!("there is no trunk `{name}`"))?;
+                (Caller::Trunk { name, country: trunk.country.as_deref() }, String::new())
+            }
+            None => match self.switch.accounts().find(from) {
+                Some(account) => {
+                    let country = account.country.as_deref().or(settings.sip.country.as_deref());
+                    let number = account.number.clone().unwrap_or_else(|| account.name.clone());
+                    (Caller::User { name: &account.name, number: account.number.as_deref(), country }, number)
+                }
+                None => (Caller::Stranger, from.to_owned()),
+            },
+        };
+        Ok(self.switch.plan().route(&Request { caller, from: &number, to, at }))
+    }
+
+    async fn reload_and_say(&mut self) {
+        match self.reload().await {
+            Ok(report) => {
+                tracing::info!("reloaded: {} rules, {} users, {} trunks", report.rules, report.users, report.trunks)
+            }
+            Err(problems) => {
+                for problem in problems.0 {
+                    tracing::error!("{problem}");
+                }
+                tracing::error!("nothing was changed: what ran before goes on");
+            }
+        }
+    }
+
+    /// Reads everything again and takes it on at once, or leaves all as it is.
+    async fn reload(&mut self) -> Result<ReloadReport, Problems> {
+        let settings = Arc::new(read_settings(self.config.as_deref())?);
+        let accounts = Arc::new(accounts::load(&settings, &self.store).await?);
+        let plan = Arc::new(read_plan(&settings, &accounts)?);
+        let before = Arc::clone(self.switch.settings());
+        let report = ReloadReport {
+            rules: plan.rule_count(),
+            users: accounts.len(),
+            trunks: settings.trunks.len(),
+            after_restart: after_restart(&before, &settings),
+        };
+        self.world.tell(&mut self.switch, Input::Accounts(accounts));
+        self.world.tell(&mut self.switch, Input::Reload { settings: Arc::clone(&settings), plan });
+        self.settings.store(settings);
+        Ok(report)
+    }
+
+    async fn take_accounts(&mut self, settings: &Arc<Settings>) -> Result<(), Problems> {
+        let accounts = Arc::new(accounts::load(settings, &self.store).await?);
+        let plan = Arc::new(self.switch.plan().with_users(plan_users(&accounts)));
+        self.world.tell(&mut self.switch, Input::Reload { settings: Arc::clone(settings), plan });
+        self.world.tell(&mut self.switch, Input::Accounts(accounts));
+        Ok(())
+    }
+}
+
+fn read_settings(config: Option<&Path>) -> Result<Settings, Problems> {
+    config::load(config, std::env::vars())
+        .map_err(|problems| Problems(problems.iter().map(ToString::to_string).collect()))
+}
+
+fn read_plan(settings: &Settings, accounts: &Accounts) -> Result<Plan, Problems> {
+    let context = PlanContext { users: plan_users(accounts), ..PlanContext::of(settings) };
+    let said = |problems: Vec<config::problem::Problem>| Problems(problems.iter().map(ToString::to_string).collect());
+    Plan::load(settings.dialplan.as_deref(), &context).map_err(said)
+}
+
+fn plan_users(accounts: &Accounts) -> Vec<PlanUser> {
+    let user = |account: &Account| PlanUser {
+        name: account.name.clone(),
+        number: account.number.clone(),
+        country: account.country.clone(),
+    };
+    accounts.iter().map(user).collect()
+}
+
+/// What only a new process can do.
+fn after_restart(before: &Settings, after: &Settings) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let mut say = |changed: bool, what: &str| {
+        if changed {
+            sentences.push(format!("{what} changed: this is done at the next start"));
+        }
+    };
+    say(before.sip.udp != after.sip.udp || before.sip.tcp != after.sip.tcp, "the listening addresses");
+    say(before.http != after.http, "http.listen");
+    say(
+        before.media.ports != after.media.ports || before.media.workers != after.media.workers,
+        "media.ports or media.workers",
+    );
+    say(before.store != after.store || before.data != after.data, "store.url or data");
+    sentences
+}
+
+/// An address that a browser on this machine can open.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// What a newcomer needs next.
+fn greet(settings: &Settings, http: SocketAddr, world: &World, made: &[(String, String)]) {
+    let http = reachable(http);
+    println!("Tandem {} is up.", env!("CARGO_PKG_VERSION"));
+    println!("  API, health and metrics   http://{http}/");
+    for (transport, address) in world.listening() {
+        println!("  SIP over {}              {address}", transport.as_str());
+    }
+    println!("  SIP domain                {}", settings.sip.domain);
+    for (name, password) in made {
+        println!(
+            "  account                   {name}, password {password}   (shown once; `tandem user password {name}` makes a new one)"
+        );
+    }
+    println!("  dial                      *43 echo   *60 speaking clock and *65 your number come with a later release");
+}

@@ -1,0 +1,77 @@
+//! What the HTTP API asks of the running gateway. The loop answers each between two batches; a sender whose receiver has
+//! gone is no error.
+
+use crate::base::time::Wall;
+use crate::call::view::{CallView, RegistrationView, TrunkView};
+use crate::dialplan::route::Decision;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// One question or order, with the place for its answer.
+#[derive(Debug)]
+pub enum Control {
+    Calls {
+        reply: oneshot::Sender<Vec<CallView>>,
+    },
+    /// Ends a call by the id of its record. Answers false where no such call is up.
+    Hangup {
+        id: String,
+        reply: oneshot::Sender<bool>,
+    },
+    Trunks {
+        reply: oneshot::Sender<Vec<TrunkView>>,
+    },
+    Registrations {
+        reply: oneshot::Sender<Vec<RegistrationView>>,
+    },
+    /// Reads configuration and dialplan again, all or nothing. The error is every problem as `tandem check` prints it,
+    /// and what ran before goes on.
+    Reload {
+        reply: oneshot::Sender<Result<ReloadReport, Vec<String>>>,
+    },
+    /// Takes no new calls from now on; the process ends after the last one, or after the drain's time limit.
+    Drain {
+        reply: oneshot::Sender<()>,
+    },
+    Status {
+        reply: oneshot::Sender<Status>,
+    },
+    /// What would happen to this call. `from` is a user's name, `trunk:NAME`, or a stranger's number or address; `at` is
+    /// now where it isn't given. The error is a sentence.
+    Explain {
+        from: String,
+        to: String,
+        at: Option<Wall>,
+        reply: oneshot::Sender<Result<Decision, String>>,
+    },
+    /// The store's users were changed, and are to be read again.
+    AccountsChanged,
+}
+
+/// What a reload changed.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ReloadReport {
+    pub rules: usize,
+    pub users: usize,
+    pub trunks: usize,
+    /// What the new configuration asks for and only a restart can do, a sentence each.
+    pub after_restart: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub version: &'static str,
+    pub started: Wall,
+    pub uptime: Duration,
+    /// False during a drain, and while the books can't be kept.
+    pub accepting: bool,
+    pub draining: bool,
+    pub calls: usize,
+    pub max_calls: usize,
+    pub registrations: usize,
+    pub trunks_up: usize,
+    pub trunks: usize,
+    pub workers: usize,
+    /// `udp:0.0.0.0:5060` and the like.
+    pub listening: Vec<String>,
+}

@@ -1,0 +1,305 @@
+//! The loop that drives a machine of the call floor: what arrives goes in with the clock's reading, what comes out is
+//! carried out. Records reach the journal before any datagram of the same turn leaves.
+
+use crate::base::time::{Now, Time};
+use crate::call::io::{Input, Notice, Output};
+use crate::call::phone::Phone;
+use crate::call::switch::Switch;
+use crate::config::settings::Settings;
+use crate::media::command::Command;
+use crate::media::worker::{Worker, WorkerHandle, WorkerSettings, share};
+use crate::shell::clock::Clock;
+use crate::shell::error::ShellError;
+use crate::shell::journal::Journal;
+use crate::shell::transport::{Arrival, QUEUE, Transports};
+use crate::shell::{paths, prompt, seed};
+use crate::sip::flow::Transport;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+
+/// Messages in one turn, so that media and timers are never far behind a flood.
+const TURN: usize = 128;
+/// Orders to a worker that may wait, and its news.
+const ORDERS: usize = 16_384;
+
+/// How often what isn't urgent is looked after.
+pub const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// What can be driven.
+pub trait Machine {
+    fn handle(&mut self, now: Now, input: Input);
+    fn poll_output(&mut self) -> Option<Output>;
+    fn poll_timeout(&self) -> Option<Time>;
+}
+
+impl Machine for Switch {
+    fn handle(&mut self, now: Now, input: Input) {
+        Switch::handle(self, now, input);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        Switch::poll_output(self)
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        Switch::poll_timeout(self)
+    }
+}
+
+impl Machine for Phone {
+    fn handle(&mut self, now: Now, input: Input) {
+        Phone::handle(self, now, input);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        Phone::poll_output(self)
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        Phone::poll_timeout(self)
+    }
+}
+
+/// The world of one machine.
+pub struct World {
+    pub clock: Clock,
+    transports: Transports,
+    arrivals: mpsc::Receiver<Arrival>,
+    answers: mpsc::Sender<Arrival>,
+    pub workers: Vec<WorkerHandle>,
+    media_news: Arc<Notify>,
+    journal: Option<Journal>,
+    prompts: PathBuf,
+    pub messages: Messages,
+    /// Calls that ended since the last look, by their final status.
+    endings: BTreeMap<u16, u64>,
+}
+
+/// SIP messages since the start.
+#[derive(Clone, Copy, Default)]
+pub struct Messages {
+    pub received: u64,
+    pub sent: u64,
+    pub damaged: u64,
+}
+
+impl World {
+    /// Binds the sockets and starts the media workers.
+    pub async fn open(settings: &Settings, clock: Clock, journal: Option<Journal>) -> Result<World, ShellError> {
+        let (answers, arrivals) = mpsc::channel(QUEUE);
+        let transports = Transports::open(settings, answers.clone()).await?;
+        let media_news = Arc::new(Notify::new());
+        let mut workers = Vec::new();
+        let count = settings.media.workers.max(1);
+        for index in 0..count {
+            let news = Arc::clone(&media_news);
+            let worker = Worker::spawn(WorkerSettings {
+                name: format!("media-{index}"),
+                ports: share(settings.media.ports, index, count),
+                epoch: clock.epoch(),
+                seed: seed::fresh()?,
+                wake: Box::new(move || news.notify_one()),
+                commands: ORDERS,
+                events: ORDERS,
+            })
+            .map_err(|error| {
+                ShellError::new(
+                    "media worker",
+                    format!("can't start: {error}"),
+                    "see the system's limits of threads and files",
+                )
+            })?;
+            workers.push(worker);
+        }
+        let prompts = settings.media.prompts.clone();
+        let messages = Messages::default();
+        Ok(World {
+            clock,
+            transports,
+            arrivals,
+            answers,
+            workers,
+            media_news,
+            journal,
+            prompts,
+            messages,
+            endings: BTreeMap::new(),
+        })
+    }
+
+    pub fn listening(&self) -> Vec<(Transport, SocketAddr)> {
+        let of = |transport| self.transports.listening(transport).iter().map(move |&address| (transport, address));
+        of(Transport::Udp).chain(of(Transport::Tcp)).collect()
+    }
+
+    pub fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
+    }
+
+    /// Waits until the machine has something to do.
+    pub async fn wait(&mut self, timeout: Option<Time>) -> Option<Arrival> {
+        let clock = self.clock;
+        let due = async {
+            match timeout {
+                Some(time) => tokio::time::sleep_until(clock.instant(time).into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            arrival = self.arrivals.recv() => arrival,
+            () = self.media_news.notified() => None,
+            () = due => None,
+        }
+    }
+
+    /// One turn: everything that has arrived, then everything that came of it.
+    pub fn turn(&mut self, machine: &mut impl Machine, first: Option<Arrival>) {
+        let now = self.clock.now();
+        let mut next = first;
+        for _ in 0..TURN {
+            let Some(arrival) = next.take().or_else(|| self.arrivals.try_recv().ok()) else { break };
+            self.arrived(machine, now, arrival);
+        }
+        for index in 0..self.workers.len() {
+            while let Some(event) = self.workers[index].poll_event() {
+                machine.handle(now, Input::Media(event));
+            }
+        }
+        if machine.poll_timeout().is_some_and(|at| at <= now.time) {
+            machine.handle(now, Input::Timeout);
+        }
+        self.carry_out(machine, now);
+    }
+
+    /// Hands one input in, and carries out what comes of it.
+    pub fn tell(&mut self, machine: &mut impl Machine, input: Input) {
+        let now = self.clock.now();
+        machine.handle(now, input);
+        self.carry_out(machine, now);
+    }
+
+    fn arrived(&mut self, machine: &mut impl Machine, now: Now, arrival: Arrival) {
+        match arrival {
+            Arrival::Message { flow, bytes } => {
+                self.messages.received += 1;
+                machine.handle(now, Input::Received { flow, bytes });
+            }
+            Arrival::Connected { flow, sender } => self.transports.connected(flow, sender),
+            Arrival::Closed { flow } => {
+                self.transports.closed(flow);
+                machine.handle(now, Input::FlowFailed { flow });
+            }
+            Arrival::Answer(input) => machine.handle(now, input),
+        }
+    }
+
+    fn carry_out(&mut self, machine: &mut impl Machine, now: Now) {
+        let mut sends = Vec::new();
+        // Carrying out may give the machine more to say: a full ring, a flow that fails.
+        for _ in 0..TURN {
+            while let Some(output) = machine.poll_output() {
+                match output {
+                    Output::Send(transmit) => sends.push(transmit),
+                    Output::Media { worker, command } => self.order(machine, now, worker, command),
+                    Output::Record(record) => {
+                        if let Some(journal) = &mut self.journal {
+                            journal.append(&record);
+                        }
+                    }
+                    Output::Locate { ticket, host, port, transport } => {
+                        let listening = self.transports.listening(transport).to_vec();
+                        let answers = self.answers.clone();
+                        tokio::spawn(async move {
+                            let result = paths::locate(&host, port, transport, &listening).await;
+                            let _ = answers.send(Arrival::Answer(Input::Located { ticket, result })).await;
+                        });
+                    }
+                    Output::Load { ticket, file } => {
+                        let (answers, folder) = (self.answers.clone(), self.prompts.clone());
+                        tokio::spawn(async move {
+                            let read = tokio::task::spawn_blocking(move || prompt::load(&folder, &file)).await;
+                            let result = read.unwrap_or_else(|_| Err("reading it failed".to_owned())).map(Arc::new);
+                            let _ = answers.send(Arrival::Answer(Input::Loaded { ticket, result })).await;
+                        });
+                    }
+                    Output::Notice(notice) => self.note(&notice),
+                }
+            }
+            if let Some(journal) = &mut self.journal {
+                journal.flush();
+            }
+            if sends.is_empty() {
+                break;
+            }
+            for transmit in sends.drain(..) {
+                self.messages.sent += 1;
+                if let Err(flow) = self.transports.send(transmit) {
+                    machine.handle(now, Input::FlowFailed { flow });
+                }
+            }
+        }
+    }
+
+    fn order(&mut self, machine: &mut impl Machine, now: Now, worker: usize, command: Command) {
+        let index = worker.min(self.workers.len() - 1);
+        if let Err(command) = self.workers[index].send(command) {
+            machine.handle(now, Input::MediaRefused(command));
+        }
+    }
+
+    fn note(&mut self, notice: &Notice) {
+        match notice {
+            Notice::CallEnded { status, .. } => *self.endings.entry(*status).or_default() += 1,
+            Notice::Malformed { .. } => self.messages.damaged += 1,
+            _ => {}
+        }
+        log(notice);
+    }
+
+    pub fn take_endings(&mut self) -> BTreeMap<u16, u64> {
+        std::mem::take(&mut self.endings)
+    }
+
+    /// Tries again what the journal could not take.
+    pub fn flush(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.flush();
+        }
+    }
+
+    /// Where a host is, with our side of the way there.
+    pub async fn locate(
+        &self,
+        host: &str,
+        port: Option<u16>,
+        transport: Transport,
+    ) -> Result<Vec<crate::sip::flow::Flow>, String> {
+        paths::locate(host, port, transport, self.transports.listening(transport)).await
+    }
+
+    /// Gives the journal back, and ends the workers.
+    pub fn close(self) -> Option<Journal> {
+        drop(self.workers);
+        self.journal
+    }
+}
+
+fn log(notice: &Notice) {
+    match notice {
+        Notice::Registered { user, contact, flow } => tracing::info!("{user} registered {contact} from {flow}"),
+        Notice::Unregistered { user, contact } => tracing::info!("{user} is no longer at {contact}"),
+        Notice::Denied { user, flow, what } => {
+            tracing::warn!("{what} from {flow} denied: wrong credentials for {}", user.as_deref().unwrap_or("nobody"));
+        }
+        Notice::CallStarted { id, caller, dialled } => tracing::info!("call {id}: {caller} dials {dialled}"),
+        Notice::CallAnswered { id, target } => tracing::info!("call {id}: answered by {target}"),
+        Notice::CallEnded { id, status, cause } => tracing::info!("call {id}: ended {status}: {cause}"),
+        Notice::TrunkChanged { trunk, state } => tracing::info!("trunk {trunk}: {state}"),
+        Notice::Malformed { flow, why } => tracing::debug!("unreadable message from {flow}: {why}"),
+    }
+}

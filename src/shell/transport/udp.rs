@@ -1,0 +1,115 @@
+//! SIP over UDP: a socket for each listening address.
+
+use super::Arrival;
+use crate::shell::error::ShellError;
+use crate::shell::paths::Paths;
+use crate::sip::flow::{Flow, Transmit, Transport};
+use bytes::Bytes;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+
+/// A burst of messages waits here while the loop is busy.
+const BUFFER_BYTES: usize = 4 << 20;
+const DATAGRAM_BYTES: usize = 65_535;
+/// Routes are asked again after so many datagrams.
+const ROUTES_GOOD_FOR: u32 = 100_000;
+
+pub struct Sockets {
+    sockets: Vec<Arc<UdpSocket>>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Sockets {
+    pub async fn open(listen: &[SocketAddr], arrivals: &mpsc::Sender<Arrival>) -> Result<Sockets, ShellError> {
+        let mut opened = Sockets { sockets: Vec::new(), addresses: Vec::new() };
+        for &address in listen {
+            let socket =
+                bind(address).map_err(|error| ShellError::bind(format!("udp {address}"), "sip.udp", &error))?;
+            let address = socket.local_addr().unwrap_or(address);
+            let socket = Arc::new(socket);
+            tokio::spawn(receive(Arc::clone(&socket), address, arrivals.clone()));
+            opened.sockets.push(socket);
+            opened.addresses.push(address);
+        }
+        Ok(opened)
+    }
+
+    pub fn listening(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What the kernel has no room for is lost, as it could be on the wire.
+    pub fn send(&self, Transmit { flow, bytes }: Transmit) -> Result<(), Flow> {
+        let Some(socket) = self.socket_of(flow) else { return Err(flow) };
+        match socket.try_send_to(&bytes, flow.remote) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            // An earlier datagram's ICMP answer may be reported here: it says nothing of this one.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+            Err(_) => Err(flow),
+        }
+    }
+
+    fn socket_of(&self, flow: Flow) -> Option<&UdpSocket> {
+        let fits =
+            |address: &&SocketAddr| address.port() == flow.local.port() && address.is_ipv4() == flow.local.is_ipv4();
+        let exact = self.addresses.iter().position(|address| *address == flow.local);
+        let index = exact
+            .or_else(|| self.addresses.iter().position(|address| fits(&address) && address.ip().is_unspecified()))?;
+        self.sockets.get(index).map(Arc::as_ref)
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    // Less is better than nothing where the system's limit is lower.
+    let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
+    let _ = socket.set_send_buffer_size(BUFFER_BYTES);
+    socket.bind(&address.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+async fn receive(socket: Arc<UdpSocket>, address: SocketAddr, arrivals: mpsc::Sender<Arrival>) {
+    let mut buffer = vec![0; DATAGRAM_BYTES];
+    let mut paths = Paths::default();
+    let mut asked = 0u32;
+    loop {
+        let (length, remote) = match socket.recv_from(&mut buffer).await {
+            Ok(received) => received,
+            // An ICMP answer to something that we sent; the socket goes on.
+            Err(_) => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+        };
+        if arrivals.is_closed() {
+            return;
+        }
+        let datagram = &buffer[..length];
+        if is_keep_alive(datagram) || remote.port() == 0 {
+            continue;
+        }
+        asked = asked.wrapping_add(1);
+        if asked % ROUTES_GOOD_FOR == 0 {
+            paths.forget();
+        }
+        let ip = if address.ip().is_unspecified() { paths.local_for(remote.ip()) } else { Some(address.ip()) };
+        let Some(ip) = ip else { continue };
+        let flow = Flow { transport: Transport::Udp, local: SocketAddr::new(ip, address.port()), remote };
+        // A full queue is an overload: the peer sends again, later.
+        let _ = arrivals.try_send(Arrival::Message { flow, bytes: Bytes::copy_from_slice(datagram) });
+    }
+}
+
+/// Phones keep their NAT open with a few bytes that mean nothing.
+fn is_keep_alive(datagram: &[u8]) -> bool {
+    datagram.len() <= 4 && datagram.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0))
+}

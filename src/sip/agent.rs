@@ -1,0 +1,303 @@
+//! All SIP state of one shard: transactions, requests outside dialogs, INVITE sessions.
+//!
+//! Pure: time is an argument, chance is owned, and what comes of it is polled.
+//!
+//! ```text
+//!   receive ──▶ transaction ──▶ session or request ──▶ poll_event
+//!   verbs of the owner ──▶ session ──▶ transaction ──▶ poll_transmit
+//! ```
+
+mod event;
+mod receive;
+mod settings;
+
+pub use event::{Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
+pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest};
+
+use crate::base::chance::Chance;
+use crate::base::time::{Now, Time};
+use crate::sip::arena::{Arena, Id};
+use crate::sip::core::{Core, Owner};
+use crate::sip::flow::{Body, Flow, Headers, Transmit};
+use crate::sip::outbox::TimerKey;
+use crate::sip::request::Draft;
+use crate::sip::session::{Session, TIMERS};
+use crate::sip::transaction::{ClientId, ClientKey, ServerTxId, TransactionTimer};
+use crate::wire::sip::Method;
+use std::collections::HashMap;
+
+pub use crate::sip::request::ALLOW;
+
+pub struct Agent {
+    core: Core,
+    sessions: Arena<Session>,
+    /// Sessions by the tag that we gave them, which is in every request of their peers.
+    by_tag: HashMap<String, SessionId>,
+    /// Requests outside dialogs that wait for their answer.
+    requests: Arena<ClientId>,
+}
+
+impl Agent {
+    pub fn new(settings: AgentSettings, chance: Chance) -> Agent {
+        Agent {
+            core: Core::new(settings, chance),
+            sessions: Arena::default(),
+            by_tag: HashMap::new(),
+            requests: Arena::default(),
+        }
+    }
+
+    /// The shell couldn't send on `flow`, or its connection closed.
+    pub fn flow_failed(&mut self, now: Now, flow: Flow) {
+        self.core.begin(now);
+        for client in self.core.clients.flow_failed(&mut self.core.out, flow) {
+            self.client_failed(client, Failure::Transport);
+        }
+        self.settle();
+    }
+
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.core.begin(now);
+        while let Some(key) = self.core.out.timers.expire(now.time) {
+            match key {
+                TimerKey::Transaction(TransactionTimer::Client(id, timer)) => {
+                    if let Some(failure) = self.core.clients.timer(&mut self.core.out, id, timer) {
+                        self.client_failed(id, failure);
+                    }
+                }
+                TimerKey::Transaction(TransactionTimer::Server(id, timer)) => {
+                    self.core.servers.timer(&mut self.core.out, id, timer);
+                }
+                TimerKey::Session(id, timer) => self.with(id, |session, core| session.timer(core, timer)),
+            }
+            self.settle();
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.core.out.timers.next()
+    }
+
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.core.out.transmits.pop_front()
+    }
+
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.core.out.events.pop_front()
+    }
+
+    /// Sends a request outside any dialog. Its answers come as [`Event::Response`], its failure as [`Event::Failed`].
+    pub fn request(&mut self, now: Now, request: OutgoingRequest) -> RequestId {
+        self.core.begin(now);
+        if self.core.clients.len() >= self.core.settings.max_transactions {
+            let id = RequestId(self.requests.spend().number());
+            self.core.emit(Event::Failed { id, cause: Failure::Limit });
+            return id;
+        }
+        let core = &mut self.core;
+        let id = self.requests.insert_with(|id| start_request(core, RequestId(id.number()), request));
+        RequestId(id.number())
+    }
+
+    /// Answers a request; `status` 200 to 699 once, before that 100 to 199. An empty reason stands for the usual phrase.
+    pub fn respond(&mut self, now: Now, id: ServerId, status: u16, reason: &str, headers: Headers, body: Option<Body>) {
+        self.core.begin(now);
+        self.core.answer(ServerTxId::from(id), status, reason, &headers, body.as_ref());
+        self.settle();
+    }
+
+    /// Starts a call. Where a limit of ours forbids it, [`SessionEvent::Failed`] follows.
+    pub fn invite(&mut self, now: Now, invite: Invite) -> SessionId {
+        self.core.begin(now);
+        let settings = &self.core.settings;
+        let full = self.sessions.len() >= settings.max_sessions || self.core.clients.len() >= settings.max_transactions;
+        if full {
+            let session = SessionId(self.sessions.spend().number());
+            let event = SessionEvent::Failed { cause: Failure::Limit };
+            self.core.emit(Event::Session { session, event });
+            return session;
+        }
+        let core = &mut self.core;
+        let id = self.sessions.insert_with(|id| Session::invite(core, SessionId(id.number()), invite));
+        let session = SessionId(id.number());
+        self.index(session);
+        session
+    }
+
+    /// A provisional answer, 101 to 199, to the INVITE of an [`Event::Invited`]. The agent repeats it each minute.
+    pub fn progress(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        status: u16,
+        reason: &str,
+        headers: Headers,
+        body: Option<Body>,
+    ) {
+        self.act(now, id, |session, core| session.progress(core, status, reason, &headers, body.as_ref()));
+    }
+
+    /// Answers 200; [`SessionEvent::Acked`] follows, or [`Ending::NoAck`] after 64*T1.
+    pub fn answer(&mut self, now: Now, id: SessionId, headers: Headers, body: Option<Body>) {
+        self.act(now, id, |session, core| session.answer(core, &headers, body.as_ref()));
+    }
+
+    /// A final answer of 300 or more. The session is gone.
+    pub fn refuse(&mut self, now: Now, id: SessionId, status: u16, reason: &str, headers: Headers) {
+        self.act(now, id, |session, core| session.refuse(core, status, reason, &headers));
+    }
+
+    /// Acknowledges the answer to our INVITE, with our answer in `body` where the offer was in theirs. The agent sends it
+    /// again for each retransmission of that answer.
+    pub fn ack(&mut self, now: Now, id: SessionId, body: Option<Body>) {
+        self.act(now, id, |session, core| session.ack(core, body));
+    }
+
+    /// Sends a re-INVITE; after a glare it is tried again inside.
+    pub fn reoffer(&mut self, now: Now, id: SessionId, body: Option<Body>) -> Result<(), Busy> {
+        let mut result = Err(Busy);
+        self.act(now, id, |session, core| result = session.reoffer(core, body));
+        result
+    }
+
+    /// Our answer to the re-INVITE or UPDATE of a [`SessionEvent::Reoffered`].
+    pub fn reanswer(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        status: u16,
+        reason: &str,
+        headers: Headers,
+        body: Option<Body>,
+    ) {
+        self.act(now, id, |session, core| session.reanswer(core, status, reason, &headers, body.as_ref()));
+    }
+
+    /// Gives our INVITE up, with a Reason header value (RFC 3326); [`Ending::Cancelled`] follows.
+    pub fn cancel(&mut self, now: Now, id: SessionId, reason: Option<String>) {
+        self.act(now, id, |session, core| session.cancel(core, reason));
+    }
+
+    /// Ends the session by whatever its state asks for: CANCEL, a refusal (480) or BYE. [`SessionEvent::Ended`] follows.
+    pub fn bye(&mut self, now: Now, id: SessionId, reason: Option<String>) {
+        self.act(now, id, |session, core| session.bye(core, reason));
+    }
+
+    /// Asks the peer with OPTIONS whether the dialog still is there; [`Ending::PeerGone`] follows if it isn't.
+    pub fn probe(&mut self, now: Now, id: SessionId) {
+        self.act(now, id, |session, core| session.probe(core));
+    }
+
+    /// The way by which the session's requests come and go, unless its peer's Contact leads elsewhere.
+    pub fn flow(&self, id: SessionId) -> Option<Flow> {
+        self.session(id).map(Session::flow)
+    }
+
+    pub fn call_id(&self, id: SessionId) -> Option<&str> {
+        self.session(id).map(|session| session.call_id.as_str())
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            sessions: self.sessions.len(),
+            requests: self.requests.len(),
+            client_transactions: self.core.clients.len(),
+            server_transactions: self.core.servers.len(),
+            timers: self.core.out.timers.len(),
+        }
+    }
+
+    fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(Id::from_number(id.0))
+    }
+
+    /// A verb of the owner's.
+    fn act(&mut self, now: Now, id: SessionId, verb: impl FnOnce(&mut Session, &mut Core)) {
+        self.core.begin(now);
+        self.with(id, verb);
+        self.settle();
+    }
+
+    fn with(&mut self, id: SessionId, verb: impl FnOnce(&mut Session, &mut Core)) {
+        let place = Id::from_number(id.0);
+        let Some(session) = self.sessions.get_mut(place) else { return };
+        verb(session, &mut self.core);
+        if session.is_over() {
+            for timer in TIMERS {
+                self.core.out.stop(TimerKey::Session(id, timer));
+            }
+            // Forks of one INVITE share its tag.
+            if self.by_tag.get(&session.local_tag) == Some(&id) {
+                self.by_tag.remove(&session.local_tag);
+            }
+            self.sessions.remove(place);
+        }
+    }
+
+    fn index(&mut self, id: SessionId) {
+        if let Some(session) = self.session(id) {
+            self.by_tag.insert(session.local_tag.clone(), id);
+        }
+    }
+
+    /// What is left to do after each input: take in new forks, take out what is over.
+    fn settle(&mut self) {
+        while let Some(fork) = self.core.forks.pop() {
+            let core = &mut self.core;
+            self.sessions.insert_with(|id| fork(core, SessionId(id.number())));
+        }
+        self.core.clients.sweep(&mut self.core.out);
+        self.core.servers.sweep(&mut self.core.out);
+    }
+
+    /// A request of ours has no answer and will have none.
+    fn client_failed(&mut self, client: ClientId, cause: Failure) {
+        match self.core.clients.owner_mut(client) {
+            Some(&mut Owner::Request(id)) => {
+                self.requests.remove(Id::from_number(id.0));
+                self.core.emit(Event::Failed { id, cause });
+            }
+            Some(Owner::Invite(invitation)) => {
+                let session = invitation.session;
+                self.with(session, |session, core| session.invite_failed(core, client, cause));
+            }
+            Some(&mut Owner::Reoffer { session, .. }) => {
+                self.with(session, |session, core| session.reoffer_failed(core, client));
+            }
+            Some(&mut Owner::Bye(session)) => self.with(session, |session, core| session.bye_failed(core)),
+            Some(&mut Owner::Probe(session)) => self.with(session, |session, core| session.probe_failed(core)),
+            Some(Owner::Nobody) | None => {}
+        }
+    }
+}
+
+fn start_request(core: &mut Core, id: RequestId, request: OutgoingRequest) -> ClientId {
+    let branch = core.mint.branch();
+    let from = format!("{};tag={}", request.from, core.mint.tag());
+    let call_id = request.call_id.unwrap_or_else(|| core.mint.call_id());
+    let draft = Draft {
+        method: &request.method,
+        uri: &request.uri,
+        flow: request.flow,
+        branch: &branch,
+        max_forwards: 70,
+        from: &from,
+        to: &request.to,
+        call_id: &call_id,
+        cseq: request.cseq.unwrap_or(1),
+        contact: request.contact.as_deref(),
+        routes: &[],
+        headers: &request.headers,
+        credentials: &Headers::new(),
+        body: request.body.as_ref(),
+        user_agent: &core.settings.user_agent,
+    };
+    let bytes = draft.write();
+    // An INVITE makes a session and an ACK no transaction: neither is sent this way.
+    let method = match request.method {
+        Method::Invite | Method::Ack => Method::Options,
+        other => other,
+    };
+    let key = ClientKey::new(&branch, method);
+    core.clients.start(&mut core.out, request.flow, key, bytes, request.max_wait, Owner::Request(id))
+}

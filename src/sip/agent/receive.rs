@@ -1,0 +1,229 @@
+//! Where a message that comes in goes.
+
+use super::{Agent, Event, RequestId, SessionId};
+use crate::base::time::Now;
+use crate::sip::arena::Id;
+use crate::sip::core::Owner;
+use crate::sip::flow::{Flow, Headers};
+use crate::sip::response::way_back;
+use crate::sip::session::{Accepted, Session, hang_up_fork};
+use crate::sip::transaction::{Arrival, Asked, ClientId, ServerKey};
+use crate::wire::sip::{Message, Method, Name};
+
+/// Seconds after which a peer may try again when we are full, more or less.
+const RETRY_AFTER: u64 = 5;
+
+impl Agent {
+    /// Takes in a message that came on `flow`.
+    pub fn receive(&mut self, now: Now, flow: Flow, mut message: Message) {
+        self.core.begin(now);
+        if message.is_request() {
+            // `received` and `rport` tell where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4).
+            message.stamp_source(flow.remote);
+            self.request_in(flow, message);
+        } else {
+            self.response_in(message);
+        }
+        self.settle();
+    }
+
+    /// RFC 3261 §18.1.2 and §17.1.3. What isn't an answer to a request of ours is dropped.
+    fn response_in(&mut self, message: Message) {
+        // A response with further Vias went astray (§8.1.3.3).
+        if message.check().is_err() || message.values(Name::Via).nth(1).is_some() {
+            return;
+        }
+        let Some(client) = self.core.clients.response(&mut self.core.out, &message) else { return };
+        match self.core.clients.owner_mut(client) {
+            Some(&mut Owner::Request(id)) => self.request_response(id, message),
+            Some(Owner::Invite(_)) => self.invite_response(client, message),
+            Some(Owner::Reoffer { ack: Some((flow, bytes)), .. }) => {
+                let (flow, bytes) = (*flow, bytes.clone());
+                self.core.out.send(flow, bytes);
+            }
+            Some(&mut Owner::Reoffer { session, .. }) => {
+                self.with(session, |session, core| session.reoffer_response(core, client, message));
+            }
+            Some(&mut Owner::Bye(session)) => {
+                self.with(session, |session, core| session.bye_response(core, &message));
+            }
+            Some(&mut Owner::Probe(session)) => {
+                self.with(session, |session, core| session.probe_response(core, &message));
+            }
+            Some(Owner::Nobody) | None => {}
+        }
+    }
+
+    fn request_response(&mut self, id: RequestId, message: Message) {
+        if message.status() >= 200 {
+            self.requests.remove(Id::from_number(id.0));
+        }
+        self.core.emit(Event::Response { id, message });
+    }
+
+    fn invite_response(&mut self, client: ClientId, message: Message) {
+        let Some(Owner::Invite(invitation)) = self.core.clients.owner_mut(client) else { return };
+        let mut session = invitation.session;
+        if (200..=299).contains(&message.status()) {
+            match invitation.accepted(&message) {
+                Accepted::First(first) => session = first,
+                Accepted::Again(Some((flow, bytes))) => return self.core.out.send(flow, bytes),
+                Accepted::Fork => return hang_up_fork(&mut self.core, client, &message),
+                Accepted::Again(None) | Accepted::TooMany => return,
+            }
+        }
+        self.with(session, |session, core| session.invite_response(core, client, message));
+    }
+
+    fn request_in(&mut self, flow: Flow, message: Message) {
+        let method = message.method().clone();
+        // Without a Via nobody could be answered.
+        let Some(key) = ServerKey::of(&message, &transaction_of(&method)) else {
+            return self.answer_unreadable(flow, message);
+        };
+        if self.core.servers.arrive(&mut self.core.out, &key, &method) == Arrival::Absorbed {
+            return;
+        }
+        if message.check().is_err() {
+            return self.answer_unreadable(flow, message);
+        }
+        match method {
+            Method::Ack => self.ack_in(message),
+            Method::Cancel => self.cancel_in(flow, key, message),
+            _ => self.new_request(flow, key, message),
+        }
+    }
+
+    /// A request that nobody can act on gets an answer of which nothing is kept, and an ACK gets none.
+    fn answer_unreadable(&mut self, flow: Flow, message: Message) {
+        let Err(defect) = message.check() else { return };
+        if *message.method() == Method::Ack || message.top_via().is_err() {
+            return;
+        }
+        self.core.reply_statelessly(flow, message, defect.status, defect.reason, &Headers::new());
+    }
+
+    /// The ACK of a 2xx; one that is late or strange is never answered.
+    fn ack_in(&mut self, message: Message) {
+        if let Some(id) = self.session_of(&message) {
+            self.with(id, |session, core| session.acked(core, message));
+        }
+    }
+
+    /// RFC 3261 §9.2.
+    fn cancel_in(&mut self, flow: Flow, key: ServerKey, message: Message) {
+        let invite = ServerKey::of(&message, &Method::Invite).and_then(|key| self.core.servers.find(&key));
+        let Some(invite) = invite else {
+            return self.core.reply_statelessly(flow, message, 481, "", &Headers::new());
+        };
+        let mut asked = self.asked(flow, message.clone());
+        // Both answers have the same To tag (§9.2).
+        if let Some(other) = self.core.servers.asked(invite) {
+            asked.to_tag.clone_from(&other.to_tag);
+        }
+        let server = self.core.servers.start(&mut self.core.out, key, asked, None);
+        self.core.reply(server, 200, Headers::new());
+        if let Some(session) = self.core.servers.owner_mut(invite).copied().flatten() {
+            self.with(session, |session, core| session.cancelled(core, invite, &message));
+        }
+    }
+
+    fn new_request(&mut self, flow: Flow, key: ServerKey, message: Message) {
+        let in_dialog = message.to().is_ok_and(|to| to.tag().is_some());
+        let limit = self.core.settings.max_transactions.saturating_mul(if in_dialog { 2 } else { 1 });
+        if self.core.servers.len() >= limit {
+            return self.answer_full(flow, message);
+        }
+        // A registrar doesn't care for To tags.
+        if in_dialog && *message.method() != Method::Register {
+            return self.request_in_dialog(flow, key, message);
+        }
+        if self.core.servers.is_merged(&message) {
+            return self.core.reply_statelessly(flow, message, 482, "", &Headers::new());
+        }
+        if let Some((status, headers)) = self.refusal(&message) {
+            let asked = self.asked(flow, message);
+            let server = self.core.servers.start(&mut self.core.out, key, asked, None);
+            return self.core.reply(server, status, headers);
+        }
+        match message.method() {
+            Method::Invite => self.invited(flow, key, message),
+            _ => {
+                let asked = self.asked(flow, message.clone());
+                let server = self.core.servers.start(&mut self.core.out, key, asked, None);
+                self.core.emit(Event::Request { id: server.into(), flow, message });
+            }
+        }
+    }
+
+    fn request_in_dialog(&mut self, flow: Flow, key: ServerKey, message: Message) {
+        let session = self.session_of(&message);
+        let asked = self.asked(flow, message.clone());
+        let owner = session.filter(|_| *message.method() == Method::Invite);
+        let server = self.core.servers.start(&mut self.core.out, key, asked, owner);
+        match session {
+            Some(id) => self.with(id, |session, core| session.receive(core, server, flow, message)),
+            None => self.core.reply(server, 481, Headers::new()),
+        }
+    }
+
+    fn invited(&mut self, flow: Flow, key: ServerKey, message: Message) {
+        if self.sessions.len() >= self.core.settings.max_sessions {
+            return self.answer_full(flow, message);
+        }
+        let asked = self.asked(flow, message.clone());
+        let servers = &mut self.core.servers;
+        let out = &mut self.core.out;
+        let id = self.sessions.insert_with(|id| {
+            let id = SessionId(id.number());
+            let server = servers.start(out, key, asked.clone(), Some(id));
+            Session::alert(id, server, &asked)
+        });
+        let session = SessionId(id.number());
+        self.with(session, |session, core| session.trying(core));
+        self.index(session);
+        self.core.emit(Event::Invited { session, flow, message });
+    }
+
+    /// What a request outside a dialog is answered before its owner hears of it (RFC 3261 §8.2).
+    fn refusal(&self, message: &Message) -> Option<(u16, Headers)> {
+        let method = message.method();
+        match method {
+            Method::Other(_) => return Some((501, vec![(Name::Allow, super::ALLOW.to_owned())])),
+            Method::Bye | Method::Update | Method::Info | Method::Prack => return Some((481, Headers::new())),
+            Method::Invite => {}
+            _ if self.core.settings.takes.contains(method) => {}
+            _ => return Some((405, Headers::new())),
+        }
+        if message.max_forwards() == Some(0) {
+            return Some((483, Headers::new()));
+        }
+        let unknown: Vec<_> = message.values(Name::Require).filter(|option| !option.is_empty()).collect();
+        (!unknown.is_empty()).then(|| (420, vec![(Name::Unsupported, unknown.join(", "))]))
+    }
+
+    fn answer_full(&mut self, flow: Flow, message: Message) {
+        let seconds = RETRY_AFTER + self.core.mint.chance.below(RETRY_AFTER + 1);
+        self.core.reply_statelessly(flow, message, 503, "", &vec![(Name::RetryAfter, seconds.to_string())]);
+    }
+
+    fn asked(&mut self, flow: Flow, request: Message) -> Asked {
+        let back = way_back(&request, flow);
+        Asked { request, flow, back, to_tag: self.core.mint.tag() }
+    }
+
+    /// The session whose dialog a request names.
+    fn session_of(&self, request: &Message) -> Option<SessionId> {
+        let to = request.to().ok()?;
+        let id = *self.by_tag.get(to.tag()?)?;
+        self.session(id).filter(|session| session.is_of(request)).map(|_| id)
+    }
+}
+
+/// An ACK belongs to the transaction of its INVITE (RFC 3261 §17.2.3).
+fn transaction_of(method: &Method) -> Method {
+    match method {
+        Method::Ack => Method::Invite,
+        other => other.clone(),
+    }
+}

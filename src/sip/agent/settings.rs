@@ -1,0 +1,135 @@
+//! What an agent is told at its start, and with each request.
+
+use crate::sip::digest::ClientCredentials;
+use crate::sip::flow::{Body, Flow, Headers};
+use crate::wire::sip::Method;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub struct AgentSettings {
+    /// Estimated round trip (RFC 3261 §17.1.1.1).
+    pub t1: Duration,
+    /// The longest pause between retransmissions of a non-INVITE request or an INVITE's answer.
+    pub t2: Duration,
+    /// How long a message may stay in the network.
+    pub t4: Duration,
+    /// Stands in User-Agent and Server; empty for neither.
+    pub user_agent: String,
+    /// Stands in every tag, branch and Call-ID of ours.
+    pub shard: u8,
+    /// Transactions of each side (client, server). A new request beyond is answered 503 without keeping state; requests
+    /// inside dialogs may use twice as many.
+    pub max_transactions: usize,
+    /// INVITE sessions; a new INVITE beyond is answered 503.
+    pub max_sessions: usize,
+    /// Methods outside dialogs, beside INVITE, that the owner takes as [`Event::Request`](super::Event::Request); others
+    /// are answered 405.
+    pub takes: Vec<Method>,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        AgentSettings {
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+            user_agent: "Tandem".to_owned(),
+            shard: 0,
+            max_transactions: 20_000,
+            max_sessions: 10_000,
+            takes: vec![Method::Register, Method::Options],
+        }
+    }
+}
+
+/// A request outside a dialog: REGISTER, OPTIONS, MESSAGE.
+#[derive(Clone, Debug)]
+pub struct OutgoingRequest {
+    pub method: Method,
+    pub uri: String,
+    pub flow: Flow,
+    /// A name-addr without a tag, such as `"Alice" <sip:alice@example.com>`; the agent adds the tag.
+    pub from: String,
+    pub to: String,
+    /// None for a new one.
+    pub call_id: Option<String>,
+    /// None for 1.
+    pub cseq: Option<u32>,
+    pub headers: Headers,
+    pub body: Option<Body>,
+    /// A whole Contact value; none for no Contact.
+    pub contact: Option<String>,
+    /// How long to wait for a final answer; none for 64*T1.
+    pub max_wait: Option<Duration>,
+}
+
+impl OutgoingRequest {
+    pub fn new(method: Method, uri: String, flow: Flow, from: String, to: String) -> OutgoingRequest {
+        OutgoingRequest {
+            method,
+            uri,
+            flow,
+            from,
+            to,
+            call_id: None,
+            cseq: None,
+            headers: Headers::new(),
+            body: None,
+            contact: None,
+            max_wait: None,
+        }
+    }
+}
+
+/// A call that we start.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// Where the INVITE goes.
+    pub flow: Flow,
+    pub uri: String,
+    /// A name-addr without a tag; the agent adds the tag.
+    pub from: String,
+    pub to: String,
+    /// The user part of our Contact, as written in a URI; may be empty.
+    pub contact_user: String,
+    pub headers: Headers,
+    /// The offer; none for the peer to offer in its answer.
+    pub body: Option<Body>,
+    /// With these the agent answers digest challenges by itself, for the INVITE and within the session.
+    pub credentials: Option<ClientCredentials>,
+    pub max_forwards: u32,
+    /// None for a new one.
+    pub call_id: Option<String>,
+    /// How long the peer may stay without any response, instead of 64*T1 (Timer B); then
+    /// [`Failed`](super::SessionEvent::Failed).
+    pub no_response: Option<Duration>,
+    /// How long until a final answer, ringing included; then the agent cancels by itself and the owner has
+    /// [`Failed`](super::SessionEvent::Failed) at once. None for as long as it rings.
+    pub no_answer: Option<Duration>,
+    /// Values of Route headers, such as `<sip:proxy.example.com;lr>`.
+    pub route: Vec<String>,
+}
+
+impl Invite {
+    pub fn new(flow: Flow, uri: String, from: String, to: String) -> Invite {
+        Invite {
+            flow,
+            uri,
+            from,
+            to,
+            contact_user: String::new(),
+            headers: Headers::new(),
+            body: None,
+            credentials: None,
+            max_forwards: 70,
+            call_id: None,
+            no_response: None,
+            no_answer: None,
+            route: Vec::new(),
+        }
+    }
+}
+
+/// A re-INVITE must wait: one is under way in either direction, or the session isn't answered or not acknowledged yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Busy;

@@ -1,0 +1,109 @@
+//! What all sessions and requests of an agent share.
+
+use crate::base::chance::Chance;
+use crate::base::time::Now;
+use crate::sip::agent::{AgentSettings, Event, RequestId, ServerId, SessionId};
+use crate::sip::flow::{Body, Flow, Headers};
+use crate::sip::mint::Mint;
+use crate::sip::outbox::Outbox;
+use crate::sip::response::{Answer, way_back};
+use crate::sip::session::{Invitation, Session};
+use crate::sip::transaction::timer::Timing;
+use crate::sip::transaction::{Asked, Clients, ServerTxId, Servers};
+use crate::wire::sip::Message;
+use bytes::Bytes;
+
+pub(crate) struct Core {
+    pub settings: AgentSettings,
+    pub mint: Mint,
+    pub out: Outbox,
+    pub clients: Clients<Owner>,
+    /// INVITE transactions know their session.
+    pub servers: Servers<Option<SessionId>>,
+    /// Further answers of a forked INVITE, to be hung up.
+    pub forks: Vec<Fork>,
+}
+
+/// A session that its owner never hears of; made once the agent has a number for it.
+pub(crate) type Fork = Box<dyn FnOnce(&mut Core, SessionId) -> Session>;
+
+/// Whom the answer to a request of ours concerns.
+pub(crate) enum Owner {
+    Nobody,
+    Request(RequestId),
+    Invite(Box<Invitation>),
+    /// A re-INVITE, with the ACK of its 2xx once that came.
+    Reoffer {
+        session: SessionId,
+        ack: Option<(Flow, Bytes)>,
+    },
+    Bye(SessionId),
+    Probe(SessionId),
+}
+
+impl Core {
+    pub fn new(settings: AgentSettings, chance: Chance) -> Core {
+        let timing = Timing { t1: settings.t1, t2: settings.t2, t4: settings.t4 };
+        Core {
+            mint: Mint::new(chance, settings.shard),
+            settings,
+            out: Outbox::default(),
+            clients: Clients::new(timing),
+            servers: Servers::new(timing),
+            forks: Vec::new(),
+        }
+    }
+
+    pub fn timing(&self) -> Timing {
+        Timing { t1: self.settings.t1, t2: self.settings.t2, t4: self.settings.t4 }
+    }
+
+    pub fn begin(&mut self, now: Now) {
+        self.out.now = now;
+    }
+
+    pub fn emit(&mut self, event: Event) {
+        self.out.events.push_back(event);
+    }
+
+    /// Answers by a transaction; the bytes are given back for a session that repeats them.
+    pub fn answer(
+        &mut self,
+        id: ServerTxId,
+        status: u16,
+        reason: &str,
+        headers: &Headers,
+        body: Option<&Body>,
+    ) -> Option<Bytes> {
+        let server = self.settings.user_agent.as_str();
+        let bytes = Answer { status, reason, headers, body, server }.write(self.servers.asked(id)?);
+        self.servers.respond(&mut self.out, id, status, bytes.clone());
+        Some(bytes)
+    }
+
+    /// An answer of the agent's own, without a body.
+    pub fn reply(&mut self, id: ServerTxId, status: u16, headers: Headers) {
+        self.answer(id, status, "", &headers, None);
+    }
+
+    /// An answer to a request of which nothing is kept.
+    pub fn reply_statelessly(&mut self, flow: Flow, request: Message, status: u16, reason: &str, headers: &Headers) {
+        let to_tag = self.mint.stable_tag(&request);
+        let asked = Asked { back: way_back(&request, flow), request, flow, to_tag };
+        let server = self.settings.user_agent.as_str();
+        let bytes = Answer { status, reason, headers, body: None, server }.write(&asked);
+        self.out.send(asked.back, bytes);
+    }
+}
+
+impl From<ServerTxId> for ServerId {
+    fn from(id: ServerTxId) -> ServerId {
+        ServerId(id.number())
+    }
+}
+
+impl From<ServerId> for ServerTxId {
+    fn from(id: ServerId) -> ServerTxId {
+        ServerTxId::from_number(id.0)
+    }
+}

@@ -1,0 +1,49 @@
+//! One contact of one account.
+
+use crate::base::time::Time;
+use crate::sip::flow::Flow;
+use crate::wire::sip::Uri;
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Binding {
+    /// Unique in a registrar, and kept over refreshes.
+    pub id: u64,
+    /// Where requests for the account are sent to: their Request-URI.
+    pub uri: String,
+    /// The flow of the last REGISTER, which is the way back through NAT.
+    pub flow: Flow,
+    /// Preference in thousandths; 1000 where the phone names none.
+    pub q: u16,
+    pub expires_at: Time,
+    pub refreshed_at: Time,
+    pub call_id: String,
+    pub cseq: u32,
+    /// Cut at 128 bytes.
+    pub user_agent: String,
+    /// `+sip.instance` (RFC 5626 §4.1): which phone it is, over restarts.
+    pub instance: Option<String>,
+    /// Whether what the phone calls its address differs from where its requests come from: only `flow` reaches it.
+    pub behind_nat: bool,
+    /// The contact's parameters except `expires`, each with its semicolon before it.
+    pub params: String,
+}
+
+impl Binding {
+    /// Whether this binding is for the same URI (RFC 3261 §19.1.4).
+    pub fn is_at(&self, uri: &str) -> bool {
+        match (Uri::parse(&self.uri), Uri::parse(uri)) {
+            (Ok(one), Ok(two)) => one.equivalent(&two),
+            _ => self.uri == uri,
+        }
+    }
+
+    /// Whole seconds until it expires, the last one counted in full.
+    pub fn expires_in(&self, now: Time) -> u64 {
+        (self.expires_at - now).as_nanos().div_ceil(1_000_000_000) as u64
+    }
+
+    /// The value of Contact that lists it.
+    pub(super) fn contact(&self, now: Time) -> String {
+        format!("<{}>{};expires={}", self.uri, self.params, self.expires_in(now))
+    }
+}

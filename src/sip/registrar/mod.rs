@@ -1,0 +1,368 @@
+//! The registrar (RFC 3261 §10.3): who can be reached where. Pure; the caller has authenticated the request and has
+//! compared its To with the user ([`aor_of`]) before it comes here.
+//!
+//! An account has a limit of contacts. When a new contact exceeds it, an older binding gives way that looks like the
+//! same phone before a restart: first one with the same `+sip.instance`, then the least recently refreshed one with the
+//! same User-Agent from the same address. Where none looks so, the request is refused with 403: among phones that are
+//! all alive, dropping the oldest would make them drive each other out in turn, and each would ring only sometimes.
+
+mod binding;
+mod request;
+
+pub use binding::Binding;
+
+use crate::base::time::{Now, Time, Wall};
+use crate::base::timers::Timers;
+use crate::sip::flow::{Flow, Headers};
+use crate::sip::registrar::request::{Request, Wanted, Wish};
+use crate::wire::sip::{HeaderError, Message, Name};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+/// Changes that wait to be polled; older ones are dropped, as they only inform.
+const CHANGES: usize = 4_096;
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RegistrarLimits {
+    /// The shortest registration that is granted; who asks for less is told by 423.
+    pub min: Duration,
+    /// The longest; who asks for more is granted this.
+    pub max: Duration,
+    /// Granted to those who don't ask.
+    pub default: Duration,
+    /// Contacts of one account.
+    pub contacts: usize,
+    /// Bindings of all accounts together.
+    pub bindings: usize,
+}
+
+impl Default for RegistrarLimits {
+    fn default() -> RegistrarLimits {
+        RegistrarLimits {
+            min: Duration::from_secs(60),
+            max: Duration::from_secs(7_200),
+            default: Duration::from_secs(3_600),
+            contacts: 10,
+            bindings: 100_000,
+        }
+    }
+}
+
+/// How a REGISTER is answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    pub status: u16,
+    /// Empty for the status' usual phrase.
+    pub reason: &'static str,
+    pub headers: Headers,
+}
+
+impl Outcome {
+    pub(self) fn refuse(status: u16, reason: &'static str) -> Outcome {
+        Outcome { status, reason, headers: Headers::new() }
+    }
+
+    pub(self) fn with(mut self, name: Name, value: String) -> Outcome {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+/// What happened to a binding, for logs and metrics. A refresh is no change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    Added { user: String, binding: Binding },
+    Removed { user: String, binding: Binding, why: Removal },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Removal {
+    Expired,
+    /// The phone asked for it.
+    Asked,
+    /// Another contact of the same phone took its place.
+    Replaced,
+    /// The connection over which it came has closed.
+    FlowClosed,
+    /// The account is gone.
+    Forgotten,
+}
+
+pub struct Registrar {
+    limits: RegistrarLimits,
+    users: BTreeMap<String, Vec<Binding>>,
+    /// Whose a binding is, by its id.
+    owners: HashMap<u64, String>,
+    /// Bindings by their connection; of flows that can close only.
+    flows: HashMap<Flow, Vec<u64>>,
+    expiry: Timers<u64>,
+    last_id: u64,
+    changes: VecDeque<Change>,
+}
+
+impl Registrar {
+    pub fn new(limits: RegistrarLimits) -> Registrar {
+        Registrar {
+            limits,
+            users: BTreeMap::new(),
+            owners: HashMap::new(),
+            flows: HashMap::new(),
+            expiry: Timers::default(),
+            last_id: 0,
+            changes: VecDeque::new(),
+        }
+    }
+
+    /// For a reload; what was granted before stays as it is.
+    pub fn set_limits(&mut self, limits: RegistrarLimits) {
+        self.limits = limits;
+    }
+
+    /// Processes a REGISTER of `user` that came over `flow`: all of it, or nothing.
+    pub fn register(&mut self, now: Now, user: &str, message: &Message, flow: Flow) -> Outcome {
+        self.handle_timeout(now);
+        let request = match Request::read(message, flow, &self.limits) {
+            Ok(request) => request,
+            Err(outcome) => return outcome,
+        };
+        let current = self.users.get(user).map(Vec::as_slice).unwrap_or_default();
+        match self.stage(now.time, current, &request) {
+            Ok(staged) => self.commit(user, staged),
+            Err(outcome) => return outcome,
+        }
+        self.listing(now, user)
+    }
+
+    /// Where `user` can be reached: the highest `q` first, then the most recently refreshed.
+    pub fn bindings(&self, now: Now, user: &str) -> Vec<Binding> {
+        let current = self.users.get(user).map(Vec::as_slice).unwrap_or_default();
+        let mut bindings: Vec<_> = current.iter().filter(|binding| binding.expires_at > now.time).cloned().collect();
+        bindings.sort_by_key(|binding| (binding.q, binding.refreshed_at, binding.id));
+        bindings.reverse();
+        bindings
+    }
+
+    /// All bindings with their users, in the order of the users' names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Binding)> {
+        self.users.iter().flat_map(|(user, bindings)| bindings.iter().map(move |binding| (user.as_str(), binding)))
+    }
+
+    pub fn count(&self) -> usize {
+        self.owners.len()
+    }
+
+    /// Removes the bindings that came over a connection which has closed.
+    pub fn drop_flow(&mut self, flow: Flow) {
+        for id in self.flows.remove(&flow).unwrap_or_default() {
+            self.remove(id, Removal::FlowClosed);
+        }
+    }
+
+    /// Removes all bindings of an account that is gone.
+    pub fn forget(&mut self, user: &str) {
+        let bindings = self.users.get(user).map(Vec::as_slice).unwrap_or_default();
+        let ids: Vec<_> = bindings.iter().map(|binding| binding.id).collect();
+        for id in ids {
+            self.remove(id, Removal::Forgotten);
+        }
+    }
+
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some(id) = self.expiry.expire(now.time) {
+            self.remove(id, Removal::Expired);
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.expiry.next()
+    }
+
+    pub fn poll_change(&mut self) -> Option<Change> {
+        self.changes.pop_front()
+    }
+
+    /// What the account's bindings would be after the request.
+    fn stage(&self, now: Time, current: &[Binding], request: &Request) -> Result<Staged, Outcome> {
+        let touched = |binding: &&Binding| match &request.wish {
+            Wish::List => false,
+            Wish::RemoveAll => true,
+            Wish::Update(wanted) => wanted.iter().any(|wanted| binding.is_at(&wanted.uri)),
+        };
+        // RFC 3261 §10.3 step 7: a request that is not newer than what it would change fails as a whole.
+        if current.iter().filter(touched).any(|binding| !request.is_newer_than(binding)) {
+            return Err(Outcome::refuse(500, "Out of Order CSeq"));
+        }
+        let mut staged = Staged { bindings: current.to_vec(), removed: Vec::new() };
+        match &request.wish {
+            Wish::List => {}
+            Wish::RemoveAll => staged.removed = staged.bindings.drain(..).map(|gone| (gone, Removal::Asked)).collect(),
+            Wish::Update(wanted) => {
+                wanted.iter().for_each(|wanted| staged.apply(now, request, wanted));
+                self.keep_limits(current, &mut staged, request)?;
+            }
+        }
+        Ok(staged)
+    }
+
+    fn keep_limits(&self, current: &[Binding], staged: &mut Staged, request: &Request) -> Result<(), Outcome> {
+        // An account whose limit was lowered may still refresh what it has.
+        let limit = self.limits.contacts.max(1).max(current.len());
+        while staged.bindings.len() > limit {
+            let Some(at) = staged.gives_way(request) else {
+                let warning = format!("399 tandem \"Already {limit} contacts: remove one or wait until it expires\"");
+                return Err(Outcome::refuse(403, "Too Many Contacts").with(Name::Warning, warning));
+            };
+            let gone = staged.bindings.remove(at);
+            staged.removed.push((gone, Removal::Replaced));
+        }
+        let grown = staged.bindings.len().saturating_sub(current.len());
+        if grown > 0 && self.count() + grown > self.limits.bindings {
+            let retry = self.limits.min.as_secs().max(1).to_string();
+            return Err(Outcome::refuse(503, "Registrar Full").with(Name::RetryAfter, retry));
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, user: &str, staged: Staged) {
+        for (gone, why) in staged.removed {
+            // What was added and removed by one and the same request was never there.
+            if gone.id != 0 {
+                self.remove(gone.id, why);
+            }
+        }
+        let mut bindings = staged.bindings;
+        for binding in &mut bindings {
+            if binding.id == 0 {
+                self.last_id += 1;
+                binding.id = self.last_id;
+                self.note(Change::Added { user: user.to_owned(), binding: binding.clone() });
+            } else {
+                self.unlink(binding.id);
+            }
+            self.link(user, binding);
+        }
+        if bindings.is_empty() {
+            self.users.remove(user);
+        } else {
+            self.users.insert(user.to_owned(), bindings);
+        }
+    }
+
+    fn remove(&mut self, id: u64, why: Removal) {
+        let Some(user) = self.owners.get(&id).cloned() else { return };
+        self.unlink(id);
+        let Some(bindings) = self.users.get_mut(&user) else { return };
+        let position = bindings.iter().position(|binding| binding.id == id);
+        let gone = position.map(|at| bindings.remove(at));
+        if bindings.is_empty() {
+            self.users.remove(&user);
+        }
+        if let Some(binding) = gone {
+            self.note(Change::Removed { user, binding, why });
+        }
+    }
+
+    fn link(&mut self, user: &str, binding: &Binding) {
+        self.owners.insert(binding.id, user.to_owned());
+        self.expiry.set(binding.id, binding.expires_at);
+        if binding.flow.transport.is_reliable() {
+            self.flows.entry(binding.flow).or_default().push(binding.id);
+        }
+    }
+
+    /// Takes a binding out of the indexes, as it stands in the list of its user.
+    fn unlink(&mut self, id: u64) {
+        self.expiry.cancel(id);
+        let Some(user) = self.owners.remove(&id) else { return };
+        let bindings = self.users.get(&user).map(Vec::as_slice).unwrap_or_default();
+        let Some(flow) = bindings.iter().find(|binding| binding.id == id).map(|binding| binding.flow) else { return };
+        if let Some(ids) = self.flows.get_mut(&flow) {
+            ids.retain(|&other| other != id);
+            if ids.is_empty() {
+                self.flows.remove(&flow);
+            }
+        }
+    }
+
+    /// The 200 that lists what is bound now (RFC 3261 §10.3 step 8).
+    fn listing(&self, now: Now, user: &str) -> Outcome {
+        let bindings = self.bindings(now, user);
+        let mut headers: Headers = bindings.iter().map(|binding| (Name::Contact, binding.contact(now.time))).collect();
+        headers.push((Name::Date, date(now.wall)));
+        Outcome { status: 200, reason: "", headers }
+    }
+
+    fn note(&mut self, change: Change) {
+        if self.changes.len() >= CHANGES {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(change);
+    }
+}
+
+/// The address of record that a REGISTER is for: its To.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Aor {
+    /// Unescaped; empty where the URI has no user part.
+    pub user: String,
+    /// In lower case.
+    pub host: String,
+}
+
+/// Reads the address of record, which the caller compares with the user that digest proved.
+pub fn aor_of(message: &Message) -> Result<Aor, HeaderError> {
+    let to = message.to()?;
+    let uri = to.parse_uri().map_err(|_| HeaderError { name: Name::To, what: "no URI" })?;
+    Ok(Aor { user: uri.user_decoded().into_owned(), host: uri.host().to_ascii_lowercase() })
+}
+
+/// An account's bindings while a request is applied to them. A binding with the id 0 is new.
+struct Staged {
+    bindings: Vec<Binding>,
+    removed: Vec<(Binding, Removal)>,
+}
+
+impl Staged {
+    fn apply(&mut self, now: Time, request: &Request, wanted: &Wanted) {
+        let position = self.bindings.iter().position(|binding| binding.is_at(&wanted.uri));
+        match (position, wanted.granted.is_zero()) {
+            (Some(at), true) => {
+                let gone = self.bindings.remove(at);
+                self.removed.push((gone, Removal::Asked));
+            }
+            (None, true) => {}
+            (Some(at), false) => {
+                if let Some(binding) = self.bindings.get_mut(at) {
+                    *binding = Binding { id: binding.id, ..request.binding(now, wanted) };
+                }
+            }
+            (None, false) => self.bindings.push(request.binding(now, wanted)),
+        }
+    }
+
+    /// The binding that looks like an earlier life of the phone that asks.
+    fn gives_way(&self, request: &Request) -> Option<usize> {
+        let Wish::Update(wanted) = &request.wish else { return None };
+        let instances = || wanted.iter().filter_map(|wanted| wanted.instance.as_deref());
+        let oldest = |alike: &dyn Fn(&Binding) -> bool| {
+            let untouched = |binding: &Binding| !wanted.iter().any(|wanted| binding.is_at(&wanted.uri));
+            let candidates =
+                self.bindings.iter().enumerate().filter(|(_, binding)| untouched(binding) && alike(binding));
+            candidates.min_by_key(|(_, binding)| (binding.refreshed_at, binding.id)).map(|(at, _)| at)
+        };
+        oldest(&|binding| instances().any(|instance| binding.instance.as_deref() == Some(instance))).or_else(|| {
+            oldest(&|binding| {
+                binding.user_agent == request.user_agent && binding.flow.remote.ip() == request.flow.remote.ip()
+            })
+        })
+    }
+}
+
+/// A date as SIP writes it (RFC 3261 §20.17), always GMT.
+fn date(wall: Wall) -> String {
+    let stamp = jiff::Timestamp::from_second(wall.seconds()).unwrap_or_default();
+    stamp.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+#[cfg(test)]
+mod tests;

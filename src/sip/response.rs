@@ -1,0 +1,75 @@
+//! The text of answers that we send, and where they go.
+
+use crate::sip::flow::{Body, Flow, Headers, Transport};
+use crate::sip::request::{ALLOW, contact};
+use crate::sip::transaction::Asked;
+use crate::wire::sip::{Message, Method, Name, Uri, Writer};
+use bytes::Bytes;
+use std::net::SocketAddr;
+
+/// An answer to a request: RFC 3261 §8.2.6, and §12.1.1 where it makes a dialog.
+pub(crate) struct Answer<'a> {
+    pub status: u16,
+    /// Empty for the usual phrase.
+    pub reason: &'a str,
+    pub headers: &'a Headers,
+    pub body: Option<&'a Body>,
+    pub server: &'a str,
+}
+
+impl Answer<'_> {
+    pub fn write(&self, asked: &Asked) -> Bytes {
+        let request = &asked.request;
+        let to_tag = Some(asked.to_tag.as_str()).filter(|tag| self.status != 100 && !tag.is_empty());
+        let mut writer = Writer::reply_to(request, self.status, self.reason, to_tag);
+        let makes_dialog = *request.method() == Method::Invite && (101..=299).contains(&self.status);
+        if makes_dialog || (*request.method() == Method::Update && self.status < 300) {
+            writer.header(Name::Contact, our_contact(asked));
+        }
+        for (name, value) in self.headers {
+            writer.header(*name, value);
+        }
+        if self.lists_methods(request.method()) {
+            writer.header(Name::Allow, ALLOW);
+        }
+        if !self.server.is_empty() {
+            writer.header(Name::Server, self.server);
+        }
+        if let Some(body) = self.body {
+            writer.body(&body.content_type, &body.bytes);
+        }
+        writer.finish()
+    }
+
+    /// Where RFC 3261 §20.5, §21.4.6 and §11.2 want Allow, unless the owner names other methods.
+    fn lists_methods(&self, method: &Method) -> bool {
+        let due = match self.status {
+            200..=299 => matches!(method, Method::Invite | Method::Options),
+            405 => true,
+            _ => false,
+        };
+        due && !self.headers.iter().any(|(name, _)| *name == Name::Allow)
+    }
+}
+
+/// The user part of the request's URI at our address: the name by which the peer knows us already.
+pub(crate) fn our_contact(asked: &Asked) -> String {
+    let uri = Uri::parse(asked.request.request_uri()).ok();
+    contact(uri.as_ref().and_then(|uri| uri.user()).unwrap_or_default(), asked.flow)
+}
+
+/// Where the answers to a request go: RFC 3261 §18.2.2 and RFC 3581 §4. A `maddr` is not followed, as it would let
+/// anybody point our answers at anybody.
+pub(crate) fn way_back(request: &Message, flow: Flow) -> Flow {
+    if flow.transport == Transport::Tcp {
+        return flow;
+    }
+    let Ok(via) = request.top_via() else { return flow };
+    match via.rport() {
+        Some(_) => flow,
+        None => {
+            let port = via.port.filter(|&port| port != 0).unwrap_or(5060);
+            flow.towards(SocketAddr::new(flow.remote.ip(), port))
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Our 2xx until its ACK: RFC 3261 §13.3.1.4.
+
+use super::{Session, SessionTimer, Stage, Up};
+use crate::sip::agent::{Ending, SessionEvent};
+use crate::sip::core::Core;
+use crate::sip::flow::{Body, Headers};
+use crate::sip::transaction::ServerTxId;
+use crate::wire::sip::Message;
+use bytes::Bytes;
+use std::time::Duration;
+
+pub(super) struct Unacked {
+    server: ServerTxId,
+    response: Bytes,
+    /// Of the INVITE and its ACK.
+    cseq: u32,
+    pause: Duration,
+    is_first: bool,
+}
+
+impl Unacked {
+    /// Whether it answers the INVITE that began the session, and not a re-INVITE.
+    pub fn is_first(&self) -> bool {
+        self.is_first
+    }
+}
+
+impl Session {
+    pub fn answer(&mut self, core: &mut Core, headers: &Headers, body: Option<&Body>) {
+        if !matches!(self.stage, Stage::Alerting(_)) {
+            return;
+        }
+        let Stage::Alerting(alerting) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
+        self.stop(core, SessionTimer::Progress);
+        let mut up = Up::new(alerting.dialog);
+        up.unacked = self.accept(core, alerting.server, 200, "", headers, body, true);
+        self.stage = Stage::Up(up);
+    }
+
+    /// Sends a 2xx and begins to wait for its ACK.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn accept(
+        &self,
+        core: &mut Core,
+        server: ServerTxId,
+        status: u16,
+        reason: &str,
+        headers: &Headers,
+        body: Option<&Body>,
+        is_first: bool,
+    ) -> Option<Unacked> {
+        let cseq = core.servers.asked(server)?.request.cseq().ok()?.number;
+        let response = core.answer(server, status, reason, headers, body)?;
+        let timing = core.timing();
+        self.start(core, SessionTimer::Answer, timing.t1);
+        self.start(core, SessionTimer::AnswerLimit, timing.lifetime());
+        Some(Unacked { server, response, cseq, pause: timing.t1, is_first })
+    }
+
+    pub(super) fn repeat_answer(&mut self, core: &mut Core) {
+        let Stage::Up(up) = &mut self.stage else { return };
+        let Some(unacked) = &mut up.unacked else { return };
+        core.servers.respond(&mut core.out, unacked.server, 200, unacked.response.clone());
+        unacked.pause = core.timing().next(unacked.pause);
+        let pause = unacked.pause;
+        self.start(core, SessionTimer::Answer, pause);
+    }
+
+    /// An ACK in the dialog. One that is late or of another INVITE tells nothing.
+    pub fn acked(&mut self, core: &mut Core, message: Message) {
+        let Stage::Up(up) = &mut self.stage else { return };
+        let number = message.cseq().ok().map(|cseq| cseq.number);
+        let Some(unacked) = up.unacked.take_if(|unacked| Some(unacked.cseq) == number) else { return };
+        let bye = up.bye.take();
+        self.stop(core, SessionTimer::Answer);
+        self.stop(core, SessionTimer::AnswerLimit);
+        match bye {
+            Some(reason) => self.bye(core, reason),
+            None if unacked.is_first => self.emit(core, SessionEvent::Acked { message }),
+            None => self.emit(core, SessionEvent::ReAcked { message }),
+        }
+    }
+
+    pub(super) fn answer_unacknowledged(&mut self, core: &mut Core) {
+        self.stop(core, SessionTimer::Answer);
+        let Stage::Up(up) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
+        let bye = up.bye.clone();
+        let dialog = up.close(core);
+        match bye {
+            Some(reason) => self.leave(core, dialog, reason, Some(Ending::Local)),
+            None => {
+                self.conclude(core, SessionEvent::Ended { by: Ending::NoAck });
+                self.leave(core, dialog, None, None);
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! INVITE sessions, the usage of a dialog that an INVITE makes (RFC 3261 §13, §14, §15).
+//!
+//! ```text
+//!   ours:    Calling ──2xx──▶ Up ──BYE──▶ Leaving ─▶ Over
+//!   theirs:  Alerting ─2xx──▶ Up
+//! ```
+//!
+//! One verb a file. A session decides; the transactions of [`Core`] carry out.
+
+mod ack;
+mod answer;
+mod bye;
+mod cancel;
+mod invite;
+mod probe;
+mod progress;
+mod reanswer;
+mod receive;
+mod reoffer;
+mod send;
+
+pub(crate) use ack::{Accepted, Invitation, hang_up_fork};
+use invite::Calling;
+
+use crate::sip::agent::{Ending, Event, SessionEvent, SessionId};
+use crate::sip::core::Core;
+use crate::sip::dialog::Dialog;
+use crate::sip::digest::Responder;
+use crate::sip::flow::Flow;
+use crate::sip::outbox::TimerKey;
+use crate::sip::transaction::ServerTxId;
+use answer::Unacked;
+use std::time::Duration;
+
+/// The timers of a session.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum SessionTimer {
+    /// Our 2xx is sent again, twice as late each time up to T2, until the ACK comes (§13.3.1.4).
+    Answer,
+    /// No ACK came within 64*T1: the session ends (§13.3.1.4).
+    AnswerLimit,
+    /// It still rings here: the caller's proxies are told so each minute (§13.3.1.1).
+    Progress,
+    /// The peer didn't answer our INVITE within the time that the owner gives it.
+    NoAnswer,
+    /// After a glare our re-INVITE is tried again (§14.1).
+    Retry,
+}
+
+pub(crate) const TIMERS: [SessionTimer; 5] = [
+    SessionTimer::Answer,
+    SessionTimer::AnswerLimit,
+    SessionTimer::Progress,
+    SessionTimer::NoAnswer,
+    SessionTimer::Retry,
+];
+
+pub(crate) struct Session {
+    pub id: SessionId,
+    pub call_id: String,
+    pub local_tag: String,
+    /// The way of the INVITE that began it.
+    flow: Flow,
+    /// Our Contact, a whole value.
+    contact: String,
+    /// Whether the Call-ID is ours, which decides who waits how long after a glare (§14.1).
+    is_caller: bool,
+    /// Answers digest challenges, where we have credentials for the peer.
+    responder: Option<Responder>,
+    /// The owner was told the end; what remains to be done, the peer alone hears of.
+    is_muted: bool,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Our INVITE has no final answer.
+    Calling(Box<Calling>),
+    /// The peer's INVITE has no final answer.
+    Alerting(Box<Alerting>),
+    /// Answered.
+    Up(Box<Up>),
+    /// Our BYE has no final answer.
+    Leaving(Box<bye::Leaving>),
+    Over,
+}
+
+struct Alerting {
+    server: ServerTxId,
+    dialog: Dialog,
+}
+
+struct Up {
+    dialog: Dialog,
+    /// We called, and the owner hasn't acknowledged the answer yet.
+    ack_due: Option<ack::Due>,
+    /// Our 2xx, to the INVITE or a re-INVITE, whose ACK hasn't come yet.
+    unacked: Option<Unacked>,
+    /// Our re-INVITE.
+    ours: Option<reoffer::Ours>,
+    /// The peer's re-INVITE or UPDATE, which the owner hasn't answered yet.
+    theirs: Option<ServerTxId>,
+    /// Attempts of the OPTIONS under way.
+    probe: Option<u8>,
+    /// A BYE, with its reason, that waits for the peer's ACK (§15).
+    bye: Option<Option<String>>,
+}
+
+impl Up {
+    fn new(dialog: Dialog) -> Box<Up> {
+        Box::new(Up { dialog, ack_due: None, unacked: None, ours: None, theirs: None, probe: None, bye: None })
+    }
+
+    /// Nothing stays open: a re-INVITE of the peer is answered (§15.1.2), one of ours isn't waited for without end.
+    fn close(self, core: &mut Core) -> Dialog {
+        if let Some(server) = self.theirs {
+            core.reply(server, 487, Vec::new());
+        }
+        if let Some(reoffer::Ours { state: reoffer::State::Sent(client), .. }) = self.ours {
+            let lifetime = core.timing().lifetime();
+            core.clients.limit(&mut core.out, client, lifetime);
+        }
+        self.dialog
+    }
+}
+
+impl Session {
+    pub fn flow(&self) -> Flow {
+        match &self.stage {
+            Stage::Up(up) => up.dialog.flow(),
+            _ => self.flow,
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
+    }
+
+    pub fn timer(&mut self, core: &mut Core, timer: SessionTimer) {
+        match timer {
+            SessionTimer::Answer => self.repeat_answer(core),
+            SessionTimer::AnswerLimit => self.answer_unacknowledged(core),
+            SessionTimer::Progress => self.repeat_progress(core),
+            SessionTimer::NoAnswer => self.unanswered(core),
+            SessionTimer::Retry => self.retry_reoffer(core),
+        }
+    }
+
+    fn start(&self, core: &mut Core, timer: SessionTimer, after: Duration) {
+        core.out.start(TimerKey::Session(self.id, timer), after);
+    }
+
+    fn stop(&self, core: &mut Core, timer: SessionTimer) {
+        core.out.stop(TimerKey::Session(self.id, timer));
+    }
+
+    fn emit(&self, core: &mut Core, event: SessionEvent) {
+        if !self.is_muted {
+            core.emit(Event::Session { session: self.id, event });
+        }
+    }
+
+    /// Tells the owner the end, which is the last that it hears.
+    fn conclude(&mut self, core: &mut Core, event: SessionEvent) {
+        self.emit(core, event);
+        self.is_muted = true;
+    }
+
+    /// Nothing more is to be done.
+    fn finish(&mut self, core: &mut Core, event: SessionEvent) {
+        self.conclude(core, event);
+        self.stage = Stage::Over;
+    }
+
+    /// A request in the dialog found nobody. Where the peer may only have been out of reach, it is sent a BYE.
+    fn peer_gone(&mut self, core: &mut Core, sure: bool) {
+        let Stage::Up(up) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
+        let dialog = up.close(core);
+        self.conclude(core, SessionEvent::Ended { by: Ending::PeerGone });
+        if !sure {
+            self.leave(core, dialog, None, None);
+        }
+    }
+}

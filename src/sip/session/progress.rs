@@ -1,0 +1,60 @@
+//! Our provisional and refusing answers to an INVITE: RFC 3261 §13.3.1.
+
+use super::{Alerting, Session, SessionTimer, Stage};
+use crate::sip::agent::SessionId;
+use crate::sip::core::Core;
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::{Body, Headers};
+use crate::sip::response::our_contact;
+use crate::sip::transaction::{Asked, ServerTxId};
+use std::time::Duration;
+
+/// §13.3.1.1: proxies give up an INVITE that is silent for three minutes.
+const REPEAT: Duration = Duration::from_secs(60);
+
+impl Session {
+    /// A session for the INVITE that `server` answers and that `asked` holds.
+    pub fn alert(id: SessionId, server: ServerTxId, asked: &Asked) -> Session {
+        let dialog = Dialog::callee(&asked.request, asked.flow, asked.to_tag.clone());
+        Session {
+            id,
+            call_id: dialog.call_id.clone(),
+            local_tag: dialog.local_tag.clone(),
+            flow: asked.flow,
+            contact: our_contact(asked),
+            is_caller: false,
+            responder: None,
+            is_muted: false,
+            stage: Stage::Alerting(Box::new(Alerting { server, dialog })),
+        }
+    }
+
+    /// Quiets the caller's retransmissions (§8.2.6.1).
+    pub fn trying(&mut self, core: &mut Core) {
+        if let Stage::Alerting(alerting) = &self.stage {
+            core.reply(alerting.server, 100, Headers::new());
+        }
+    }
+
+    pub fn progress(&mut self, core: &mut Core, status: u16, reason: &str, headers: &Headers, body: Option<&Body>) {
+        let Stage::Alerting(alerting) = &self.stage else { return };
+        if (101..=199).contains(&status) {
+            core.answer(alerting.server, status, reason, headers, body);
+            self.start(core, SessionTimer::Progress, REPEAT);
+        }
+    }
+
+    pub(super) fn repeat_progress(&mut self, core: &mut Core) {
+        let Stage::Alerting(alerting) = &self.stage else { return };
+        core.servers.repeat(&mut core.out, alerting.server);
+        self.start(core, SessionTimer::Progress, REPEAT);
+    }
+
+    pub fn refuse(&mut self, core: &mut Core, status: u16, reason: &str, headers: &Headers) {
+        let Stage::Alerting(alerting) = &self.stage else { return };
+        let status = if (300..=699).contains(&status) { status } else { 500 };
+        core.answer(alerting.server, status, reason, headers, None);
+        self.is_muted = true;
+        self.stage = Stage::Over;
+    }
+}

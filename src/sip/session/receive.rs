@@ -1,0 +1,65 @@
+//! Requests of the peer in a dialog: RFC 3261 §12.2.2.
+
+use super::{Session, Stage};
+use crate::sip::agent::SessionEvent;
+use crate::sip::core::Core;
+use crate::sip::dialog::Dialog;
+use crate::sip::flow::Flow;
+use crate::sip::transaction::ServerTxId;
+use crate::wire::sip::{Message, Method, Name};
+
+impl Session {
+    /// Whether a request is of this session.
+    pub fn is_of(&self, request: &Message) -> bool {
+        match &self.stage {
+            Stage::Alerting(alerting) => alerting.dialog.is_of(request),
+            Stage::Up(up) => up.dialog.is_of(request),
+            Stage::Leaving(leaving) => leaving.dialog().is_of(request),
+            // Forks that were not heard of yet may be there: their answers were lost or are late.
+            Stage::Calling(_) => request.call_id() == self.call_id,
+            Stage::Over => false,
+        }
+    }
+
+    pub fn receive(&mut self, core: &mut Core, server: ServerTxId, flow: Flow, message: Message) {
+        if let Some(dialog) = self.dialog_mut() {
+            let number = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
+            if !dialog.admit(number) {
+                return core.reply(server, 500, Vec::new());
+            }
+            dialog.seen_on(&message, flow);
+        }
+        match message.method() {
+            Method::Bye => self.bye_received(core, server, &message),
+            Method::Options => core.reply(server, 200, vec![(Name::Accept, "application/sdp".to_owned())]),
+            // None of our provisional answers is reliable.
+            Method::Prack => core.reply(server, 481, Vec::new()),
+            Method::Invite | Method::Update => self.offered_again(core, server, message),
+            Method::Other(_) => core.reply(server, 501, Vec::new()),
+            _ if self.is_muted => core.reply(server, 481, Vec::new()),
+            _ => self.emit(core, SessionEvent::Info { id: server.into(), message }),
+        }
+    }
+
+    fn offered_again(&mut self, core: &mut Core, server: ServerTxId, message: Message) {
+        match &self.stage {
+            Stage::Up(_) => self.reoffered(core, server, message),
+            // The offer of our INVITE has no answer yet (RFC 3311 §5.2).
+            Stage::Calling(_) => core.reply(server, 491, Vec::new()),
+            Stage::Alerting(_) if *message.method() == Method::Update && message.body().is_empty() => {
+                core.reply(server, 200, Vec::new());
+            }
+            Stage::Alerting(_) => self.ask_later(core, server),
+            Stage::Leaving(_) | Stage::Over => core.reply(server, 481, Vec::new()),
+        }
+    }
+
+    fn dialog_mut(&mut self) -> Option<&mut Dialog> {
+        match &mut self.stage {
+            Stage::Alerting(alerting) => Some(&mut alerting.dialog),
+            Stage::Up(up) => Some(&mut up.dialog),
+            Stage::Leaving(leaving) => Some(leaving.dialog_mut()),
+            Stage::Calling(_) | Stage::Over => None,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Requests of ours in a dialog.
+
+use super::Session;
+use crate::sip::core::{Core, Owner};
+use crate::sip::dialog::Dialog;
+use crate::sip::digest::Responder;
+use crate::sip::flow::{Body, Flow, Headers};
+use crate::sip::request::Draft;
+use crate::sip::transaction::{ClientId, ClientKey};
+use crate::wire::sip::{Message, Method};
+use bytes::Bytes;
+
+/// How often one request may be challenged: once by a proxy or by the peer, and once more where the nonce was old. More
+/// would let a peer keep us busy with ever new nonces.
+pub(super) const MAX_CHALLENGES: u8 = 2;
+
+/// Max-Forwards of a request that begins with us (RFC 3261 §8.1.1.6).
+const MAX_FORWARDS: u32 = 70;
+
+/// A request in a dialog, but for what the dialog gives it.
+pub(super) struct Request<'a> {
+    pub method: Method,
+    pub headers: Headers,
+    pub body: Option<&'a Body>,
+}
+
+impl Request<'_> {
+    pub fn new(method: Method) -> Request<'static> {
+        Request { method, headers: Headers::new(), body: None }
+    }
+
+    /// Sends it by a transaction; the credentials that it carries are given back for an ACK.
+    pub fn send(
+        self,
+        core: &mut Core,
+        dialog: &mut Dialog,
+        responder: &mut Option<Responder>,
+        contact: &str,
+        owner: Owner,
+    ) -> (ClientId, Headers) {
+        let cseq = dialog.next_cseq();
+        let uri = dialog.way().uri;
+        let credentials = credentials(core, responder, &self.method, &uri, self.body);
+        let branch = core.mint.branch();
+        let (flow, bytes) = self.write(core, dialog, cseq, &branch, contact, &credentials);
+        let key = ClientKey::new(&branch, self.method.clone());
+        (core.clients.start(&mut core.out, flow, key, bytes, None, owner), credentials)
+    }
+
+    /// The text and the way of it (RFC 3261 §12.2.1.1).
+    pub fn write(
+        &self,
+        core: &Core,
+        dialog: &Dialog,
+        cseq: u32,
+        branch: &str,
+        contact: &str,
+        credentials: &Headers,
+    ) -> (Flow, Bytes) {
+        let way = dialog.way();
+        let refreshes = matches!(self.method, Method::Invite | Method::Update);
+        let draft = Draft {
+            method: &self.method,
+            uri: &way.uri,
+            flow: way.flow,
+            branch,
+            max_forwards: MAX_FORWARDS,
+            from: &dialog.local,
+            to: &dialog.remote,
+            call_id: &dialog.call_id,
+            cseq,
+            contact: refreshes.then_some(contact),
+            routes: &way.routes,
+            headers: &self.headers,
+            credentials,
+            body: self.body,
+            user_agent: &core.settings.user_agent,
+        };
+        (way.flow, draft.write())
+    }
+}
+
+/// What the next request carries after earlier challenges of this session.
+pub(super) fn credentials(
+    core: &mut Core,
+    responder: &mut Option<Responder>,
+    method: &Method,
+    uri: &str,
+    body: Option<&Body>,
+) -> Headers {
+    let Some(responder) = responder else { return Headers::new() };
+    let body = body.map(|body| &body.bytes[..]).unwrap_or_default();
+    responder.headers(method.as_str(), uri, body, &mut core.mint.chance).unwrap_or_default()
+}
+
+impl Session {
+    /// Whether the request that `response` answers is to be sent again with credentials; counts the attempt.
+    pub(super) fn takes_challenge(&mut self, response: &Message, attempts: &mut u8) -> bool {
+        let Some(responder) = &mut self.responder else { return false };
+        if !matches!(response.status(), 401 | 407) || *attempts >= MAX_CHALLENGES {
+            return false;
+        }
+        *attempts += 1;
+        responder.challenged(response).is_ok()
+    }
+}
