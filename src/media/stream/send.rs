@@ -344,7 +344,7 @@ impl Send {
             header.write(head);
             length.filter(|&length| length > 0).map(|length| HEADER_BYTES + length)
         };
-        let Some(to) = exit.to else { return None };
+        let to = exit.to?;
         if exit.batch.room() == 0 {
             exit.counters.count_drop(Reason::NoRoom);
             return None;
