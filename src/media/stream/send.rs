@@ -177,19 +177,20 @@ impl Send {
                 self.mark = true;
             }
         }
-        let Some(carry) = self.carry.as_mut().filter(|carry| carry.sounds() || event.end) else {
-            return self.skip(source, heard);
+        let place = match self.relay.as_mut().filter(|relay| relay.is_of(source, heard)) {
+            Some(relay) => match relay.place(heard) {
+                None => return exit.counters.count_drop(Reason::Late),
+                place => place,
+            },
+            None => None,
         };
+        let Some(carry) = self.carry.as_mut() else { return };
         if !carry.take(now, event) {
             return self.skip(source, heard);
         }
         let (event, timestamp) = (carry.event, carry.timestamp);
-        let sequence = match self.relay.as_mut().filter(|relay| relay.is_of(source, heard)) {
-            Some(relay) => relay.place(heard),
-            None => Some(self.own_sequence()),
-        };
-        let Some(sequence) = sequence else { return exit.counters.count_drop(Reason::Late) };
-        if heard.newest && self.relay.is_some() {
+        let sequence = place.unwrap_or_else(|| self.own_sequence());
+        if place.is_some() && heard.newest {
             self.sequence = sequence.wrapping_add(1);
         }
         self.put_event(exit, format, sequence, timestamp, event);
