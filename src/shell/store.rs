@@ -146,3 +146,6 @@ fn trouble(path: &Path, error: &sqlx::Error) -> ShellError {
     };
     ShellError::new(path.display(), format_args!("the store fails: {error}"), mend)
 }
+
+#[cfg(test)]
+mod tests;
