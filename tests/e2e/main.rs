@@ -1,0 +1,12 @@
+//! The gateway between real programs: phones (baresip, linphone), a provider (Kamailio), crowds of calls (SIPp). Each
+//! test starts a gateway of its own on loopback addresses of its own; `make tools` installs the other programs.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a test touches the world, and waits for it")]
+
+mod crowd;
+mod first_call;
+mod lab;
+mod life;
+mod mistakes;
+mod phones;
+mod provider;
+mod transports;

@@ -1,0 +1,135 @@
+//! Two phones on the gateway: sound both ways where no codec is common, all phones of a user ringing, hold.
+
+use crate::lab::baresip::{Account, Baresip};
+use crate::lab::gateway::{DOMAIN, Gateway, Setup};
+use crate::lab::linphone::Linphone;
+use crate::lab::quiet;
+use crate::lab::speech::{Speech, score};
+use crate::lab::wait::{self, seconds};
+use std::path::Path;
+
+/// FFmpeg's way of saying PCMA and Opus.
+const PCMA: &[&str] = &["-ar", "8000", "-ac", "1", "-c:a", "pcm_alaw"];
+const OPUS: &[&str] = &["-ar", "48000", "-ac", "1", "-c:a", "libopus", "-b:a", "32k", "-application", "voip"];
+/// What conversion may cost beside the codecs, in points of the score.
+const LOSS: f64 = 0.3;
+
+#[test]
+fn a_phone_with_pcma_and_one_with_opus_understand_each_other() {
+    let _machine = quiet::alone();
+    let gateway = Gateway::start(&Setup::new().alice_and_bob());
+    let alice = Baresip::start(&gateway, 2, &Account::ALICE, &Speech::alice().wav(8_000));
+    let bob = Linphone::start(&gateway, 3, "bob", "builder", "opus", &Speech::bob().wav(48_000));
+    gateway.await_registered("alice", 1);
+    gateway.await_registered("bob", 1);
+
+    alice.dial(&format!("sip:bob@{DOMAIN}"));
+    let at_bob = bob.heard(seconds(40));
+    let records = gateway.closed_records(1, seconds(10));
+    let at_alice = wait::until("alice's recording", seconds(5), || alice.heard().pop());
+
+    compare("PCMA to Opus", &Speech::alice().said(), &at_bob, &Speech::alice().through(&[PCMA, OPUS]));
+    compare("Opus to PCMA", &Speech::bob().said(), &at_alice, &Speech::bob().through(&[OPUS, PCMA]));
+    let codecs: Vec<String> = (0..2).map(|leg| records[0]["legs"][leg]["codec"].to_string().to_lowercase()).collect();
+    assert!(codecs[0].contains("pcma") && codecs[1].contains("opus"), "{records:#?}");
+    assert_eq!(records[0]["ended_by"], "caller", "{records:#?}");
+}
+
+/// The same, called the other way round: the gateway's offer to PCMA comes from a caller with Opus.
+#[test]
+fn a_phone_with_opus_calls_one_with_pcma() {
+    let _machine = quiet::alone();
+    let gateway = Gateway::start(&Setup::new().alice_and_bob());
+    let alice = Baresip::start(&gateway, 2, &Account::ALICE, &Speech::alice().wav(8_000));
+    let mut bob = Linphone::start(&gateway, 3, "bob", "builder", "opus", &Speech::bob().wav(48_000));
+    gateway.await_registered("alice", 1);
+    gateway.await_registered("bob", 1);
+
+    bob.dial(&format!("sip:+15550100001@{DOMAIN}"));
+    let at_bob = bob.heard(seconds(40));
+    gateway.closed_records(1, seconds(10));
+    let at_alice = wait::until("alice's recording", seconds(5), || alice.heard().pop());
+    compare("PCMA to Opus", &Speech::alice().said(), &at_bob, &Speech::alice().through(&[PCMA, OPUS]));
+    compare("Opus to PCMA", &Speech::bob().said(), &at_alice, &Speech::bob().through(&[OPUS, PCMA]));
+}
+
+#[test]
+fn a_shared_codec_is_relayed_untouched() {
+    let _machine = quiet::alone();
+    let gateway = Gateway::start(&Setup::new().alice_and_bob());
+    let alice = Baresip::start(&gateway, 2, &Account::ALICE, &Speech::alice().wav(8_000));
+    let bob = Baresip::start(&gateway, 3, &Account::BOB, &Speech::bob().wav(8_000));
+    gateway.await_registered("alice", 1);
+    gateway.await_registered("bob", 1);
+    alice.dial(&format!("sip:bob@{DOMAIN}"));
+    gateway.closed_records(1, seconds(40));
+    let [at_alice, at_bob] = [&alice, &bob].map(|phone| wait::until("a recording", seconds(5), || phone.heard().pop()));
+    for (said, heard) in [(Speech::alice(), at_bob), (Speech::bob(), at_alice)] {
+        let (alone, heard) = (score(&said.said(), &said.through(&[PCMA])), score(&said.said(), &heard));
+        println!("relayed PCMA: alone {alone:?}, heard {heard:?}");
+        assert!(heard.mos > alone.mos - 0.15, "alone {alone:?}, heard {heard:?}");
+    }
+}
+
+#[test]
+fn all_phones_of_a_user_ring_and_the_first_to_answer_has_the_call() {
+    let _machine = quiet::alone();
+    let gateway = Gateway::start(&Setup::new().alice_and_bob());
+    let speech = Speech::bob().wav(8_000);
+    let alice = Baresip::start(&gateway, 2, &Account::ALICE, &Speech::alice().wav(8_000));
+    let rings = Account { answers: false, ..Account::BOB };
+    let desk = Baresip::start(&gateway, 3, &rings, &speech);
+    let mobile = Baresip::start(&gateway, 4, &rings, &speech);
+    gateway.await_registered("alice", 1);
+    gateway.await_registered("bob", 2);
+
+    alice.dial(&format!("sip:bob@{DOMAIN}"));
+    for phone in [&desk, &mobile] {
+        wait::until("the phone to ring", seconds(5), || phone.log().contains("Incoming call").then_some(()));
+    }
+    mobile.command("accept", "");
+    wait::until("the other phone to stop ringing", seconds(5), || {
+        let log = desk.log();
+        (log.contains("session closed") || log.contains("terminated") || log.contains("cancelled")).then_some(())
+    });
+    let calls = gateway.await_calls(1, seconds(5));
+    assert_eq!(calls[0]["state"], "talking", "{calls:#?}");
+    alice.hang_up();
+    let records = gateway.closed_records(1, seconds(10));
+    assert_eq!(records[0]["legs"].as_array().map(Vec::len), Some(3), "caller, desk and mobile: {records:#?}");
+    assert_eq!(records[0]["status"], 200, "{records:#?}");
+}
+
+#[test]
+fn a_call_is_held_and_resumed() {
+    let _machine = quiet::alone();
+    let gateway = Gateway::start(&Setup::new().alice_and_bob());
+    let alice = Baresip::start(&gateway, 2, &Account::ALICE, &Speech::alice().wav(8_000));
+    let bob = Baresip::start(&gateway, 3, &Account::BOB, &Speech::bob().wav(8_000));
+    gateway.await_registered("alice", 1);
+    gateway.await_registered("bob", 1);
+    alice.dial(&format!("sip:bob@{DOMAIN}"));
+    wait::until("the call to be answered", seconds(5), || {
+        (gateway.calls().first()?["state"] == "talking").then_some(())
+    });
+    alice.command("hold", "");
+    wait::until("bob to be held", seconds(5), || bob.log().to_lowercase().contains("hold").then_some(()));
+    alice.command("resume", "");
+    let flowing = gateway.metric("tandem_rtp_packets_total", "sent");
+    wait::until("sound after the hold", seconds(5), || {
+        (gateway.metric("tandem_rtp_packets_total", "sent") > flowing + 100.0).then_some(())
+    });
+    gateway.await_calls(1, seconds(1));
+    bob.hang_up();
+    let records = gateway.closed_records(1, seconds(10));
+    assert_eq!(records[0]["ended_by"], "callee", "{records:#?}");
+}
+
+/// Prints what the codecs alone give beside what was heard, and fails where much more is lost.
+#[track_caller]
+fn compare(what: &str, said: &Path, heard: &Path, through: &Path) {
+    let (alone, heard) = (score(said, through), score(said, heard));
+    println!("{what}: the codecs alone {alone:?}, through the gateway {heard:?}");
+    assert!(heard.mos > alone.mos - LOSS, "{what}: the codecs alone {alone:?}, through the gateway {heard:?}");
+    assert!((heard.level_db - alone.level_db).abs() < 4.0, "{what}: alone {alone:?}, heard {heard:?}");
+}
