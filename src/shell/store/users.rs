@@ -3,7 +3,7 @@
 
 use super::Store;
 use crate::shell::error::ShellError;
-use md5::Digest;
+use crate::sip::digest::Hashes;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use std::fmt;
@@ -156,14 +156,10 @@ fn user_of(row: &SqliteRow) -> Result<StoredUser, sqlx::Error> {
     })
 }
 
-/// HA1 with MD5 and with SHA-256, in hex (RFC 7616 §3.4.2).
+/// HA1 with MD5 and with SHA-256, in hex.
 fn digests(name: &str, realm: &str, password: &str) -> (String, String) {
-    let text = format!("{name}:{realm}:{password}");
-    (hex(&md5::Md5::digest(text.as_bytes())), hex(&sha2::Sha256::digest(text.as_bytes())))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let Hashes { ha1_md5, ha1_sha256 } = Hashes::from_password(name, realm, password);
+    (ha1_md5.unwrap_or_default(), ha1_sha256.unwrap_or_default())
 }
 
 fn check(user: &NewUser<'_>) -> Result<(), String> {
