@@ -26,7 +26,7 @@ use tandem::dialplan::route::{Caller, Decision, Request, Target};
 Exits 1 where the call would be refused, or where there was none of that id.")]
 pub struct Args {
     /// A call that was: its id, or the Call-ID of one of its legs
-    #[arg(value_name = "CALL-ID", required_unless_present = "from", conflicts_with_all = ["from", "to", "at"])]
+    #[arg(value_name = "CALL-ID", conflicts_with_all = ["from", "to", "at"])]
     id: Option<String>,
     /// Who calls: a user's name or number, trunk:NAME, or a stranger's number or address
     #[arg(long, value_name = "WHO", requires = "to")]

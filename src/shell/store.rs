@@ -13,6 +13,9 @@ pub use users::{NewUser, StoredUser, UserChange, UserError};
 use crate::base::time::Wall;
 use crate::shell::error::ShellError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,9 +39,9 @@ impl Store {
             std::fs::create_dir_all(folder)
                 .map_err(|error| ShellError::file(folder, "can't make the folder of the store", &error))?;
         }
+        make_private(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT);
@@ -126,6 +129,18 @@ fn path_of(url: &str) -> Result<PathBuf, ShellError> {
             format_args!("`{url}` isn't a store that this release knows"),
             "write sqlite:PATH, such as sqlite:data/tandem.db",
         )),
+    }
+}
+
+/// Makes the file, if it isn't there, for its owner alone: it holds digests of passwords. SQLite gives the files beside it
+/// the same mode.
+fn make_private(path: &Path) -> Result<(), ShellError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(ShellError::file(path, "can't make the store", &error))
+        }
+        _ => Ok(()),
     }
 }
 
