@@ -76,7 +76,7 @@ fn a_port_that_is_taken_is_named() {
     refuses_to_run(folder.path(), &[&format!("{host}:5060"), "sip.tcp"]);
     drop(taken);
     let _taken = TcpListener::bind((host, 8080)).expect("the port is free");
-    refuses_to_run(folder.path(), &[&format!("{host}:8080"), "http.listen"]);
+    refuses_to_run(folder.path(), &[&format!("{host}:8080"), "[http]"]);
 }
 
 #[test]
