@@ -8,6 +8,9 @@ use tandem::wire::sip::{Message, Name};
 /// What is compared, by name; what a parser can't read is missing.
 type Facts = BTreeMap<&'static str, String>;
 
+/// None where it rejects the message.
+type Witness = fn(&Bytes) -> Option<Facts>;
+
 const MESSAGES: [(&str, &str); 14] = [
     (
         "plain",
@@ -233,7 +236,7 @@ fn rvoip(raw: &Bytes) -> Option<Facts> {
 
 #[test]
 fn three_witnesses_agree_or_it_is_known_why_not() {
-    let witnesses: [(&str, fn(&Bytes) -> Option<Facts>); 3] = [("rsip", rsip), ("ezk", ezk), ("rvoip", rvoip)];
+    let witnesses: [(&str, Witness); 3] = [("rsip", rsip), ("ezk", ezk), ("rvoip", rvoip)];
     let mut unexpected = String::new();
     for (title, text) in MESSAGES {
         let raw = Bytes::from_static(text.as_bytes());

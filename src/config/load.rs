@@ -20,11 +20,18 @@ const MAX_BYTES: u64 = 4 << 20;
 /// Without a `path`, `tandem.toml` is read if it is there; a file that was named has to exist. Every mistake is
 /// answered, not only the first.
 pub fn load(path: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Settings, Vec<Problem>> {
+    let (settings, problems) = examine(path, env);
+    if problems.is_empty() { Ok(settings) } else { Err(problems) }
+}
+
+/// As [`load`], with the settings whatever is wrong, each wrong one at its default: what depends on them, such as the
+/// dialplan, can then be checked in the same visit.
+pub fn examine(path: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> (Settings, Vec<Problem>) {
     let problems = Problems::default();
     let file = read(path, &problems);
     let merged = layers::merge(&file, env, &problems);
     let settings = reading::settings(&merged, &problems);
-    if problems.is_empty() { Ok(settings) } else { Err(problems.into_sorted()) }
+    (settings, problems.into_sorted())
 }
 
 /// A `tandem.toml` in which every setting stands with its default, commented out.
@@ -305,5 +312,32 @@ port = 70000
         );
         assert_eq!(problems("sip = 5\n"), ["t.toml:1: [sip] is a whole number; write it as a table"]);
         assert_eq!(problems("data = \"x\"\ndata = \"y\"\n").len(), 1);
+    }
+
+    #[test]
+    fn what_is_right_is_read_beside_what_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.toml");
+        fs::write(&path, "[sip]\ndomain = \"a.example\"\nt1 = \"fast\"\n").unwrap();
+        let (settings, problems) = examine(Some(&path), std::iter::empty());
+        assert_eq!((settings.sip.domain.as_str(), problems.len()), ("a.example", 1));
+        assert_eq!(settings.sip.t1, Settings::default().sip.t1);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(
+            text in "\\PC{0,80}",
+            part in "(sip|http|media|store|limits|\\[user\\]|\\[trunk\\])",
+            key in "(domain|udp|listen|ports|codecs|url|calls|message_bytes|name|from|host|ptime|ha1|country|t1)",
+            value in "[\"\\[{]?[0-9a-zA-Z.:/+-]{0,12}[\"\\]}]?",
+        ) {
+            let problems = Problems::default();
+            for text in [text, format!("[{part}]\n{key} = {value}\n"), format!("[{part}]\n{key} = \"{value}\"\n")] {
+                let file = document::parse("t.toml", &text, &problems);
+                let merged = layers::merge(&file, std::iter::empty(), &problems);
+                reading::settings(&merged, &problems);
+            }
+        }
     }
 }

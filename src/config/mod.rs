@@ -10,4 +10,4 @@ pub mod reading;
 pub mod section;
 pub mod settings;
 
-pub use load::{load, sample};
+pub use load::{examine, load, sample};

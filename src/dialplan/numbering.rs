@@ -63,6 +63,11 @@ pub fn write(number: &str, country: &str) -> Option<String> {
     if country.code == code { Some(country.write(&number[1 + code.len()..])) } else { Some(number.to_owned()) }
 }
 
+/// Makes a country ready, which takes milliseconds that no caller should wait for.
+pub fn prepare(country: &str) {
+    Country::find(country);
+}
+
 /// Whether `number` is in E.164 with a calling code that exists.
 pub fn is_e164(number: &str) -> bool {
     calling_code(number).is_some()
@@ -133,13 +138,11 @@ impl Country {
         Some(Country {
             id: plan.id(),
             code: plan.country_code().to_string(),
-            international_prefix: plan.international_prefix().and_then(|prefix| leading(&prefix.as_str())),
+            international_prefix: plan.international_prefix().and_then(|prefix| leading(prefix.as_str())),
             national_prefix,
-            national_prefix_for_parsing: plan
-                .national_prefix_for_parsing()
-                .and_then(|prefix| leading(&prefix.as_str())),
+            national_prefix_for_parsing: plan.national_prefix_for_parsing().and_then(|prefix| leading(prefix.as_str())),
             transform: plan.national_prefix_transform_rule().map(braced),
-            general: whole(&general.national_number().as_str())?,
+            general: whole(general.national_number().as_str())?,
             longest: fixed.and_then(|lengths| lengths.iter().max()).map_or(LONGEST, |length| usize::from(*length)),
             formats: plan.formats().iter().filter_map(|format| Style::new(format, national_prefix)).collect(),
         })
@@ -232,8 +235,8 @@ impl Style {
         };
         Some(Style {
             // The last one is the most exact.
-            leading_digits: format.leading_digits().last().and_then(|digits| leading(&digits.as_str())),
-            pattern: whole(&format.pattern().as_str())?,
+            leading_digits: format.leading_digits().last().and_then(|digits| leading(digits.as_str())),
+            pattern: whole(format.pattern().as_str())?,
             template: braced(&format!("{before}{written}{after}")),
         })
     }

@@ -86,7 +86,7 @@ impl Plan {
         Plan { users: Arc::new(Directory::new(users)), ..self.clone() }
     }
 
-    /// What is to be done with a call. Pure, and bounded by the number of rules.
+    /// What is to be done with a call. A caller without a country is read in the plan's. Pure, and bounded by the number of rules.
     pub fn route(&self, request: &Request<'_>) -> Decision {
         if request.to.len() > MAX_DIALLED {
             let number: String = request.to.chars().take(32).chain("…".chars()).collect();
@@ -141,6 +141,9 @@ impl Plan {
 
     fn read(sources: &[(String, String)], context: &PlanContext, problems: &Problems) -> Plan {
         let users = Directory::new(context.users.iter().cloned());
+        let countries = context.trunks.iter().filter_map(|trunk| trunk.country.as_deref());
+        let countries = countries.chain(context.users.iter().filter_map(|user| user.country.as_deref()));
+        countries.chain(context.country.as_deref()).for_each(numbering::prepare);
         let (mut rules, mut tests) = (Vec::new(), Vec::new());
         for (file, text) in sources {
             let root = document::parse(file, text, problems);

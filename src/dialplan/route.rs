@@ -16,8 +16,16 @@ pub struct Request<'a> {
 /// Who is calling, after authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller<'a> {
-    User { name: &'a str, number: Option<&'a str>, country: Option<&'a str> },
-    Trunk { name: &'a str, country: Option<&'a str> },
+    /// Without a country, the plan's is taken.
+    User {
+        name: &'a str,
+        number: Option<&'a str>,
+        country: Option<&'a str>,
+    },
+    Trunk {
+        name: &'a str,
+        country: Option<&'a str>,
+    },
     Stranger,
 }
 
@@ -45,9 +53,7 @@ pub struct Route {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// All phones that a user has registered.
-    User {
-        name: String,
-    },
+    User { name: String },
     Trunk {
         name: String,
         /// The called number as this trunk is sent it.
@@ -58,12 +64,10 @@ pub enum Target {
     /// The caller hears themself.
     Echo,
     /// A sound file, once or until the caller hangs up.
-    Play {
-        file: String,
-        repeat: bool,
-    },
+    Play { file: String, repeat: bool },
     Reject {
         status: u16,
+        /// Empty for the usual phrase of the status.
         reason: String,
     },
 }

@@ -154,7 +154,7 @@ impl Test {
             }
             Some(TestFailure {
                 place: self.place.clone(),
-                from: self.from_text(),
+                from: self.caller_name(),
                 to: self.to.clone(),
                 expected: format!("{} = {expected}", fact.key()),
                 found: found.unwrap_or_else(|| decision_text(&decision)),
@@ -181,7 +181,7 @@ impl Test {
         plan.route(&Request { caller, from, to: &self.to, at: self.at })
     }
 
-    fn from_text(&self) -> String {
+    fn caller_name(&self) -> String {
         match &self.from {
             From::AnyUser => "a user".to_owned(),
             From::User(name) => name.clone(),

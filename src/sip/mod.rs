@@ -1,9 +1,9 @@
 //! Floor 2: SIP state machines. No IO, no clock.
 
 pub mod agent;
-pub mod arena;
+mod arena;
 mod core;
-pub mod dialog;
+mod dialog;
 pub mod digest;
 pub mod flow;
 mod mint;
@@ -16,4 +16,4 @@ mod response;
 mod session;
 #[cfg(test)]
 mod testing;
-pub mod transaction;
+mod transaction;

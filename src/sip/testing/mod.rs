@@ -19,7 +19,7 @@ use std::time::Duration;
 pub struct Faults {
     pub loss: f64,
     pub duplication: f64,
-    /// A packet takes up to a second instead of 10 to 20 ms.
+    /// A packet takes up to a second instead of 10 ms.
     pub reordering: f64,
 }
 
@@ -138,7 +138,7 @@ impl Pair {
         }
         let copies = if self.chance.happens(self.faults.duplication) { 2 } else { 1 };
         for _ in 0..copies {
-            let spread = if self.chance.happens(self.faults.reordering) { 1000 } else { 10 };
+            let spread = if self.chance.happens(self.faults.reordering) { 1000 } else { 1 };
             let delay = Duration::from_millis(10 + self.chance.below(spread));
             self.sent += 1;
             let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
