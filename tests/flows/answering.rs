@@ -42,7 +42,6 @@ fn sides_without_a_common_codec_are_joined() {
         "
         bob registers
         alice calls bob (sdp PCMA)
-        tandem -> alice 401
         tandem -> bob INVITE [sdp PCMA/8 opus G722 PCMU]
         bob -> tandem 200 (sdp opus)
         tandem -> bob ACK
@@ -65,7 +64,6 @@ fn early_media_is_heard_and_the_answer_repeats_it() {
         "
         bob registers
         alice calls bob (sdp PCMU PCMA)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 180
         tandem -> alice 180 [no sdp]
@@ -95,7 +93,6 @@ fn an_answer_without_sdp_after_early_media_stands() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 183 (sdp PCMU)
         tandem -> alice 183 [sdp PCMU]
@@ -118,7 +115,6 @@ fn the_final_answer_may_speak_otherwise_than_the_early_one() {
         "
         bob registers
         alice calls bob (sdp PCMU PCMA)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 183 (sdp PCMU | fork one)
         tandem -> alice 183 [sdp PCMU]
@@ -142,7 +138,6 @@ fn provisional_answers_that_tell_something_new_are_passed_on() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 183
         tandem -> alice 183 [no sdp]
@@ -171,7 +166,6 @@ fn the_answer_is_repeated_until_it_is_acknowledged() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 200 (sdp PCMU)
         tandem -> bob ACK
@@ -198,7 +192,6 @@ fn an_answer_that_nobody_acknowledges_ends_the_call() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 200 (sdp PCMU)
         tandem -> bob ACK
@@ -221,7 +214,6 @@ fn a_caller_without_an_offer_is_offered() {
         "
         bob registers
         alice calls bob
-        tandem -> alice 401
         tandem -> bob INVITE [sdp opus G722 PCMA PCMU]
         bob -> tandem 183 (sdp PCMA)
         tandem -> alice 183 [no sdp]
@@ -247,7 +239,6 @@ fn an_offer_that_is_not_answered_in_the_ack_ends_the_call() {
         "
         bob registers
         alice calls bob
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 200 (sdp PCMA)
         tandem -> bob ACK
@@ -268,7 +259,6 @@ fn an_answer_that_has_nothing_of_the_offer_fails_the_call() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 200 (sdp GSM)
         tandem -> bob ACK
@@ -286,7 +276,6 @@ fn packet_times_and_telephone_events_are_each_sides_own() {
         "
         bob registers
         alice calls bob (sdp PCMU events ptime=30 mux)
-        tandem -> alice 401
         tandem -> bob INVITE [sdp first=PCMU events ptime=20]
         bob -> tandem 200 (sdp PCMU ptime=10)
         tandem -> bob ACK
@@ -308,7 +297,6 @@ fn a_video_line_is_refused_in_its_place() {
         "
         bob registers
         alice calls bob (sdp video PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE [sdp first=PCMU lines=1]
         bob -> tandem 200 (sdp PCMU)
         tandem -> bob ACK
@@ -328,7 +316,6 @@ fn two_families_and_two_transports_meet() {
         "
         dora registers
         emil calls dora (sdp PCMU)
-        tandem -> emil 401
         tandem -> dora INVITE [Contact ~ [2001:db8::1]:5060 | sdp first=PCMU ip=2001:db8::1]
         dora -> tandem 200 (sdp PCMU)
         tandem -> dora ACK

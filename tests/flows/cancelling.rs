@@ -8,7 +8,6 @@ fn before_anything_is_heard_of_the_called_phone() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         alice -> tandem CANCEL
         tandem -> alice 200 CANCEL
@@ -29,7 +28,6 @@ fn while_it_rings_and_with_a_reason() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 180
         tandem -> alice 180
@@ -49,7 +47,6 @@ fn as_the_called_phone_answers() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 180
         tandem -> alice 180
@@ -73,7 +70,6 @@ fn after_the_answer_it_changes_nothing() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 200 (sdp PCMU)
         tandem -> bob ACK
@@ -96,7 +92,6 @@ fn a_bye_before_the_answer_is_a_way_to_give_up() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 180
         tandem -> alice 180
@@ -116,7 +111,6 @@ fn the_called_phone_stays_silent() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         wait 500ms
         tandem -> bob INVITE

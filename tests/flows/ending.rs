@@ -169,7 +169,6 @@ fn an_operator_ends_it_before_the_answer() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 180
         tandem -> alice 180
@@ -188,7 +187,6 @@ fn an_operator_ends_it_while_a_file_is_read() {
     play(
         "
         alice calls *60 (sdp PCMU)
-        tandem -> alice 401
         operator hangs up
         tandem -> alice 480
         record [status 480 | by gateway | cause hung up by an operator]

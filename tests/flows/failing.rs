@@ -8,7 +8,6 @@ fn refused(answer: &str, told: &str) {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem {answer}
         tandem -> alice {told}
@@ -66,7 +65,6 @@ fn the_books_have_both_answers() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 180
         tandem -> alice 180
@@ -83,7 +81,6 @@ fn nobody_answers() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 180
         tandem -> alice 180
@@ -104,7 +101,6 @@ fn a_phone_is_out_of_reach() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         wait 33s
         tandem -> bob INVITE x6
@@ -120,7 +116,6 @@ fn a_connection_breaks_while_it_is_called() {
         "
         emil registers
         alice calls emil (sdp PCMU)
-        tandem -> alice 401
         tandem -> emil INVITE
         emil is gone
         tandem -> alice 480 [Reason ~ SIP;cause=503]
@@ -134,7 +129,6 @@ fn a_user_without_a_phone_and_one_that_is_not_there() {
     play(
         "
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> alice 480
         record [status 480 | by gateway | legs 1 | cause 480]
         alice -> tandem INVITE nobody (auth | sdp PCMU)
@@ -150,7 +144,6 @@ fn the_next_target_is_tried_when_a_user_is_away() {
         "
         carol registers
         alice calls *80 (sdp PCMU)
-        tandem -> alice 401
         tandem -> carol INVITE
         carol -> tandem 486
         tandem -> alice 486

@@ -9,7 +9,6 @@ fn no_port_for_the_caller() {
         bob registers
         ports fail 1
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> alice 503
         quiet bob
         record [status 503 | by gateway | cause No Media Port]
@@ -24,7 +23,6 @@ fn no_room_for_an_order_to_open() {
         bob registers
         ring full for open 1
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> alice 503
         quiet bob
         ",
@@ -37,7 +35,6 @@ fn orders_for_a_call_that_stands_are_given_again() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         ring full for configure 3
         bob -> tandem 200 (sdp PCMU)
@@ -90,7 +87,6 @@ fn a_worker_that_says_nothing_is_not_waited_for() {
         bob registers
         workers are mute
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         wait 6s
         tandem -> alice 503
         wait 6s

@@ -80,7 +80,6 @@ fn a_rule_says_what_number_is_shown() {
         "
         bob registers
         alice calls *72 (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE [From ~ <sip:+15550199999@tandem.local> | Contact ~ +15550199999]
         bob -> tandem 486
         tandem -> alice 486
@@ -117,7 +116,6 @@ fn a_network_of_a_trunk_is_the_trunk_but_our_users_there_are_users() {
         tandem -> bob 486
         record [caller trunk:acme]
         bob calls alice (sdp PCMU)
-        tandem -> bob 401
         tandem -> alice INVITE
         alice -> tandem 486
         tandem -> bob 486
@@ -149,7 +147,6 @@ fn an_address_of_another_domain_is_dialled_whole() {
     play(
         "
         alice calls sip:ann@elsewhere.example (sdp PCMU)
-        tandem -> alice 401
         tandem -> alice 404
         record [dialled ann@elsewhere.example | status 404]
         alice -> tandem INVITE tel:+14155550100 (auth | sdp PCMU)

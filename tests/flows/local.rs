@@ -7,7 +7,6 @@ fn an_echo() {
     play(
         "
         alice calls *43 (sdp PCMU)
-        tandem -> alice 401
         tandem -> alice 200 [sdp PCMU/0]
         alice -> tandem ACK
         media alice [to alice | send PCMU/0 | receive PCMU/0 | from echo]
@@ -32,7 +31,6 @@ fn an_echo_for_a_caller_without_an_offer() {
     play(
         "
         alice calls *43
-        tandem -> alice 401
         tandem -> alice 200 [sdp opus G722 PCMA PCMU]
         alice -> tandem ACK (sdp PCMA)
         media alice [to alice | send PCMA/8 | receive PCMA/8 | from echo]
@@ -47,7 +45,6 @@ fn a_file_is_played_to_its_end() {
     play(
         "
         alice calls *60 (sdp PCMU)
-        tandem -> alice 401
         quiet alice
         file closed.wav loaded
         tandem -> alice 200
@@ -67,7 +64,6 @@ fn a_file_is_played_until_the_caller_hangs_up() {
     play(
         "
         alice calls *61 (sdp PCMU)
-        tandem -> alice 401
         file music.wav loaded
         tandem -> alice 200
         alice -> tandem ACK
@@ -83,7 +79,6 @@ fn a_file_that_is_not_there() {
     play(
         "
         alice calls *60 (sdp PCMU)
-        tandem -> alice 401
         file closed.wav missing
         tandem -> alice 500 [phrase Announcement Not Found]
         record [status 500 | by gateway | leg 1 play:closed.wav 500 | leg 1 reason missing]
@@ -96,7 +91,6 @@ fn a_caller_who_leaves_while_the_file_is_read() {
     play(
         "
         alice calls *60 (sdp PCMU)
-        tandem -> alice 401
         alice -> tandem CANCEL
         tandem -> alice 200
         tandem -> alice 487
@@ -111,7 +105,6 @@ fn a_rule_refuses() {
     play(
         "
         alice calls *66 (sdp PCMU)
-        tandem -> alice 401
         tandem -> alice 603 [phrase Not from here]
         record [status 603 | by gateway | cause Not from here | rule Barred | legs 1 | never answered]
         ",

@@ -10,7 +10,6 @@ fn all_ring_and_the_first_to_answer_wins() {
         bob2 registers
         bob3 registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         tandem -> bob2 INVITE
         tandem -> bob3 INVITE
@@ -48,7 +47,6 @@ fn two_answer_at_once() {
         bob registers
         bob2 registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         tandem -> bob2 INVITE
         bob -> tandem 180
@@ -80,7 +78,6 @@ fn one_declines_for_all() {
         bob registers
         bob2 registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         tandem -> bob2 INVITE
         bob -> tandem 180
@@ -104,7 +101,6 @@ fn the_best_of_several_failures_is_told() {
         bob2 registers
         bob3 registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         tandem -> bob2 INVITE
         tandem -> bob3 INVITE
@@ -125,7 +121,6 @@ fn early_media_of_one_phone_gives_way_to_the_phone_that_answers() {
         bob registers
         bob2 registers
         alice calls bob (sdp PCMU PCMA)
-        tandem -> alice 401
         tandem -> bob INVITE
         tandem -> bob2 INVITE
         bob -> tandem 183 (sdp PCMU)
@@ -158,7 +153,6 @@ fn early_media_passes_to_the_next_phone_when_the_first_one_fails() {
         bob registers
         bob2 registers
         alice calls bob (sdp PCMU PCMA)
-        tandem -> alice 401
         tandem -> bob INVITE
         tandem -> bob2 INVITE
         bob -> tandem 183 (sdp PCMU)
@@ -183,7 +177,6 @@ fn a_phone_rings_though_its_user_talks() {
         "
         alice talks to bob (PCMU)
         carol calls bob (sdp PCMU)
-        tandem -> carol 401
         tandem -> bob INVITE
         bob -> tandem 486
         tandem -> carol 486

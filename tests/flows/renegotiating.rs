@@ -330,7 +330,6 @@ fn a_hold_before_the_caller_acknowledged_is_passed_on_after() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 200 (sdp PCMU)
         tandem -> bob ACK
@@ -353,7 +352,6 @@ fn an_answer_that_holds_is_told_to_the_caller() {
         "
         bob registers
         alice calls bob (sdp PCMU)
-        tandem -> alice 401
         tandem -> bob INVITE
         bob -> tandem 183 (sdp PCMU)
         tandem -> alice 183 [sdp PCMU]

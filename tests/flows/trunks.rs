@@ -9,7 +9,6 @@ fn a_call_goes_out() {
     play(
         "
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> acme INVITE [uri sip:+14155550100@198.51.100.11 | To: <sip:+14155550100@198.51.100.11> | From ~ <sip:+15550100001@tandem.local> | sdp first=PCMU | Max-Forwards: 69]
         acme -> tandem 183 (sdp PCMU)
         tandem -> alice 183
@@ -35,7 +34,6 @@ fn a_trunk_has_its_own_codecs_and_packet_time() {
         },
         "
         alice calls +14155550100 (sdp PCMU G722)
-        tandem -> alice 401
         tandem -> acme INVITE [sdp PCMA/8 G722/9 ptime=30]
         acme -> tandem 200 (sdp G722)
         tandem -> acme ACK
@@ -54,7 +52,6 @@ fn leads_on(answer: &str) {
     play(&format!(
         "
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> acme INVITE
         acme -> tandem {answer}
         tandem -> globex INVITE [uri sip:+14155550100@198.51.100.12:5080]
@@ -69,7 +66,6 @@ fn ends(answer: &str, told: &str) {
     play(&format!(
         "
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> acme INVITE
         acme -> tandem {answer}
         tandem -> alice {told}
@@ -94,7 +90,6 @@ fn a_plan_may_let_other_answers_lead_on() {
     play(
         "
         alice calls +15550180001 (sdp PCMU)
-        tandem -> alice 401
         tandem -> acme INVITE
         acme -> tandem 404
         tandem -> globex INVITE
@@ -110,7 +105,6 @@ fn a_silent_trunk_leads_to_the_next() {
     play(
         "
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> acme INVITE
         wait 5s
         tandem -> acme INVITE x3
@@ -139,7 +133,6 @@ fn all_trunks_are_silent() {
     play(
         "
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> acme INVITE
         wait 5s
         tandem -> acme INVITE x3
@@ -157,7 +150,6 @@ fn early_media_of_a_trunk_that_fails_then() {
     play(
         "
         alice calls +14155550100 (sdp PCMU PCMA)
-        tandem -> alice 401
         tandem -> acme INVITE
         acme -> tandem 183 (sdp PCMU)
         tandem -> alice 183 [sdp PCMU]
@@ -188,12 +180,10 @@ fn a_full_trunk_is_passed_over() {
         one_at_a_time,
         "
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> acme INVITE
         acme -> tandem 180
         tandem -> alice 180
         bob calls +14155550101 (sdp PCMU)
-        tandem -> bob 401
         tandem -> globex INVITE
         globex -> tandem 486
         tandem -> bob 486
@@ -221,7 +211,6 @@ fn a_full_trunk_is_not_called_from_either() {
         "
         alice registers
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> acme INVITE
         acme -> tandem INVITE sip:+15550100001@192.0.2.1 (sdp PCMU)
         tandem -> acme 503
@@ -238,7 +227,6 @@ fn a_trunk_that_asks_who_we_are_is_told() {
         Setting::account_at_acme,
         "
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> acme INVITE [no Authorization | Contact ~ sip:4711@192.0.2.1]
         acme -> tandem 407 (Proxy-Authenticate: Digest realm=\"acme\", nonce=\"n1\", qop=\"auth\", algorithm=SHA-256)
         tandem -> acme INVITE [Proxy-Authorization ~ username=\"4711\" | Proxy-Authorization ~ algorithm=SHA-256]
@@ -263,7 +251,6 @@ fn a_trunk_that_does_not_believe_us_leads_to_the_next() {
         Setting::account_at_acme,
         "
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> acme INVITE
         acme -> tandem 401 (WWW-Authenticate: Digest realm=\"acme\", nonce=\"n1\")
         tandem -> acme INVITE [Authorization ~ 4711]
@@ -284,7 +271,6 @@ fn a_trunk_that_is_down_or_not_found_is_passed_over() {
         |setting| setting.trunk("acme").host = "nowhere.example".to_owned(),
         "
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> globex INVITE
         globex -> tandem 503
         tandem -> alice 500 [Reason ~ SIP;cause=503]
@@ -301,7 +287,6 @@ fn a_number_is_written_as_a_uri_wants_it() {
         |setting| setting.plan = format!("[[rule]]\nname = \"Tech prefix\"\nnumber = \"+.\"\nto = [{{ trunk = \"acme\", prefix = \"77#\" }}]\n"),
         "
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> acme INVITE [uri sip:77%2314155550100@198.51.100.11 | To: <sip:77%2314155550100@198.51.100.11>]
         acme -> tandem 486
         tandem -> alice 486
@@ -318,7 +303,6 @@ fn a_trunk_lives_at_an_ipv6_address() {
         },
         "
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> sixth INVITE [uri sip:+14155550100@[2001:db8::6] | To: <sip:+14155550100@[2001:db8::6]> | Contact ~ @[2001:db8::1]:5060]
         sixth -> tandem 486
         tandem -> alice 486
@@ -392,7 +376,6 @@ fn we_register_and_are_called() {
         acme -> tandem 200 (Contact: <sip:4711@192.0.2.1:5060>;expires=3600)
         alice registers
         alice calls +14155550100 (sdp PCMU)
-        tandem -> alice 401
         tandem -> acme INVITE [From ~ @acme.example | To: <sip:+14155550100@acme.example>]
         acme -> tandem 486
         tandem -> alice 486
