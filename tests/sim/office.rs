@@ -43,7 +43,7 @@ to = [{ play = "music.wav", repeat = true }]
 [[rule]]
 name = "Missing"
 number = "*62"
-to = [{ play = "missing.wav" }, { user = "user1" }]
+to = [{ play = "missing.wav" }]
 
 [[rule]]
 name = "Barred"

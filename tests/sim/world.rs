@@ -380,7 +380,9 @@ impl World {
         };
         if let Err(defect) = message.check() {
             let call = self.ledger.call_of(message.call_id());
-            self.ledger.violation(self.time, call, format!("the gateway wrote what is not legal: {}", defect.detail));
+            let start = String::from_utf8_lossy(&transmit.bytes).lines().take(8).collect::<Vec<_>>().join(" | ");
+            let what = format!("the gateway wrote what is not legal: {}: {start}", defect.detail);
+            self.ledger.violation(self.time, call, what);
         }
         if !message.is_request() || *message.method() != Method::Invite {
             return;
