@@ -130,6 +130,19 @@ fn whatever_the_files_hold_the_journal_opens() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_writes_nothing_is_known_to_live() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&url(folder.path())).await.unwrap();
+    let (mut journal, _) = Journal::recover(folder.path(), &store).await.unwrap();
+    let path = journal.active.path().to_owned();
+    let date = || std::fs::metadata(&path).unwrap().modified().unwrap();
+    let recorder = Recorder::start(&mut journal, store).unwrap();
+    let before = date();
+    until("the file is dated anew", || date() > before).await;
+    recorder.stop().await;
+}
+
 #[test]
 fn a_second_gateway_is_kept_out() {
     let folder = tempfile::tempdir().unwrap();
@@ -231,7 +244,12 @@ async fn nothing_is_lost_and_nothing_doubled_by_kill_9() {
     let mut first = 0;
     for lines in [1, 40, 700, 9_000] {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["shell::journal::tests::child_that_writes_until_it_is_killed", "--exact", "--ignored", "--nocapture"])
+            .args([
+                "shell::journal::tests::child_that_writes_until_it_is_killed",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+            ])
             .env("TANDEM_TEST_JOURNAL", folder.path())
             .env("TANDEM_TEST_FIRST", first.to_string())
             .stdout(Stdio::piped())
@@ -306,6 +324,10 @@ impl Sink for SmallDisk {
 
     fn sync(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn set_modified(&self, time: std::time::SystemTime) -> io::Result<()> {
+        self.file.set_modified(time)
     }
 }
 
