@@ -34,17 +34,28 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let guarded = Guarded { listener, room: Arc::new(Semaphore::new(CONNECTIONS)) };
+    serve_within(ANSWER_TIMEOUT, listener, router, shutdown).await
+}
+
+pub(super) async fn serve_within(
+    limit: Duration,
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let guarded = Guarded { listener, limit, room: Arc::new(Semaphore::new(CONNECTIONS)) };
     axum::serve(guarded, router).with_graceful_shutdown(shutdown).await
 }
 
 struct Guarded {
     listener: TcpListener,
+    limit: Duration,
     room: Arc<Semaphore>,
 }
 
 struct Connection {
     stream: TcpStream,
+    limit: Duration,
     deadline: Pin<Box<Sleep>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -57,7 +68,8 @@ impl Listener for Guarded {
         // The semaphore is never closed.
         let permit = self.room.clone().acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        (Connection { stream, deadline: Box::pin(sleep_until(deadline())), _permit: permit }, address)
+        let limit = self.limit;
+        (Connection { stream, limit, deadline: Box::pin(sleep_until(deadline(limit))), _permit: permit }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -90,7 +102,8 @@ impl AsyncWrite for Connection {
         self.check(context)?;
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         if let Poll::Ready(Ok(_)) = written {
-            self.deadline.as_mut().reset(deadline());
+            let limit = self.limit;
+            self.deadline.as_mut().reset(deadline(limit));
         }
         written
     }
@@ -105,6 +118,6 @@ impl AsyncWrite for Connection {
 }
 
 #[allow(clippy::disallowed_methods, reason = "a connection's deadline is the shell's, on tokio's clock")]
-fn deadline() -> Instant {
-    Instant::now() + ANSWER_TIMEOUT
+fn deadline(limit: Duration) -> Instant {
+    Instant::now() + limit
 }
