@@ -66,9 +66,6 @@ impl Gateway {
         if recovered.cut_off > 0 {
             tracing::warn!("{} calls of the last run were cut off; their records say so", recovered.cut_off);
         }
-        let made = accounts::make_ready(&settings, &store, &mut chance).await?;
-        let accounts = Arc::new(accounts::load(&settings, &store).await?);
-        let plan = Arc::new(read_plan(&settings, &accounts)?);
         let token = token::open(&settings.data)?;
         let recorder = Recorder::start(&mut journal, store.clone());
         let watch = journal.watch();
@@ -93,10 +90,14 @@ impl Gateway {
                 tracing::error!("the HTTP server ended: {error}");
             }
         });
+        // Passwords are shown once, so nobody gets them from a start that fails for want of an address.
+        greet_accounts(&accounts::make_ready(&settings, &store, &mut chance).await?);
+        let accounts = Arc::new(accounts::load(&settings, &store).await?);
+        let plan = Arc::new(read_plan(&settings, &accounts)?);
         let now = clock.now();
         let workers = world.workers.len();
         let switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
-        greet(&settings, http, &world, &made);
+        greet(&settings, http, &world);
         Ok(Gateway {
             config,
             switch,
@@ -366,19 +367,22 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
+fn greet_accounts(made: &[(String, String)]) {
+    if !made.is_empty() {
+        println!("Two accounts to begin with (shown once; `tandem user password NAME` makes a new password):");
+    }
+    for (name, password) in made {
+        println!("  user {name:<8} password {password}");
+    }
+}
+
 /// What a newcomer needs next.
-fn greet(settings: &Settings, http: SocketAddr, world: &World, made: &[(String, String)]) {
-    let http = reachable(http);
+fn greet(settings: &Settings, http: SocketAddr, world: &World) {
     println!("Tandem {} is up.", env!("CARGO_PKG_VERSION"));
-    println!("  API, health and metrics   http://{http}/");
+    println!("  API, health and metrics   http://{}/", reachable(http));
     for (transport, address) in world.listening() {
         println!("  SIP over {}              {address}", transport.as_str());
     }
     println!("  SIP domain                {}", settings.sip.domain);
-    for (name, password) in made {
-        println!(
-            "  account                   {name}, password {password}   (shown once; `tandem user password {name}` makes a new one)"
-        );
-    }
     println!("  dial                      *43 echo   *60 speaking clock and *65 your number come with a later release");
 }
