@@ -303,7 +303,7 @@ impl Switch {
         let identity = match admission::admit(&mut self.exchange, now, flow, message) {
             Admission::Admitted(identity) => identity,
             Admission::Unknown { stale } => {
-                let headers = admission::challenge(&mut self.exchange, now, stale);
+                let headers = admission::challenge(&mut self.exchange, now, message, stale);
                 self.exchange.agent.refuse(now, session, 401, "", headers);
                 return;
             }
@@ -446,7 +446,7 @@ impl Switch {
         let name = match admission::authenticate(&mut self.exchange, now, message) {
             Admission::Admitted(Identity::User { name, .. }) => name,
             Admission::Unknown { stale } => {
-                let headers = admission::challenge(&mut self.exchange, now, stale);
+                let headers = admission::challenge(&mut self.exchange, now, message, stale);
                 return self.exchange.agent.respond(now, id, 401, "", headers, None);
             }
             Admission::Admitted(_) => return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None),
