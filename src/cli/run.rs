@@ -22,7 +22,7 @@ pub fn run(ground: &Ground, _args: Args) -> Outcome {
         .map_err(|error| {
             Failure::new(format_args!("the runtime can't start: {error}; see the system's limits of threads"))
         })?;
-    match runtime.block_on(tandem::shell::run::run(ground.config.clone())) {
+    match runtime.block_on(tandem::gateway::run(ground.config.clone())) {
         Ok(()) => Ok(Answer::Yes),
         Err(problems) => Err(Failure { lines: problems.0 }),
     }

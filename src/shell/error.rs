@@ -60,3 +60,13 @@ impl fmt::Display for ShellError {
 }
 
 impl std::error::Error for ShellError {}
+
+/// Why the gateway didn't start, or what stopped a command: each problem on a line, with its place and its mend.
+#[derive(Debug)]
+pub struct Problems(pub Vec<String>);
+
+impl From<ShellError> for Problems {
+    fn from(error: ShellError) -> Problems {
+        Problems(vec![error.to_string()])
+    }
+}

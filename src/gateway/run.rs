@@ -12,14 +12,15 @@ use crate::config::settings::Settings;
 use crate::dialplan::directory::PlanUser;
 use crate::dialplan::plan::{Plan, PlanContext};
 use crate::dialplan::route::{Caller, Request};
+use crate::gateway::accounts;
+use crate::gateway::gauges::Gauges;
 use crate::shell::clock::Clock;
 use crate::shell::control::{Control, ReloadReport, Status};
 use crate::shell::drive::{HOUSEKEEPING, World};
-use crate::shell::error::ShellError;
-use crate::shell::gauges::Gauges;
+use crate::shell::error::{Problems, ShellError};
 use crate::shell::journal::{Journal, Recorder};
+use crate::shell::seed;
 use crate::shell::store::Store;
-use crate::shell::{accounts, seed};
 use arc_swap::ArcSwap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -32,16 +33,6 @@ use tokio::sync::mpsc;
 const QUESTIONS: usize = 256;
 /// After the last call has been told to end, BYEs and take-backs of registrations have so long to be answered.
 const LAST_WORDS: Duration = Duration::from_secs(3);
-
-/// Why the gateway didn't start, or ended badly: each problem on a line, with its place and its mend.
-#[derive(Debug)]
-pub struct Problems(pub Vec<String>);
-
-impl From<ShellError> for Problems {
-    fn from(error: ShellError) -> Problems {
-        Problems(vec![error.to_string()])
-    }
-}
 
 /// Runs the gateway until it is told to end. `config` is none for the default file.
 pub async fn run(config: Option<PathBuf>) -> Result<(), Problems> {
