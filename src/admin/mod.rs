@@ -13,3 +13,6 @@ pub mod token;
 
 pub use router::{AppState, router};
 pub use serve::{bind, serve};
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ use crate::sip::core::{Core, Owner};
 use crate::sip::flow::{Body, Flow, Headers, Transmit};
 use crate::sip::outbox::TimerKey;
 use crate::sip::request::Draft;
+use crate::sip::response::Answer;
 use crate::sip::session::{Session, TIMERS};
 use crate::sip::transaction::{ClientId, ClientKey, ServerTxId, TransactionTimer};
 use crate::wire::sip::Method;
@@ -102,7 +103,7 @@ impl Agent {
     /// Answers a request; `status` 200 to 699 once, before that 100 to 199. An empty reason stands for the usual phrase.
     pub fn respond(&mut self, now: Now, id: ServerId, status: u16, reason: &str, headers: Headers, body: Option<Body>) {
         self.core.begin(now);
-        self.core.answer(ServerTxId::from(id), status, reason, &headers, body.as_ref());
+        self.core.answer(ServerTxId::from(id), &Answer { status, reason, headers: &headers, body: body.as_ref() });
         self.settle();
     }
 
@@ -134,12 +135,14 @@ impl Agent {
         headers: Headers,
         body: Option<Body>,
     ) {
-        self.act(now, id, |session, core| session.progress(core, status, reason, &headers, body.as_ref()));
+        let answer = Answer { status, reason, headers: &headers, body: body.as_ref() };
+        self.act(now, id, |session, core| session.progress(core, &answer));
     }
 
     /// Answers 200; [`SessionEvent::Acked`] follows, or [`Ending::NoAck`] after 64*T1.
     pub fn answer(&mut self, now: Now, id: SessionId, headers: Headers, body: Option<Body>) {
-        self.act(now, id, |session, core| session.answer(core, &headers, body.as_ref()));
+        let answer = Answer { status: 200, reason: "", headers: &headers, body: body.as_ref() };
+        self.act(now, id, |session, core| session.answer(core, &answer));
     }
 
     /// A final answer of 300 or more. The session is gone.
@@ -170,7 +173,8 @@ impl Agent {
         headers: Headers,
         body: Option<Body>,
     ) {
-        self.act(now, id, |session, core| session.reanswer(core, status, reason, &headers, body.as_ref()));
+        let answer = Answer { status, reason, headers: &headers, body: body.as_ref() };
+        self.act(now, id, |session, core| session.reanswer(core, &answer));
     }
 
     /// Gives our INVITE up, with a Reason header value (RFC 3326); [`Ending::Cancelled`] follows.

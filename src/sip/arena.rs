@@ -100,10 +100,6 @@ impl<T> Arena<T> {
     pub fn len(&self) -> usize {
         self.len
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
 }
 
 impl<T> Default for Arena<T> {

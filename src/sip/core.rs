@@ -3,7 +3,7 @@
 use crate::base::chance::Chance;
 use crate::base::time::Now;
 use crate::sip::agent::{AgentSettings, Event, RequestId, ServerId, SessionId};
-use crate::sip::flow::{Body, Flow, Headers};
+use crate::sip::flow::{Flow, Headers};
 use crate::sip::mint::Mint;
 use crate::sip::outbox::Outbox;
 use crate::sip::response::{Answer, way_back};
@@ -67,31 +67,25 @@ impl Core {
     }
 
     /// Answers by a transaction; the bytes are given back for a session that repeats them.
-    pub fn answer(
-        &mut self,
-        id: ServerTxId,
-        status: u16,
-        reason: &str,
-        headers: &Headers,
-        body: Option<&Body>,
-    ) -> Option<Bytes> {
-        let server = self.settings.user_agent.as_str();
-        let bytes = Answer { status, reason, headers, body, server }.write(self.servers.asked(id)?);
+    pub fn answer(&mut self, id: ServerTxId, answer: &Answer<'_>) -> Option<Bytes> {
+        let bytes = answer.write(self.servers.asked(id)?, &self.settings.user_agent);
+        // What is no status is written as 500 as well.
+        let status = if (100..=699).contains(&answer.status) { answer.status } else { 500 };
         self.servers.respond(&mut self.out, id, status, bytes.clone());
         Some(bytes)
     }
 
     /// An answer of the agent's own, without a body.
     pub fn reply(&mut self, id: ServerTxId, status: u16, headers: Headers) {
-        self.answer(id, status, "", &headers, None);
+        self.answer(id, &Answer { status, reason: "", headers: &headers, body: None });
     }
 
     /// An answer to a request of which nothing is kept.
     pub fn reply_statelessly(&mut self, flow: Flow, request: Message, status: u16, reason: &str, headers: &Headers) {
         let to_tag = self.mint.stable_tag(&request);
         let asked = Asked { back: way_back(&request, flow), request, flow, to_tag };
-        let server = self.settings.user_agent.as_str();
-        let bytes = Answer { status, reason, headers, body: None, server }.write(&asked);
+        let answer = Answer { status, reason, headers, body: None };
+        let bytes = answer.write(&asked, &self.settings.user_agent);
         self.out.send(asked.back, bytes);
     }
 }

@@ -26,6 +26,17 @@ pub struct Dialog {
     behind_nat: bool,
 }
 
+/// What a dialog keeps of an INVITE of ours.
+#[derive(Clone, Copy)]
+pub struct Sent<'a> {
+    pub uri: &'a str,
+    pub flow: Flow,
+    /// The From value, with the tag.
+    pub from: &'a str,
+    pub local_tag: &'a str,
+    pub cseq: u32,
+}
+
 /// Where a request in a dialog goes (§12.2.1.1).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Way {
@@ -55,8 +66,9 @@ impl Dialog {
         }
     }
 
-    /// The dialog that an answer to an INVITE of ours makes (§12.1.2). `from` is the INVITE's From value.
-    pub fn caller(response: &Message, flow: Flow, from: &str, local_tag: &str, cseq: u32) -> Dialog {
+    /// The dialog that an answer to an INVITE of ours makes (§12.1.2).
+    pub fn caller(response: &Message, invite: Sent<'_>) -> Dialog {
+        let Sent { uri, flow, from, local_tag, cseq } = invite;
         let mut routes: Vec<_> = response.values(Name::RecordRoute).map(str::to_owned).collect();
         routes.reverse();
         let target = contact(response).unwrap_or_else(|| fallback(flow));
@@ -68,7 +80,7 @@ impl Dialog {
             remote: response.header(Name::To).unwrap_or_default().to_owned(),
             local_cseq: cseq,
             remote_cseq: None,
-            behind_nat: is_unreachable(&target, flow),
+            behind_nat: is_unreachable(&target, flow) || is_same_detour(uri, &target, flow),
             target,
             routes,
             flow,
@@ -194,6 +206,16 @@ fn is_unreachable(target: &str, flow: Flow) -> bool {
     host.is_some_and(|host| host != flow.remote.ip() && is_private(host) && !is_private(flow.remote.ip()))
 }
 
+/// Whether our INVITE went elsewhere than its URI says, as it does to a phone that registered through a NAT, and the
+/// answer's Contact says the same as that URI.
+fn is_same_detour(uri: &str, target: &str, flow: Flow) -> bool {
+    let address = |uri: &str| Uri::parse(uri).ok().and_then(|uri| Some((uri.host_ip()?, uri.port().unwrap_or(5060))));
+    address(uri).is_some_and(|named| {
+        let moved = flow.transport == Transport::Udp && named.1 != flow.remote.port();
+        (named.0 != flow.remote.ip() || moved) && address(target).is_some_and(|target| target == named)
+    })
+}
+
 fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
@@ -260,6 +282,20 @@ mod tests {
         let message = invite("Contact: <sip:alice@192.168.1.5>\r\n");
         let way = Dialog::callee(&message, natted, "b".into()).way();
         assert_eq!((way.uri.as_str(), way.flow), ("sip:alice@192.168.1.5", natted));
+    }
+
+    #[test]
+    fn a_phone_that_registered_through_a_nat_is_reached_as_before() {
+        let natted = Flow { remote: "10.1.0.1:40000".parse().unwrap(), ..flow() };
+        let way = |uri: &str| {
+            let text = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKa\r\nFrom: <sip:a@x>;tag=a\r\n\
+                        To: <sip:b@x>;tag=b\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContact: <sip:b@10.2.0.5:5061>\r\n\r\n";
+            let response = Message::parse(Bytes::from(text)).unwrap();
+            let sent = Sent { uri, flow: natted, from: "<sip:a@x>;tag=a", local_tag: "a", cseq: 1 };
+            Dialog::caller(&response, sent).way().flow.remote
+        };
+        assert_eq!(way("sip:b@10.2.0.5:5061"), natted.remote);
+        assert_eq!(way("sip:b@10.1.0.1:40000"), "10.2.0.5:5061".parse().unwrap());
     }
 
     #[test]

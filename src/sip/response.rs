@@ -14,11 +14,11 @@ pub(crate) struct Answer<'a> {
     pub reason: &'a str,
     pub headers: &'a Headers,
     pub body: Option<&'a Body>,
-    pub server: &'a str,
 }
 
 impl Answer<'_> {
-    pub fn write(&self, asked: &Asked) -> Bytes {
+    /// `server` is what we call ourselves; empty for nothing.
+    pub fn write(&self, asked: &Asked, server: &str) -> Bytes {
         let request = &asked.request;
         let to_tag = Some(asked.to_tag.as_str()).filter(|tag| self.status != 100 && !tag.is_empty());
         let mut writer = Writer::reply_to(request, self.status, self.reason, to_tag);
@@ -32,8 +32,8 @@ impl Answer<'_> {
         if self.lists_methods(request.method()) {
             writer.header(Name::Allow, ALLOW);
         }
-        if !self.server.is_empty() {
-            writer.header(Name::Server, self.server);
+        if !server.is_empty() {
+            writer.header(Name::Server, server);
         }
         if let Some(body) = self.body {
             writer.body(&body.content_type, &body.bytes);

@@ -50,7 +50,7 @@ impl Segment {
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o640)
+            .mode(0o600)
             .open(path)
             .map_err(|error| failed("can't open the journal of call records", &error))?;
         lock(&file, path)?;

@@ -4,7 +4,7 @@ use super::send::Request;
 use super::{Session, Stage};
 use crate::sip::agent::SessionId;
 use crate::sip::core::{Core, Owner};
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, Sent};
 use crate::sip::digest::{ClientCredentials, Responder};
 use crate::sip::flow::{Body, Flow, Headers};
 use crate::sip::transaction::ClientId;
@@ -18,6 +18,7 @@ const MAX_FORKS: usize = 16;
 /// What stays with the transaction of our INVITE for as long as a 2xx may come, be the session over or not.
 pub(crate) struct Invitation {
     pub session: SessionId,
+    pub uri: String,
     pub flow: Flow,
     pub from: String,
     pub local_tag: String,
@@ -98,7 +99,8 @@ impl Session {
 pub(crate) fn hang_up_fork(core: &mut Core, client: ClientId, message: &Message) {
     let Some(Owner::Invite(invitation)) = core.clients.owner_mut(client) else { return };
     let flow = invitation.flow;
-    let dialog = Dialog::caller(message, flow, &invitation.from, &invitation.local_tag, invitation.cseq);
+    let Invitation { uri, from, local_tag, cseq, .. } = &**invitation;
+    let dialog = Dialog::caller(message, Sent { uri, flow, from, local_tag, cseq: *cseq });
     let contact = invitation.contact.clone();
     let account = invitation.account.clone();
     let due = Due { client, cseq: invitation.cseq, credentials: invitation.credentials.clone() };

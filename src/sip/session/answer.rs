@@ -3,7 +3,7 @@
 use super::{Session, SessionTimer, Stage, Up};
 use crate::sip::agent::{Ending, SessionEvent};
 use crate::sip::core::Core;
-use crate::sip::flow::{Body, Headers};
+use crate::sip::response::Answer;
 use crate::sip::transaction::ServerTxId;
 use crate::wire::sip::Message;
 use bytes::Bytes;
@@ -26,31 +26,27 @@ impl Unacked {
 }
 
 impl Session {
-    pub fn answer(&mut self, core: &mut Core, headers: &Headers, body: Option<&Body>) {
+    pub fn answer(&mut self, core: &mut Core, answer: &Answer<'_>) {
         if !matches!(self.stage, Stage::Alerting(_)) {
             return;
         }
         let Stage::Alerting(alerting) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
         self.stop(core, SessionTimer::Progress);
         let mut up = Up::new(alerting.dialog);
-        up.unacked = self.accept(core, alerting.server, 200, "", headers, body, true);
+        up.unacked = self.accept(core, alerting.server, answer, true);
         self.stage = Stage::Up(up);
     }
 
     /// Sends a 2xx and begins to wait for its ACK.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn accept(
         &self,
         core: &mut Core,
         server: ServerTxId,
-        status: u16,
-        reason: &str,
-        headers: &Headers,
-        body: Option<&Body>,
+        answer: &Answer<'_>,
         is_first: bool,
     ) -> Option<Unacked> {
         let cseq = core.servers.asked(server)?.request.cseq().ok()?.number;
-        let response = core.answer(server, status, reason, headers, body)?;
+        let response = core.answer(server, answer)?;
         let timing = core.timing();
         self.start(core, SessionTimer::Answer, timing.t1);
         self.start(core, SessionTimer::AnswerLimit, timing.lifetime());

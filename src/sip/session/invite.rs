@@ -5,7 +5,7 @@ use super::send::credentials;
 use super::{Session, SessionTimer, Stage, Up};
 use crate::sip::agent::{Ending, Failure, Invite, SessionEvent, SessionId};
 use crate::sip::core::{Core, Owner};
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, Sent};
 use crate::sip::digest::Responder;
 use crate::sip::flow::Headers;
 use crate::sip::request::{Draft, contact};
@@ -86,6 +86,7 @@ impl Session {
         };
         let owner = Owner::Invite(Box::new(Invitation {
             session: self.id,
+            uri: invite.uri.clone(),
             flow: invite.flow,
             from: from.to_owned(),
             local_tag: self.local_tag.clone(),
@@ -133,7 +134,14 @@ impl Session {
     fn invite_accepted(&mut self, core: &mut Core, message: Message) {
         let Stage::Calling(calling) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
         self.stop(core, SessionTimer::NoAnswer);
-        let dialog = Dialog::caller(&message, calling.invite.flow, &calling.from, &self.local_tag, calling.cseq);
+        let sent = Sent {
+            uri: &calling.invite.uri,
+            flow: calling.invite.flow,
+            from: &calling.from,
+            local_tag: &self.local_tag,
+            cseq: calling.cseq,
+        };
+        let dialog = Dialog::caller(&message, sent);
         let due = Due { client: calling.client, cseq: calling.cseq, credentials: calling.credentials };
         if let Some(cancel) = calling.cancel {
             // The answer crossed our CANCEL: it stands, and is ended the regular way (§9.1).

@@ -4,8 +4,8 @@ use super::{Alerting, Session, SessionTimer, Stage};
 use crate::sip::agent::SessionId;
 use crate::sip::core::Core;
 use crate::sip::dialog::Dialog;
-use crate::sip::flow::{Body, Headers};
-use crate::sip::response::our_contact;
+use crate::sip::flow::Headers;
+use crate::sip::response::{Answer, our_contact};
 use crate::sip::transaction::{Asked, ServerTxId};
 use std::time::Duration;
 
@@ -36,10 +36,10 @@ impl Session {
         }
     }
 
-    pub fn progress(&mut self, core: &mut Core, status: u16, reason: &str, headers: &Headers, body: Option<&Body>) {
+    pub fn progress(&mut self, core: &mut Core, answer: &Answer<'_>) {
         let Stage::Alerting(alerting) = &self.stage else { return };
-        if (101..=199).contains(&status) {
-            core.answer(alerting.server, status, reason, headers, body);
+        if (101..=199).contains(&answer.status) {
+            core.answer(alerting.server, answer);
             self.start(core, SessionTimer::Progress, REPEAT);
         }
     }
@@ -53,7 +53,7 @@ impl Session {
     pub fn refuse(&mut self, core: &mut Core, status: u16, reason: &str, headers: &Headers) {
         let Stage::Alerting(alerting) = &self.stage else { return };
         let status = if (300..=699).contains(&status) { status } else { 500 };
-        core.answer(alerting.server, status, reason, headers, None);
+        core.answer(alerting.server, &Answer { status, reason, headers, body: None });
         self.is_muted = true;
         self.stage = Stage::Over;
     }

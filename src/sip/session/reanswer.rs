@@ -3,7 +3,7 @@
 use super::{Session, Stage};
 use crate::sip::agent::SessionEvent;
 use crate::sip::core::Core;
-use crate::sip::flow::{Body, Headers};
+use crate::sip::response::Answer;
 use crate::sip::transaction::ServerTxId;
 use crate::wire::sip::{Message, Method, Name};
 
@@ -37,20 +37,20 @@ impl Session {
         core.reply(server, 500, vec![(Name::RetryAfter, seconds.to_string())]);
     }
 
-    pub fn reanswer(&mut self, core: &mut Core, status: u16, reason: &str, headers: &Headers, body: Option<&Body>) {
+    pub fn reanswer(&mut self, core: &mut Core, answer: &Answer<'_>) {
         let Stage::Up(up) = &mut self.stage else { return };
         let Some(server) = up.theirs else { return };
-        if status >= 200 {
+        if answer.status >= 200 {
             up.theirs = None;
         }
         let is_invite = core.servers.asked(server).is_some_and(|asked| *asked.request.method() == Method::Invite);
-        if is_invite && (200..=299).contains(&status) {
-            let unacked = self.accept(core, server, status, reason, headers, body, false);
+        if is_invite && (200..=299).contains(&answer.status) {
+            let unacked = self.accept(core, server, answer, false);
             if let Stage::Up(up) = &mut self.stage {
                 up.unacked = unacked;
             }
         } else {
-            core.answer(server, status, reason, headers, body);
+            core.answer(server, answer);
         }
     }
 }

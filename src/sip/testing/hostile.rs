@@ -46,7 +46,7 @@ fn apply(bytes: &[u8], change: &Change) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let length = bytes.len().max(1);
     match change {
-        Change::Set(at, byte) => bytes.iter_mut().nth(at % length).into_iter().for_each(|old| *old = *byte),
+        Change::Set(at, byte) => bytes.get_mut(at % length).into_iter().for_each(|old| *old = *byte),
         Change::Cut(at) => bytes.truncate(at % length),
         Change::Swap(from, to) => bytes = String::from_utf8_lossy(&bytes).replace(from, to).into_bytes(),
         Change::Repeat(at) => {
@@ -68,7 +68,7 @@ fn act(agent: &mut Agent, now: Now, verb: u8, id: SessionId) {
         3 => agent.bye(now, id, Some("SIP\r\nX: y".into())),
         4 => agent.cancel(now, id, None),
         5 => _ = agent.reoffer(now, id, Some(Body::sdp("again"))),
-        6 => agent.reanswer(now, id, 200, "", Vec::new(), None),
+        6 => agent.reanswer(now, id, [200, 488, 999][usize::from(verb) % 3], "", Vec::new(), None),
         7 => agent.probe(now, id),
         8 => agent.refuse(now, id, 999, "", Vec::new()),
         _ => agent.respond(now, ServerId(id.0), 200, "", Vec::new(), None),

@@ -148,10 +148,6 @@ impl<O> Clients<O> {
         self.entries.len()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     fn entry_mut(&mut self, id: ClientId) -> Option<&mut Entry<O>> {
         self.entries.get_mut(Id::from_number(id.0))
     }

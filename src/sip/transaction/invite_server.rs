@@ -95,10 +95,6 @@ impl InviteServer {
             _ => Effects::new(),
         }
     }
-
-    pub fn is_proceeding(&self) -> bool {
-        matches!(self.state, State::Proceeding { .. })
-    }
 }
 
 #[cfg(test)]

@@ -136,14 +136,6 @@ impl<O> Servers<O> {
         self.entry_mut(id).map(|entry| &mut entry.owner)
     }
 
-    /// Whether an INVITE has no final answer yet.
-    pub fn is_proceeding(&self, id: ServerTxId) -> bool {
-        match self.entries.get(Id::from_number(id.0)) {
-            Some(Entry { machine: Machine::Invite(machine), .. }) => machine.is_proceeding(),
-            _ => false,
-        }
-    }
-
     /// Takes out what is terminated; to be called after each input.
     pub(crate) fn sweep(&mut self, out: &mut Outbox) {
         while let Some(id) = self.over.pop() {
@@ -162,10 +154,6 @@ impl<O> Servers<O> {
 
     pub fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     fn entry_mut(&mut self, id: ServerTxId) -> Option<&mut Entry<O>> {
