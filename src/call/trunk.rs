@@ -176,7 +176,7 @@ impl Trunk {
     fn new(trunk: settings::Trunk, all: &settings::Settings, now: Now, chance: &mut Chance) -> Trunk {
         let domain = trunk.domain.clone().unwrap_or_else(|| host_text(&trunk.host));
         let registration = trunk.credentials.as_ref().filter(|_| trunk.register).map(|credentials| {
-            let aor = format!("<sip:{}@{domain}>", credentials.username);
+            let aor = format!("sip:{}@{domain}", credentials.username);
             let settings = RegistrationSettings {
                 expires: trunk.expires,
                 credentials: Some(credentials_of(credentials)),

@@ -101,7 +101,7 @@ async fn receive(socket: Arc<UdpSocket>, address: SocketAddr, arrivals: mpsc::Se
             continue;
         }
         asked = asked.wrapping_add(1);
-        if asked % ROUTES_GOOD_FOR == 0 {
+        if asked.is_multiple_of(ROUTES_GOOD_FOR) {
             paths.forget();
         }
         let ip = if address.ip().is_unspecified() { paths.local_for(remote.ip()) } else { Some(address.ip()) };
