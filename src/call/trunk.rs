@@ -126,7 +126,11 @@ impl Trunks {
         match (purpose, &mut trunk.registration) {
             (Purpose::Register, Some(registration)) => registration.answered(now.time, message, work.chance),
             (Purpose::Options, _) => {
-                trunk.qualify.answered(now.time, message.status(), work.chance);
+                let changed = trunk.qualify.answered(now.time, message.status(), work.chance);
+                // It was away and is back, perhaps without knowing us any more.
+                if let Some(registration) = trunk.registration.as_mut().filter(|_| changed && trunk.qualify.is_usable()) {
+                    registration.network_is_back(now.time, work.chance);
+                }
             }
             _ => {}
         }
