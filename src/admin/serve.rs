@@ -5,7 +5,7 @@ use axum::Router;
 use axum::serve::Listener;
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -26,6 +26,16 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ShellError> {
     TcpListener::bind(address)
         .await
         .map_err(|error| ShellError::bind(format_args!("http {address}"), "`listen` of [http]", &error))
+}
+
+/// Where a client on this machine finds a server that listens there: one that listens everywhere, on loopback.
+pub fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
 }
 
 /// Serves until `shutdown` completes and the requests in progress are answered.

@@ -128,7 +128,8 @@ impl Trunks {
             (Purpose::Options, _) => {
                 let changed = trunk.qualify.answered(now.time, message.status(), work.chance);
                 // It was away and is back, perhaps without knowing us any more.
-                if let Some(registration) = trunk.registration.as_mut().filter(|_| changed && trunk.qualify.is_usable()) {
+                if let Some(registration) = trunk.registration.as_mut().filter(|_| changed && trunk.qualify.is_usable())
+                {
                     registration.network_is_back(now.time, work.chance);
                 }
             }
