@@ -56,18 +56,16 @@ impl Bench {
     }
 
     fn configure(&mut self, id: u64, phone: &UdpSocket) {
+        self.configure_codec(id, phone, Codec::Pcmu, 0);
+    }
+
+    fn configure_codec(&mut self, id: u64, phone: &UdpSocket, codec: Codec, payload_type: u8) {
         let settings = PortSettings {
             remote: Some(phone.local_addr().unwrap()),
             remote_rtcp: None,
             rtcp_mux: false,
-            send: Some(Sending {
-                codec: Codec::Pcmu,
-                payload_type: 0,
-                ptime_ms: 20,
-                events: None,
-                opus: OpusSettings::default(),
-            }),
-            receive: vec![Receiving { payload_type: 0, codec: Codec::Pcmu }],
+            send: Some(Sending { codec, payload_type, ptime_ms: 20, events: None, opus: OpusSettings::default() }),
+            receive: vec![Receiving { payload_type, codec }],
             receive_events: Vec::new(),
             silence_limit: None,
         };
@@ -154,6 +152,32 @@ fn two_phones_talk_over_ipv4() {
 fn two_phones_talk_over_ipv6() {
     if UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
         two_phones_talk((31_020, 31_035), IpAddr::V6(Ipv6Addr::LOCALHOST));
+    }
+}
+
+#[test]
+fn two_phones_without_a_shared_codec_talk_in_step_with_the_clock() {
+    let mut bench = Bench::new((31_080, 31_095));
+    let (alice, bob) = (phone(LOCAL), phone(LOCAL));
+    let to_alice = bench.open(1, LOCAL);
+    bench.open(2, LOCAL);
+    bench.configure(1, &alice);
+    bench.configure_codec(2, &bob, Codec::Opus, 111);
+    bench.connect(2, Source::Peer(PortId(1)));
+    let begun = Instant::now();
+    for sequence in 0..50 {
+        let due = begun + Duration::from_millis(20) * u32::from(sequence);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        alice.send_to(&packet(sequence), to_alice).unwrap();
+    }
+    let mut heard: Vec<rtp::Header> = Vec::new();
+    while heard.len() < 45 {
+        heard.push(hear(&bob).0);
+    }
+    assert!(heard.iter().all(|header| header.payload_type == 111));
+    assert_eq!(bench.worker.counters().transcoders.value(), 1);
+    for pair in heard.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
     }
 }
 

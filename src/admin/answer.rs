@@ -44,9 +44,7 @@ impl From<UserError> for Refusal {
     fn from(error: UserError) -> Refusal {
         let text = error.to_string();
         match error {
-            UserError::Invalid(_) => {
-                Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, text, "correct that value and ask again")
-            }
+            UserError::Invalid { what, mend } => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, what, mend),
             UserError::NameTaken => {
                 Refusal::new(StatusCode::CONFLICT, text, "choose another name, or change that user's password")
             }

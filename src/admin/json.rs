@@ -4,7 +4,6 @@ use crate::base::time::Wall;
 use crate::call::record::{CallRecord, LegRecord};
 use crate::call::view::{CallView, RegistrationView, TrunkView};
 use crate::config::settings::User;
-use crate::dialplan::route::{Decision, Step, Target};
 use crate::media::command::Report;
 use crate::shell::control::{ReloadReport, Status};
 use crate::shell::document::{ended_by_text, state_text};
@@ -152,40 +151,6 @@ pub fn reload(report: &ReloadReport) -> Value {
         "trunks": report.trunks,
         "after_restart": report.after_restart,
     })
-}
-
-pub fn decision(decision: &Decision) -> Value {
-    let route = decision.route.as_ref();
-    json!({
-        "number": decision.number,
-        "rule": route.map(|route| &route.rule),
-        "caller": route.and_then(|route| route.caller.as_ref()),
-        "targets": route.map(|route| route.targets.iter().map(target).collect::<Vec<_>>()).unwrap_or_default(),
-        "steps": decision.steps.iter().map(step).collect::<Vec<_>>(),
-    })
-}
-
-fn target(target: &Target) -> Value {
-    match target {
-        Target::User { name } => json!({ "kind": "user", "user": name }),
-        Target::Trunk { name, number, next_on } => {
-            json!({ "kind": "trunk", "trunk": name, "number": number, "next_on": next_on })
-        }
-        Target::Echo => json!({ "kind": "echo" }),
-        Target::Play { file, repeat } => json!({ "kind": "play", "file": file, "repeat": repeat }),
-        Target::Reject { status, reason } => json!({ "kind": "reject", "status": status, "reason": reason }),
-    }
-}
-
-fn step(step: &Step) -> Value {
-    match step {
-        Step::Rewritten { number, result, why } => {
-            json!({ "kind": "rewritten", "number": number, "result": result, "why": why })
-        }
-        Step::Passed { rule, place, why } => json!({ "kind": "passed", "rule": rule, "place": place, "why": why }),
-        Step::Matched { rule, place } => json!({ "kind": "matched", "rule": rule, "place": place }),
-        Step::Target { index, text } => json!({ "kind": "target", "index": index, "text": text }),
-    }
 }
 
 fn time(wall: Wall) -> String {

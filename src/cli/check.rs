@@ -1,10 +1,13 @@
 //! `tandem check`
 
-use super::outcome::{Answer, Outcome};
-use super::screen::{show, show_json};
-use super::{Ground, environment};
-use serde_json::json;
+use super::outcome::{Answer, Failure, Outcome};
+use super::screen::{complain, show, show_json};
+use super::{Ground, environment, offline};
+use serde_json::{Value, json};
 use tandem::config::problem::Problem;
+use tandem::config::settings::Settings;
+use tandem::dialplan::plan::{Plan, PlanContext};
+use tandem::shell::prompt;
 
 /// Read configuration and dialplans, run the dialplans' tests, print every problem
 ///
@@ -20,23 +23,62 @@ pub struct Args {
     json: bool,
 }
 
-pub fn run(ground: &Ground, args: &Args) -> Outcome {
-    let mut problems = Vec::new();
-    match tandem::config::load(ground.config.as_deref(), environment()) {
-        Ok(_settings) => {}
-        Err(found) => problems.extend(found),
-    }
-    if args.json {
-        show_json(&json!({ "ok": problems.is_empty(), "problems": problems.iter().map(problem).collect::<Vec<_>>() }));
-    } else {
-        problems.iter().for_each(|problem| show(&problem.to_string()));
-        if problems.is_empty() {
-            show("no problem was found");
-        }
-    }
-    Ok(if problems.is_empty() { Answer::Yes } else { Answer::No })
+/// What a check found: problems, or how much there is.
+#[derive(Default)]
+struct Findings {
+    problems: Vec<Problem>,
+    rules: usize,
+    tests: usize,
 }
 
-fn problem(problem: &Problem) -> serde_json::Value {
+pub fn run(ground: &Ground, args: &Args) -> Outcome {
+    let findings = match tandem::config::load(ground.config.as_deref(), environment()) {
+        Ok(settings) => check_plan(&settings),
+        Err(problems) => Findings { problems, ..Findings::default() },
+    };
+    let fine = findings.problems.is_empty();
+    if args.json {
+        let problems: Vec<Value> = findings.problems.iter().map(problem_json).collect();
+        show_json(&json!({ "ok": fine, "problems": problems, "rules": findings.rules, "tests": findings.tests }));
+    } else if fine {
+        show(&format!("no problem: {} rules, {} tests passed", findings.rules, findings.tests));
+    } else {
+        findings.problems.iter().for_each(|problem| show(&problem.to_string()));
+    }
+    Ok(if fine { Answer::Yes } else { Answer::No })
+}
+
+fn check_plan(settings: &Settings) -> Findings {
+    let context = offline::plan_context(settings).unwrap_or_else(|failure| {
+        // The store is no part of what is checked; the plan is, as far as it goes.
+        complain(&Failure { lines: failure.lines });
+        PlanContext::of(settings)
+    });
+    match Plan::load(settings.dialplan.as_deref(), &context) {
+        Err(problems) => Findings { problems, ..Findings::default() },
+        Ok(plan) => {
+            Findings { problems: silent_prompts(settings, &plan), rules: plan.rule_count(), tests: plan.test_count() }
+        }
+    }
+}
+
+/// Sound files that the plan names and that can't be played.
+fn silent_prompts(settings: &Settings, plan: &Plan) -> Vec<Problem> {
+    let broken = plan.files().filter_map(|(file, place)| {
+        let error = prompt::load(&settings.media.prompts, file).err()?;
+        Some(Problem {
+            file: place.file.clone(),
+            line: place.line,
+            what: format!("`{file}` can't be played: {error}"),
+            mend: format!(
+                "put a sound file (WAV, MP3, FLAC, Ogg) of that name into {}",
+                settings.media.prompts.display()
+            ),
+        })
+    });
+    broken.collect()
+}
+
+fn problem_json(problem: &Problem) -> Value {
     json!({ "file": problem.file, "line": problem.line, "what": problem.what, "mend": problem.mend })
 }

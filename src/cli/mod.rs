@@ -9,6 +9,7 @@ mod doctor;
 mod drain;
 mod explain;
 mod hangup;
+mod offline;
 mod outcome;
 mod reload;
 mod run;

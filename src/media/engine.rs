@@ -5,6 +5,10 @@
 //!                                              ↘ jitter buffer ⋯ tick → decode → encode ↗
 //! ```
 
+mod sound;
+#[cfg(test)]
+mod tests;
+
 use crate::base::chance::Chance;
 use crate::base::time::{Time, Wall};
 use crate::media::batch::{Batch, Channel, Slot};
@@ -98,9 +102,9 @@ impl Engine {
         match command {
             Command::Open { port, .. } => self.open_failed(port, "the engine has no sockets".to_owned()),
             Command::Configure { port, settings } => self.configure(now, port, &settings),
-            Command::Connect { port, source } => self.connect(port, source),
+            Command::Connect { port, source } => self.connect(now, port, source),
             Command::Dial { port, digits } => self.dial(port, &digits),
-            Command::Tap { .. } => {}
+            Command::Tap { port, tap } => self.tap(now, port, *tap),
             Command::Close { port } => self.close(now, port, batch),
         }
     }
@@ -110,10 +114,14 @@ impl Engine {
         if let Some(side) = self.sides.get_mut(slot.0) {
             side.configure(now, settings);
         }
+        self.prepare(slot);
+        if let Some(heard) = self.sides.get(slot.0).and_then(|side| side.heard) {
+            self.prepare(heard);
+        }
         self.reschedule(slot);
     }
 
-    fn connect(&mut self, port: PortId, source: Source) {
+    fn connect(&mut self, now: Time, port: PortId, source: Source) {
         let Some(slot) = self.ordered(port) else { return };
         self.disconnect(slot);
         let heard = match &source {
@@ -127,6 +135,9 @@ impl Engine {
             Source::Echo => Some(slot),
             Source::Nothing | Source::Play { .. } => None,
         };
+        if let Source::Play { clip, repeat } = &source {
+            self.play(now, slot, clip.clone(), *repeat);
+        }
         if let Some(side) = self.sides.get_mut(slot.0) {
             side.source = source;
         }
@@ -142,12 +153,15 @@ impl Engine {
         if let Some(side) = self.sides.get_mut(heard.0) {
             side.listeners.push(listener);
         }
+        self.prepare(heard);
     }
 
     /// Takes a side's outgoing sound away from whatever it comes from.
     fn disconnect(&mut self, slot: Slot) {
         let Some(side) = self.sides.get_mut(slot.0) else { return };
         side.send.begin_anew();
+        side.player = None;
+        side.transcoder = None;
         let heard = side.heard.take();
         if let Source::Peer(peer) = std::mem::replace(&mut side.source, Source::Nothing)
             && let Some(waiting) = self.waiting.get_mut(&peer)
@@ -157,8 +171,11 @@ impl Engine {
                 self.waiting.remove(&peer);
             }
         }
-        if let Some(source) = heard.and_then(|heard| self.sides.get_mut(heard.0)) {
-            source.listeners.retain(|listener| *listener != slot);
+        if let Some(heard) = heard {
+            if let Some(source) = self.sides.get_mut(heard.0) {
+                source.listeners.retain(|listener| *listener != slot);
+            }
+            self.prepare(heard);
         }
         self.turn(slot, Way::Idle);
     }
@@ -178,9 +195,11 @@ impl Engine {
         self.slots.remove(&port);
         let mut side = self.sides.remove(slot.0);
         self.dues[slot.0] = Time::NEVER;
+        self.next = self.dues.iter().copied().min().unwrap_or(Time::NEVER);
         for listener in std::mem::take(&mut side.listeners) {
             if let Some(listener) = self.sides.get_mut(listener.0) {
                 listener.heard = None;
+                listener.transcoder = None;
                 listener.send.begin_anew();
             }
             self.turn(listener, Way::Idle);
@@ -266,6 +285,7 @@ impl Engine {
     fn deliver(&mut self, now: Time, source: Slot, heard: &Heard<'_>, batch: &mut Batch) {
         let Some(side) = self.sides.get(source.0) else { return };
         let packet_ms = side.receive.packet_ms();
+        let mut decodes = side.tap.is_some();
         for index in 0..side.listeners.len() {
             let Some(&listener) = self.sides.get(source.0).and_then(|side| side.listeners.get(index)) else { return };
             let Some(sink) = self.sides.get_mut(listener.0) else { continue };
@@ -279,27 +299,43 @@ impl Engine {
                 Accept::Audio(codec) => {
                     // Who hears an echo wants their own packets back, whatever their length.
                     let way = sink.way_for(codec, packet_ms.filter(|_| listener != source));
-                    match way {
-                        Way::Relay => sink.send.relay(now, &mut exit, source, heard),
-                        Way::Transcode | Way::Idle => {}
+                    if way == Way::Relay {
+                        sink.send.relay(now, &mut exit, source, heard);
                     }
-                    if way != sink.way {
-                        self.turn(listener, way);
-                    }
+                    decodes |= way == Way::Transcode;
+                    self.turn(listener, way);
                 }
             }
         }
+        if let (Accept::Audio(codec), true) = (heard.accept, decodes) {
+            self.hear(now, source, codec, heard);
+        }
     }
 
+    /// Notes how a side gets its sound; what a new way needs is made at the next tick.
     fn turn(&mut self, slot: Slot, way: Way) {
         let Some(side) = self.sides.get_mut(slot.0) else { return };
-        for (way, more) in [(std::mem::replace(&mut side.way, way), false), (way, true)] {
+        let before = std::mem::replace(&mut side.way, way);
+        if before == way {
+            return;
+        }
+        if let Some(transcoder) = &mut side.transcoder {
+            transcoder.pause();
+        }
+        let heard = side.heard;
+        for (way, more) in [(before, false), (way, true)] {
             let count = match way {
                 Way::Idle => continue,
                 Way::Relay => &self.counters.relays,
                 Way::Transcode => &self.counters.transcoders,
             };
             if more { count.add(1) } else { count.subtract(1) }
+        }
+        if let Some((heard, source)) = heard.and_then(|heard| Some((heard, self.sides.get_mut(heard.0)?)))
+            && way == Way::Transcode
+        {
+            source.unprepared = true;
+            self.reschedule(heard);
         }
     }
 
@@ -317,6 +353,9 @@ impl Engine {
         }
         let ntp = report::ntp(self.start, now);
         side.reports.take(now, ntp, side.send.ssrc(), datagram).map_err(|_| Reason::Malformed)?;
+        if let Some(transcoder) = &mut side.transcoder {
+            transcoder.set_expected_loss_percent(side.reports.remote_loss_percent);
+        }
         if side.silence.broken(now) {
             self.reschedule(slot);
         }
@@ -352,6 +391,11 @@ impl Engine {
             self.dues[slot.0] = Time::NEVER;
             return;
         };
+        if side.unprepared {
+            self.prepare(slot);
+        }
+        self.step_sound(now, slot, batch);
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
         let to = side.port.rtp_destination();
         side.send.tick(now, &mut Exit { batch, slot, to, counters: &self.counters });
         let (port, events) = (side.id, &mut self.events);
@@ -378,7 +422,16 @@ impl Engine {
         }
         let ntp = report::ntp(self.start, now);
         let Side { reports, send, receive, .. } = &mut **side;
-        batch.push(slot, channel, to, |room| reports.write(now, ntp, send, receive, goodbye, room));
+        let mut length = 0;
+        let written = batch.push(slot, channel, to, |room| {
+            let written = reports.write(now, ntp, send, receive, goodbye, room);
+            length = written.unwrap_or(0);
+            written
+        });
+        if written {
+            self.counters.sent_packets.add(1);
+            self.counters.sent_bytes.add(length as u64);
+        }
     }
 
     /// Sees to it that a side's next deed, which may have moved forward, isn't missed.

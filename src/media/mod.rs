@@ -1,5 +1,6 @@
 //! Floor 2: the media path.
 
+pub mod audio;
 pub mod batch;
 pub mod command;
 pub mod counters;

@@ -2,6 +2,10 @@
 
 use crate::base::chance::Chance;
 use crate::base::time::Time;
+use crate::media::audio::clip::Player;
+use crate::media::audio::hearing::{Hearing, STEP};
+use crate::media::audio::tap::Tapped;
+use crate::media::audio::transcode::{Transcoder, packet_ms};
 use crate::media::batch::Slot;
 use crate::media::command::{PortId, PortSettings, Report, Source};
 use crate::media::stream::receive::Receive;
@@ -37,6 +41,16 @@ pub struct Side {
     pub way: Way,
     /// The sides that send what this one hears.
     pub listeners: Vec<Slot>,
+    /// What this side hears as sound, where anyone needs that.
+    pub hearing: Option<Box<Hearing>>,
+    pub tap: Option<Box<Tapped>>,
+    /// What it sends, where that isn't relayed.
+    pub transcoder: Option<Box<Transcoder>>,
+    pub player: Option<Box<Player>>,
+    /// When the next step of sound is due.
+    pub sound_due: Time,
+    /// A packet came for which the codecs have to be made first.
+    pub unprepared: bool,
     pub dropped: u64,
 }
 
@@ -55,6 +69,12 @@ impl Side {
             heard: None,
             way: Way::Idle,
             listeners: Vec::new(),
+            hearing: None,
+            tap: None,
+            transcoder: None,
+            player: None,
+            sound_due: Time::NEVER,
+            unprepared: false,
             dropped: 0,
         }
     }
@@ -66,20 +86,34 @@ impl Side {
         self.silence = Silence { limit: settings.silence_limit, since: now, told: false };
     }
 
-    /// How a packet of `codec` gets out here. `packet_ms` is none where the source's packet time isn't known, or isn't to
+    /// How a packet of `codec` gets out here. `heard_ms` is none where the source's packet time isn't known, or isn't to
     /// be changed.
-    pub fn way_for(&self, codec: Codec, packet_ms: Option<u32>) -> Way {
-        match self.send.settings() {
-            None => Way::Idle,
-            Some(sending) if sending.codec != codec => Way::Transcode,
-            Some(sending) if packet_ms.is_some_and(|ms| ms != sending.ptime_ms) => Way::Transcode,
-            Some(_) => Way::Relay,
+    pub fn way_for(&self, codec: Codec, heard_ms: Option<u32>) -> Way {
+        let Some(sending) = self.send.settings() else { return Way::Idle };
+        let asked = sending.ptime_ms;
+        let fits = heard_ms.is_none_or(|ms| ms == asked || ms == packet_ms(sending.codec, asked));
+        if sending.codec == codec && fits { Way::Relay } else { Way::Transcode }
+    }
+
+    /// Starts the steps of sound, which all sides make at the same moments, so that their packets leave together.
+    pub fn begin_sound(&mut self, now: Time) {
+        if self.sound_due == Time::NEVER {
+            let step = STEP.as_nanos() as u64;
+            self.sound_due = Time::from_nanos((now.nanos() / step + 1) * step);
         }
+    }
+
+    /// Whether steps of sound bring anything.
+    pub fn sounds(&self) -> bool {
+        self.tap.is_some() || self.player.is_some() || self.hearing.as_ref().is_some_and(|hearing| !hearing.is_idle())
     }
 
     /// When this side next has something to do.
     pub fn due(&self) -> Time {
-        self.send.due().min(self.signal.due()).min(self.reports.due()).min(self.silence.due())
+        if self.unprepared {
+            return Time::ZERO;
+        }
+        self.sound_due.min(self.send.due()).min(self.signal.due()).min(self.reports.due()).min(self.silence.due())
     }
 
     pub fn report(&mut self) -> Report {

@@ -8,7 +8,7 @@ pub mod error;
 pub mod journal;
 mod paths;
 pub mod phone;
-mod prompt;
+pub mod prompt;
 pub mod seed;
 pub mod store;
 mod transport;

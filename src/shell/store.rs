@@ -13,6 +13,9 @@ pub use users::{NewUser, StoredUser, UserChange, UserError};
 use crate::base::time::Wall;
 use crate::shell::error::ShellError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,9 +39,9 @@ impl Store {
             std::fs::create_dir_all(folder)
                 .map_err(|error| ShellError::file(folder, "can't make the folder of the store", &error))?;
         }
+        make_private(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT);
@@ -129,6 +132,18 @@ fn path_of(url: &str) -> Result<PathBuf, ShellError> {
     }
 }
 
+/// Makes the file, if it isn't there, for its owner alone: it holds digests of passwords. SQLite gives the files beside it
+/// the same mode.
+fn make_private(path: &Path) -> Result<(), ShellError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(ShellError::file(path, "can't make the store", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Says in an operator's words what SQLite says in its own (https://www.sqlite.org/rescode.html).
 fn trouble(path: &Path, error: &sqlx::Error) -> ShellError {
     let code = match error {
@@ -146,3 +161,6 @@ fn trouble(path: &Path, error: &sqlx::Error) -> ShellError {
     };
     ShellError::new(path.display(), format_args!("the store fails: {error}"), mend)
 }
+
+#[cfg(test)]
+mod tests;

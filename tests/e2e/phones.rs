@@ -112,9 +112,12 @@ fn a_call_is_held_and_resumed() {
     wait::until("the call to be answered", seconds(5), || {
         (gateway.calls().first()?["state"] == "talking").then_some(())
     });
+    let before = bob.log().len();
     alice.command("hold", "");
-    wait::until("bob to be held", seconds(5), || bob.log().to_lowercase().contains("hold").then_some(()));
+    wait::until("bob to be held", seconds(5), || bob.log()[before..].contains("a=recvonly").then_some(()));
+    let held = bob.log().len();
     alice.command("resume", "");
+    wait::until("bob to be resumed", seconds(5), || bob.log()[held..].contains("a=sendrecv").then_some(()));
     let flowing = gateway.metric("tandem_rtp_packets_total", "sent");
     wait::until("sound after the hold", seconds(5), || {
         (gateway.metric("tandem_rtp_packets_total", "sent") > flowing + 100.0).then_some(())

@@ -68,7 +68,7 @@ fn a_wrong_password_is_told_and_does_not_hammer_the_provider() {
     let gateway = Gateway::start_in(net, &Setup::new().alice_and_bob().trunk("acme", &trunk).plan(PLAN));
     let state = wait::until("the refusal to be shown", seconds(10), || {
         let trunk = gateway.trunk("acme");
-        (trunk["last_answer"].as_str()?.contains("401") && trunk["registered_until"].is_null()).then_some(trunk)
+        (trunk["state"].as_str()?.contains("not accepted") && trunk["registered_until"].is_null()).then_some(trunk)
     });
     println!("{state:#}");
     let sent = gateway.metric("tandem_sip_messages_total", "sent");

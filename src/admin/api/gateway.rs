@@ -4,6 +4,7 @@ use super::moment;
 use crate::admin::answer::{Answer, Refusal};
 use crate::admin::json;
 use crate::admin::router::AppState;
+use crate::dialplan::explain::explain_json;
 use crate::shell::control::Control;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -43,7 +44,7 @@ pub async fn explain(State(state): State<AppState>, query: Result<Query<ExplainQ
     let at = moment(at.as_deref())?;
     let decision = state.ask(|reply| Control::Explain { from, to, at, reply }).await?;
     decision
-        .map(|decision| Json(json::decision(&decision)))
+        .map(|decision| Json(explain_json(&decision)))
         .map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error, "correct the question and ask again"))
 }
 

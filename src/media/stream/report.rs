@@ -20,6 +20,8 @@ pub struct Reports {
     sent_at_last: u64,
     pub round_trip: Option<Duration>,
     pub remote_lost: Option<u32>,
+    /// What the peer lost of ours since its report before the last.
+    pub remote_loss_percent: u8,
     /// In units of the clock that we send by.
     pub remote_jitter: Option<u32>,
 }
@@ -33,6 +35,7 @@ impl Reports {
             sent_at_last: 0,
             round_trip: None,
             remote_lost: None,
+            remote_loss_percent: 0,
             remote_jitter: None,
         }
     }
@@ -53,6 +56,7 @@ impl Reports {
             Item::Sender { sender, .. } => self.heard = Some((sender.ntp.middle(), now)),
             Item::Block { block, .. } if block.ssrc == ours => {
                 self.remote_lost = Some(u32::try_from(block.cumulative_lost).unwrap_or(0));
+                self.remote_loss_percent = (u32::from(block.fraction_lost) * 100 / 256) as u8;
                 self.remote_jitter = Some(block.jitter);
                 if block.last_report != 0 {
                     self.round_trip = round_trip(ntp, block.last_report, block.delay).or(self.round_trip);

@@ -147,7 +147,7 @@ impl Send {
             self.sequence = sequence.wrapping_add(1);
             self.timeline = Timeline { timestamp, at: now, ..self.timeline };
         }
-        let marker = heard.header.marker || std::mem::take(&mut self.mark);
+        let marker = std::mem::take(&mut self.mark) || heard.header.marker;
         let header = rtp::Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc };
         self.put(exit, header, heard.payload);
     }
@@ -177,19 +177,20 @@ impl Send {
                 self.mark = true;
             }
         }
-        let Some(carry) = self.carry.as_mut().filter(|carry| carry.sounds() || event.end) else {
-            return self.skip(source, heard);
+        let place = match self.relay.as_mut().filter(|relay| relay.is_of(source, heard)) {
+            Some(relay) => match relay.place(heard) {
+                None => return exit.counters.count_drop(Reason::Late),
+                place => place,
+            },
+            None => None,
         };
+        let Some(carry) = self.carry.as_mut() else { return };
         if !carry.take(now, event) {
             return self.skip(source, heard);
         }
         let (event, timestamp) = (carry.event, carry.timestamp);
-        let sequence = match self.relay.as_mut().filter(|relay| relay.is_of(source, heard)) {
-            Some(relay) => relay.place(heard),
-            None => Some(self.own_sequence()),
-        };
-        let Some(sequence) = sequence else { return exit.counters.count_drop(Reason::Late) };
-        if heard.newest && self.relay.is_some() {
+        let sequence = place.unwrap_or_else(|| self.own_sequence());
+        if place.is_some() && heard.newest {
             self.sequence = sequence.wrapping_add(1);
         }
         self.put_event(exit, format, sequence, timestamp, event);
@@ -344,7 +345,7 @@ impl Send {
             header.write(head);
             length.filter(|&length| length > 0).map(|length| HEADER_BYTES + length)
         };
-        let Some(to) = exit.to else { return None };
+        let to = exit.to?;
         if exit.batch.room() == 0 {
             exit.counters.count_drop(Reason::NoRoom);
             return None;

@@ -27,12 +27,14 @@ pub enum Verdict {
 impl Port {
     /// Takes the peer's newest description. An address that changed unlocks the source, since the peer has moved.
     pub fn configure(&mut self, settings: &PortSettings) {
-        if settings.remote.is_some() && settings.remote != self.remote {
+        // Where nothing can be sent is nowhere: older phones hold a call in this way.
+        let remote = settings.remote.filter(|remote| !remote.ip().is_unspecified() && remote.port() != 0);
+        if remote.is_some() && remote != self.remote {
             self.source = None;
             self.rtcp_source = None;
             self.candidate = None;
         }
-        self.remote = settings.remote.or(self.remote);
+        self.remote = remote.or(self.remote);
         self.remote_rtcp = settings.remote_rtcp;
         self.mux = settings.rtcp_mux;
     }
@@ -144,6 +146,13 @@ mod tests {
         port.configure(&settings("192.0.2.9:4000"));
         assert_eq!(port.source(), None);
         assert_eq!(port.rtp_destination(), Some(address("192.0.2.9:4000")));
+    }
+
+    #[test]
+    fn nowhere_is_no_address() {
+        assert_eq!(port("0.0.0.0:4000").rtp_destination(), None);
+        assert_eq!(port("192.0.2.1:0").rtp_destination(), None);
+        assert_eq!(port("[::]:4000").rtcp_destination(), None);
     }
 
     #[test]

@@ -96,8 +96,9 @@ mod tests {
         range.give_back(Time::ZERO, 102);
         range.give_back(Time::ZERO, 100);
         range.give_back(Time::ZERO, 100);
-        assert_eq!(range.take(Time::from_millis(6_000)), Some(100));
+        // In turn, and the pair after the last one comes first.
         assert_eq!(range.take(Time::from_millis(6_000)), Some(102));
+        assert_eq!(range.take(Time::from_millis(6_000)), Some(100));
         assert_eq!(range.take(Time::from_millis(6_000)), None);
     }
 }

@@ -1,7 +1,8 @@
 //! A file that holds room on the disk, to be given up for call records when there is no other.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -48,7 +49,7 @@ impl Reserve {
 
 /// Written and not only sized, since a sparse file holds no room.
 fn fill(path: &Path) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     let block = [0; 64 << 10];
     for _ in 0..RESERVE_BYTES / block.len() {
         file.write_all(&block)?;

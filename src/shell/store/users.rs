@@ -3,7 +3,7 @@
 
 use super::Store;
 use crate::shell::error::ShellError;
-use md5::Digest;
+use crate::sip::digest::Hashes;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use std::fmt;
@@ -42,8 +42,11 @@ pub enum UserChange {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserError {
-    /// A sentence that says which value is wrong, and what it should be.
-    Invalid(String),
+    /// Which value is wrong, and what it should be.
+    Invalid {
+        what: String,
+        mend: String,
+    },
     NameTaken,
     /// The other user.
     NumberTaken(String),
@@ -59,7 +62,7 @@ impl fmt::Debug for StoredUser {
 impl fmt::Display for UserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            UserError::Invalid(why) => f.write_str(why),
+            UserError::Invalid { what, mend } => write!(f, "{what}; {mend}"),
             UserError::NameTaken => f.write_str("there is a user of that name already"),
             UserError::NumberTaken(other) => write!(f, "user `{other}` has that number already"),
             UserError::Store(error) => error.fmt(f),
@@ -71,7 +74,7 @@ impl std::error::Error for UserError {}
 
 impl Store {
     pub async fn add_user(&self, user: &NewUser<'_>) -> Result<(), UserError> {
-        check(user).map_err(UserError::Invalid)?;
+        check(user)?;
         let (ha1_md5, ha1_sha256) = digests(user.name, user.realm, user.password);
         let added = sqlx::query(
             "INSERT INTO users (name, realm, ha1_md5, ha1_sha256, number, country, display_name)
@@ -110,7 +113,7 @@ impl Store {
     }
 
     pub async fn set_password(&self, name: &str, realm: &str, password: &str) -> Result<UserChange, UserError> {
-        check_password(password).map_err(UserError::Invalid)?;
+        check_password(password)?;
         let (ha1_md5, ha1_sha256) = digests(name, realm, password);
         let done = sqlx::query("UPDATE users SET realm = ?2, ha1_md5 = ?3, ha1_sha256 = ?4 WHERE name = ?1")
             .bind(name)
@@ -156,56 +159,60 @@ fn user_of(row: &SqliteRow) -> Result<StoredUser, sqlx::Error> {
     })
 }
 
-/// HA1 with MD5 and with SHA-256, in hex (RFC 7616 §3.4.2).
+/// HA1 with MD5 and with SHA-256, in hex.
 fn digests(name: &str, realm: &str, password: &str) -> (String, String) {
-    let text = format!("{name}:{realm}:{password}");
-    (hex(&md5::Md5::digest(text.as_bytes())), hex(&sha2::Sha256::digest(text.as_bytes())))
+    let Hashes { ha1_md5, ha1_sha256 } = Hashes::from_password(name, realm, password);
+    (ha1_md5.unwrap_or_default(), ha1_sha256.unwrap_or_default())
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn check(user: &NewUser<'_>) -> Result<(), String> {
+fn check(user: &NewUser<'_>) -> Result<(), UserError> {
     check_name(user.name)?;
     check_password(user.password)?;
     if let Some(number) = user.number {
         let digits = number.strip_prefix('+').unwrap_or("");
         if !(3..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(format!(
-                "`{number}` isn't a number in E.164: write a plus sign, the country code and the rest, such as +442079460000"
-            ));
+            let mend = "write a plus sign, the country code and the rest, such as +442079460000";
+            return Err(invalid(format!("`{}` isn't a number in E.164", shown(number)), mend));
         }
     }
     if let Some(country) = user.country
         && !(country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase()))
     {
-        return Err(format!("`{country}` isn't a country: write its two capital letters (ISO 3166-1), such as GB"));
+        let mend = "write its two capital letters (ISO 3166-1), such as GB";
+        return Err(invalid(format!("`{}` isn't a country", shown(country)), mend));
     }
     match user.display_name {
         Some(name) if name.len() > 128 || name.chars().any(char::is_control) => {
-            Err("the display name is longer than 128 bytes or has control characters in it: shorten it".to_owned())
+            Err(invalid("the display name is longer than 128 bytes or has control characters".to_owned(), "shorten it"))
         }
         _ => Ok(()),
     }
 }
 
 /// What may stand before the @ of an address without escapes, and in a file name.
-fn check_name(name: &str) -> Result<(), String> {
+fn check_name(name: &str) -> Result<(), UserError> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+');
     let starts = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'+');
     if starts && name.len() <= 64 && name.bytes().all(fits) {
         return Ok(());
     }
-    let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    Err(format!(
-        "`{shown}` can't be a user's name: use up to 64 of a-z, A-Z, 0-9, `.`, `_`, `-`, `+`, a letter or digit first"
-    ))
+    let mend = "use up to 64 of a-z, A-Z, 0-9, `.`, `_`, `-`, `+`, a letter or digit first";
+    Err(invalid(format!("`{}` can't be a user's name", shown(name)), mend))
 }
 
-fn check_password(password: &str) -> Result<(), String> {
+fn check_password(password: &str) -> Result<(), UserError> {
     if password.chars().count() < 8 || password.len() > 256 || password.chars().any(char::is_control) {
-        return Err("a password has 8 to 256 characters and no control characters: choose another".to_owned());
+        let mend = "a password has 8 to 256 characters and no control characters";
+        return Err(invalid("this can't be a password".to_owned(), mend));
     }
     Ok(())
+}
+
+fn invalid(what: String, mend: &str) -> UserError {
+    UserError::Invalid { what, mend: mend.to_owned() }
+}
+
+/// A wrong value, fit to be printed.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
 }

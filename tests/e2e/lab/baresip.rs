@@ -51,7 +51,7 @@ impl Baresip {
         );
         std::fs::write(path.join("accounts"), account).expect("the folder can be written");
         let mut command = Command::new("baresip");
-        command.arg("-f").arg(path).args(["-4", "-v"]);
+        command.arg("-f").arg(path).args(["-4", "-v", "-s"]);
         let process = Program::start(command, path.join("log"));
         Baresip { host, folder, process }
     }
@@ -72,6 +72,7 @@ impl Baresip {
         write!(socket, "{}:{text},", text.len()).expect("baresip takes commands");
     }
 
+    /// What it printed, every SIP message in it.
     pub fn log(&self) -> String {
         self.process.log()
     }

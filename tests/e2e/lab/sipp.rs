@@ -105,9 +105,22 @@ impl Plan {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let scenario = self.scenario_in(folder.path());
         let host = self.host.to_string();
+        // Two runs at one host differ in their ports of both kinds.
+        let media = 33_000 + 1_000 * (self.port % 30);
         let mut command = Command::new("sipp");
         command.current_dir(folder.path()).arg("-sf").arg(scenario);
-        command.args(["-i", &host, "-mi", &host, "-p", &self.port.to_string(), "-mp", "33000", "-t", self.transport]);
+        command.args([
+            "-i",
+            &host,
+            "-mi",
+            &host,
+            "-p",
+            &self.port.to_string(),
+            "-mp",
+            &media.to_string(),
+            "-t",
+            self.transport,
+        ]);
         command.args(["-nostdin", "-trace_err", "-f", "5", "-timeout", "300"]);
         // A message that is unexpected is traced anyway; all of them are, where a person looks for a fault.
         if std::env::var_os("TANDEM_TEST_TRACE").is_some() {

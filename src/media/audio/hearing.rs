@@ -1,0 +1,335 @@
+//! What a port hears, as sound: ten milliseconds at a time, whatever came and whenever.
+
+use crate::base::time::Time;
+use crate::media::audio::jitter::{Buffer, DELAY_MAX, Lateness};
+use crate::media::counters::Reason;
+use crate::media::stream::receive::Heard;
+use std::time::Duration;
+use tandem_codecs::{Codec, CodecError, Decoder, MAX_FRAME_SAMPLES};
+
+/// One step of all sound.
+pub const STEP: Duration = Duration::from_millis(10);
+/// The samples of one step at the highest rate.
+pub const STEP_SAMPLES: usize = 480;
+
+/// When nothing comes, concealment goes on for so long before there is silence.
+const DRY_LIMIT: Duration = Duration::from_millis(200);
+/// The same in a pause that Opus announced; it sends a packet each 400 ms then (RFC 6716 §2.1.9).
+const DTX_LIMIT: Duration = Duration::from_millis(600);
+/// How often the delay is compared with what is needed, in steps.
+const WINDOW: u32 = 100;
+
+pub struct Hearing {
+    decoder: Decoder,
+    clock_rate: u32,
+    buffer: Buffer,
+    lateness: Lateness,
+    generation: u32,
+    pcm: Fifo,
+    state: State,
+    /// The timestamp of the sample after the last one in `pcm`.
+    position: i64,
+    /// Samples of the last packet.
+    packet: usize,
+    /// How long nothing but concealment was made, because there was nothing else.
+    dry: Duration,
+    pause: bool,
+    delay: Delay,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Idle,
+    /// Until then packets are collected.
+    Filling(Time),
+    Playing,
+}
+
+impl Hearing {
+    /// `rate` in Hz is asked of a codec that leaves the choice.
+    ///
+    /// # Errors
+    /// A codec or a rate that isn't there.
+    pub fn new(codec: Codec, rate: u32) -> Result<Hearing, CodecError> {
+        let decoder = Decoder::new(codec, (codec == Codec::Opus).then_some(rate))?;
+        Ok(Hearing {
+            pcm: Fifo::new(MAX_FRAME_SAMPLES + 2 * STEP_SAMPLES),
+            packet: decoder.rate() as usize / 50,
+            decoder,
+            clock_rate: codec.clock_rate(),
+            buffer: Buffer::new(codec),
+            lateness: Lateness::new(codec.clock_rate()),
+            generation: 0,
+            state: State::Idle,
+            position: 0,
+            dry: Duration::ZERO,
+            pause: false,
+            delay: Delay::default(),
+        })
+    }
+
+    pub fn codec(&self) -> Codec {
+        self.decoder.codec()
+    }
+
+    /// In Hz.
+    pub fn rate(&self) -> u32 {
+        self.decoder.rate()
+    }
+
+    /// The samples of one step.
+    pub fn step(&self) -> usize {
+        self.rate() as usize / 100
+    }
+
+    /// Whether steps bring nothing until the next packet.
+    pub fn is_idle(&self) -> bool {
+        self.state == State::Idle && self.buffer.is_empty()
+    }
+
+    /// Keeps a packet until its turn.
+    pub fn push(&mut self, now: Time, heard: &Heard<'_>) -> Result<(), Reason> {
+        if self.generation != heard.generation {
+            self.generation = heard.generation;
+            self.resynchronise();
+        }
+        let timestamp = self.buffer.push(heard.extended, heard.header.timestamp, heard.payload)?;
+        self.lateness.observe(now, timestamp);
+        if self.state == State::Idle {
+            self.state = State::Filling(now + self.lateness.target());
+        }
+        Ok(())
+    }
+
+    fn resynchronise(&mut self) {
+        self.buffer.reset();
+        self.lateness = Lateness::new(self.clock_rate);
+        self.state = State::Idle;
+    }
+
+    /// Fills `out`, of [`Hearing::step`] samples, with the next ten milliseconds. False where there is nothing to be
+    /// heard; `out` is as it was then.
+    pub fn pull(&mut self, now: Time, out: &mut [i16]) -> bool {
+        match self.state {
+            State::Idle => return false,
+            State::Filling(until) if now < until => return false,
+            State::Filling(_) => {
+                let Some(head) = self.buffer.head() else { return false };
+                self.position = head.timestamp;
+                self.state = State::Playing;
+                (self.dry, self.pause) = (Duration::ZERO, false);
+                self.delay = Delay::default();
+                self.pcm.clear();
+            }
+            State::Playing => {}
+        }
+        self.shed();
+        let wanted = out.len();
+        let shorten = self.delay.is_too_long && self.depth() >= 3 * STEP;
+        while self.pcm.len() < if shorten { 2 * wanted } else { wanted } {
+            if !self.refill() {
+                return false;
+            }
+        }
+        match shorten {
+            true => self.pcm.take_shortened(out),
+            false => self.pcm.take(out),
+        }
+        let depth = self.depth();
+        self.delay.observe(depth, shorten, &mut self.lateness);
+        true
+    }
+
+    /// How much sound waits, decoded or not.
+    fn depth(&self) -> Duration {
+        let decoded = self.pcm.len() as u64 * 1_000_000 / u64::from(self.rate().max(1));
+        let waiting = u64::try_from(self.end() - self.position).unwrap_or(0);
+        Duration::from_micros(decoded + waiting.saturating_mul(1_000_000) / u64::from(self.clock_rate.max(1)))
+    }
+
+    /// The timestamp after all that came.
+    fn end(&self) -> i64 {
+        self.buffer.newest_timestamp().map_or(self.position, |newest| newest + self.units(self.packet))
+    }
+
+    /// Throws away what a burst brought beyond all bounds: holes first, then packets.
+    fn shed(&mut self) {
+        while self.depth() > 2 * DELAY_MAX {
+            let Some((extended, timestamp)) = self.buffer.head().map(|head| (head.extended, head.timestamp)) else {
+                self.position = self.end();
+                return;
+            };
+            if timestamp > self.position {
+                self.position = timestamp;
+            } else {
+                self.buffer.make_way(extended + 1);
+                self.position = timestamp + self.units(self.packet);
+            }
+        }
+    }
+
+    /// Makes more sound: the next packet if its time has come, and concealment otherwise. False once there is nothing more
+    /// to be heard.
+    fn refill(&mut self) -> bool {
+        let units_of_packet = self.units(self.packet);
+        let Some(head) = self.buffer.head() else { return self.run_dry() };
+        let gap = head.timestamp - self.position;
+        // Where concealment has filled the time of a late packet, it is played all the same: the delay grows by that. A
+        // distance of over a second says that the source's clock has jumped.
+        if gap <= 0 || gap > i64::from(self.clock_rate) {
+            self.position = head.timestamp;
+            return self.decode();
+        }
+        if head.follows {
+            return self.conceal(gap.min(self.units(self.step())));
+        }
+        // What is missing now is lost: its turn has come.
+        if gap <= units_of_packet && self.recover(gap) {
+            return true;
+        }
+        self.conceal(gap.min(units_of_packet))
+    }
+
+    fn decode(&mut self) -> bool {
+        let Some(head) = self.buffer.head() else { return self.run_dry() };
+        let extended = head.extended;
+        let length = head.payload.len();
+        let decoded = self.pcm.fill(|room| self.decoder.decode(head.payload, room).ok());
+        self.buffer.make_way(extended + 1);
+        self.dry = Duration::ZERO;
+        match decoded {
+            Some(samples) if samples > 0 => {
+                self.pause = self.decoder.codec() == Codec::Opus && length <= 2;
+                self.packet = samples;
+                self.position += self.units(samples);
+                true
+            }
+            // What can't be decoded is as good as lost.
+            _ => self.conceal(self.units(self.packet)),
+        }
+    }
+
+    /// Takes a lost packet out of the copy that the next one brings (RFC 6716 §2.1.7).
+    fn recover(&mut self, gap: i64) -> bool {
+        let samples = self.samples(gap);
+        let Some(head) = self.buffer.head() else { return false };
+        let recovered = self.pcm.fill(|room| {
+            let room = room.get_mut(..samples)?;
+            matches!(self.decoder.decode_fec(head.payload, room), Ok(true)).then_some(samples)
+        });
+        if recovered.is_some() {
+            self.buffer.make_way(head.extended);
+            self.position += gap;
+        }
+        recovered.is_some()
+    }
+
+    fn run_dry(&mut self) -> bool {
+        if self.dry >= if self.pause { DTX_LIMIT } else { DRY_LIMIT } {
+            self.state = State::Idle;
+            self.pcm.clear();
+            return false;
+        }
+        self.dry += STEP;
+        self.conceal(self.units(self.step()))
+    }
+
+    /// Makes up for `units` of the clock.
+    fn conceal(&mut self, units: i64) -> bool {
+        let samples = self.samples(units).clamp(1, MAX_FRAME_SAMPLES);
+        let concealed = self.pcm.fill(|room| {
+            let room = room.get_mut(..samples)?;
+            self.decoder.conceal(room);
+            Some(samples)
+        });
+        self.position += units;
+        concealed.is_some()
+    }
+
+    fn units(&self, samples: usize) -> i64 {
+        (samples as u64 * u64::from(self.clock_rate) / u64::from(self.decoder.rate().max(1))) as i64
+    }
+
+    fn samples(&self, units: i64) -> usize {
+        let units = u64::try_from(units).unwrap_or(0);
+        (units * u64::from(self.decoder.rate()) / u64::from(self.clock_rate.max(1))) as usize
+    }
+}
+
+/// Finds out, over a window of steps, whether sound waits longer than the network's jitter demands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Delay {
+    steps: u32,
+    least: Option<Duration>,
+    is_too_long: bool,
+    /// Steps until the next one may be shortened.
+    rest: u32,
+    excess: Duration,
+}
+
+impl Delay {
+    fn observe(&mut self, depth: Duration, shortened: bool, lateness: &mut Lateness) {
+        self.least = Some(self.least.map_or(depth, |least| least.min(depth)));
+        self.steps += 1;
+        if shortened {
+            self.excess = self.excess.saturating_sub(STEP);
+            self.rest = if self.excess > 6 * STEP { 2 } else { 10 };
+        }
+        self.rest = self.rest.saturating_sub(1);
+        if self.steps >= WINDOW {
+            // The least that waited is what the worst packet of this window had to spare.
+            let delay = self.least.unwrap_or_default() + lateness.take_recent();
+            self.excess = delay.saturating_sub(lateness.target());
+            (self.steps, self.least) = (0, None);
+        }
+        self.is_too_long = self.excess > STEP && self.rest == 0;
+    }
+}
+
+/// Samples between decoding and playing, in a buffer that is made once.
+struct Fifo {
+    samples: Box<[i16]>,
+    begin: usize,
+    end: usize,
+}
+
+impl Fifo {
+    fn new(capacity: usize) -> Fifo {
+        Fifo { samples: vec![0; capacity].into_boxed_slice(), begin: 0, end: 0 }
+    }
+
+    fn len(&self) -> usize {
+        self.end - self.begin
+    }
+
+    fn clear(&mut self) {
+        (self.begin, self.end) = (0, 0);
+    }
+
+    /// Adds what `write` puts into the free room, as many samples as it answers.
+    fn fill(&mut self, write: impl FnOnce(&mut [i16]) -> Option<usize>) -> Option<usize> {
+        self.samples.copy_within(self.begin..self.end, 0);
+        (self.begin, self.end) = (0, self.end - self.begin);
+        let room = &mut self.samples[self.end..];
+        let capacity = room.len();
+        let written = write(room)?.min(capacity);
+        self.end += written;
+        Some(written)
+    }
+
+    fn take(&mut self, out: &mut [i16]) {
+        out.copy_from_slice(&self.samples[self.begin..self.begin + out.len()]);
+        self.begin += out.len();
+    }
+
+    /// Takes twice as many samples as `out` has, fading from the first half to the second.
+    fn take_shortened(&mut self, out: &mut [i16]) {
+        let count = out.len();
+        let (first, second) = self.samples[self.begin..self.begin + 2 * count].split_at(count);
+        for (index, (out, (&first, &second))) in out.iter_mut().zip(first.iter().zip(second)).enumerate() {
+            let (first, second) = (i64::from(first), i64::from(second));
+            *out = ((first * (count - index) as i64 + second * index as i64) / count as i64) as i16;
+        }
+        self.begin += 2 * count;
+    }
+}

@@ -1,0 +1,211 @@
+//! The engine's steps of ten milliseconds: what is heard is decoded, tapped and encoded for those who send it.
+
+use super::Engine;
+use crate::base::time::Time;
+use crate::media::audio::clip::Player;
+use crate::media::audio::hearing::{Hearing, STEP, STEP_SAMPLES};
+use crate::media::audio::tap::Tapped;
+use crate::media::audio::transcode::{Frame, PAYLOAD_BYTES, Transcoder, encoder_rate, opus_rate};
+use crate::media::batch::{Batch, Slot};
+use crate::media::command::{Clip, Event, PortId, Source, Tap};
+use crate::media::counters::Reason;
+use crate::media::side::{Side, Way};
+use crate::media::stream::receive::Heard;
+use crate::media::stream::send::{Exit, Send};
+use std::sync::Arc;
+use tandem_codecs::Codec;
+
+/// Steps that are made up for after the thread was held up; older ones are left out.
+const STEPS_LIMIT: u32 = 5;
+
+impl Engine {
+    /// Makes the codecs that a side's sound needs, as far as they aren't there. Called for orders and on a tick, never on
+    /// a packet's way.
+    pub(super) fn prepare(&mut self, slot: Slot) {
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        side.unprepared = false;
+        self.prepare_player(slot);
+        let Some(side) = self.sides.get(slot.0) else { return };
+        let Some(codec) = side.receive.codec() else { return };
+        let transcoding = |listener: &Slot| {
+            let sink = self.sides.get(listener.0)?;
+            let heard_ms = side.receive.packet_ms().filter(|_| *listener != slot);
+            let sending = sink.send.settings().filter(|_| sink.way_for(codec, heard_ms) == Way::Transcode)?;
+            Some((*listener, encoder_rate(sending, codec.sample_rate())))
+        };
+        let tap_rate = side.tap.as_ref().map(|tap| tap.rate());
+        let wanted = side.listeners.iter().filter_map(transcoding).map(|(_, rate)| rate).chain(tap_rate).max();
+        let fits = side.hearing.as_ref().is_some_and(|hearing| {
+            hearing.codec() == codec && (codec != Codec::Opus || hearing.rate() >= opus_rate(wanted.unwrap_or(0)))
+        });
+        let made = match wanted {
+            Some(rate) if !fits => Some(Hearing::new(codec, opus_rate(rate)).ok().map(Box::new)),
+            Some(_) => None,
+            None => Some(None),
+        };
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        if let Some(hearing) = made {
+            side.hearing = hearing;
+        }
+        let Some(rate) = side.hearing.as_ref().map(|hearing| hearing.rate()) else { return };
+        if let Some(tap) = &mut side.tap {
+            tap.prepare(rate);
+        }
+        let heard_ms = side.receive.packet_ms();
+        for index in 0..side.listeners.len() {
+            let listener = self.sides.get(slot.0).and_then(|side| side.listeners.get(index)).copied();
+            let Some(listener) = listener else { continue };
+            let Some(sink) = self.sides.get_mut(listener.0) else { continue };
+            if sink.way_for(codec, heard_ms.filter(|_| listener != slot)) == Way::Transcode {
+                sink.prepare_transcoder(rate);
+            }
+        }
+    }
+
+    fn prepare_player(&mut self, slot: Slot) {
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        if let Some(rate) = side.player.as_ref().map(|player| player.rate()) {
+            side.prepare_transcoder(rate);
+        }
+    }
+
+    /// Begins a clip.
+    pub(super) fn play(&mut self, now: Time, slot: Slot, clip: Arc<Clip>, repeat: bool) {
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        side.player = Some(Box::new(Player::new(clip, repeat)));
+        side.begin_sound(now);
+        self.prepare_player(slot);
+        self.turn(slot, Way::Transcode);
+        self.reschedule(slot);
+    }
+
+    pub(super) fn tap(&mut self, now: Time, port: PortId, tap: Tap) {
+        let Some(slot) = self.ordered(port) else { return };
+        if let Some(side) = self.sides.get_mut(slot.0) {
+            side.tap = Some(Box::new(Tapped::new(tap)));
+            side.begin_sound(now);
+        }
+        self.prepare(slot);
+        self.reschedule(slot);
+    }
+
+    /// Puts a packet where it waits for its turn.
+    pub(super) fn hear(&mut self, now: Time, slot: Slot, codec: Codec, heard: &Heard<'_>) {
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        let result = match side.hearing.as_mut().filter(|hearing| hearing.codec() == codec) {
+            Some(hearing) => hearing.push(now, heard),
+            None => {
+                side.unprepared = true;
+                Err(Reason::Unprepared)
+            }
+        };
+        if let Err(reason) = result {
+            self.counters.count_drop(reason);
+            side.dropped += 1;
+        }
+        side.begin_sound(now);
+        self.reschedule(slot);
+    }
+
+    /// Makes the steps of sound that are due.
+    pub(super) fn step_sound(&mut self, now: Time, slot: Slot, batch: &mut Batch) {
+        let Some(mut due) = self.sides.get(slot.0).map(|side| side.sound_due) else { return };
+        for _ in 0..STEPS_LIMIT {
+            if due > now {
+                break;
+            }
+            self.step(due, now, slot, batch);
+            due += STEP;
+        }
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        while due <= now {
+            if let Some(tap) = &mut side.tap {
+                tap.push(None, 0);
+            }
+            self.counters.missed_ticks.add(1);
+            due += STEP;
+        }
+        side.sound_due = if side.sounds() { due } else { Time::NEVER };
+    }
+
+    fn step(&mut self, due: Time, now: Time, slot: Slot, batch: &mut Batch) {
+        let mut pcm = [0; STEP_SAMPLES];
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        if let Some(hearing) = &mut side.hearing {
+            let (samples, rate) = (hearing.step(), hearing.rate());
+            let active = pcm.get_mut(..samples).is_some_and(|pcm| hearing.pull(due, pcm));
+            let heard = pcm.get(..samples).filter(|_| active);
+            if let Some(tap) = &mut side.tap {
+                tap.push(heard, rate);
+            }
+            for index in 0..side.listeners.len() {
+                let listener = self.sides.get(slot.0).and_then(|side| side.listeners.get(index)).copied();
+                if let Some(listener) = listener {
+                    self.speak(now, listener, heard, rate, batch);
+                }
+            }
+        } else if let Some(tap) = &mut side.tap {
+            tap.push(None, 0);
+        }
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        if side.tap.as_ref().is_some_and(|tap| tap.is_abandoned()) {
+            side.tap = None;
+            // What only the tap needed goes at the next tick.
+            side.unprepared = true;
+        }
+        self.play_on(now, slot, &mut pcm, batch);
+    }
+
+    /// Sends a step of the clip that a side plays.
+    fn play_on(&mut self, now: Time, slot: Slot, pcm: &mut [i16; STEP_SAMPLES], batch: &mut Batch) {
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        let Some(player) = &mut side.player else { return };
+        let (samples, rate) = (player.step(), player.rate());
+        let Some(pcm) = pcm.get_mut(..samples) else { return };
+        let goes_on = player.pull(pcm);
+        self.speak(now, slot, Some(pcm), rate, batch);
+        if goes_on {
+            return;
+        }
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        let to = side.port.rtp_destination();
+        let mut exit = Exit { batch, slot, to, counters: &self.counters };
+        let Side { send, transcoder, player, source, id, .. } = &mut **side;
+        if let Some(transcoder) = transcoder {
+            transcoder.finish(|frame| encode(now, send, &mut exit, frame));
+        }
+        (*player, *source) = (None, Source::Nothing);
+        self.events.push_back(Event::Finished { port: *id });
+        self.turn(slot, Way::Idle);
+    }
+
+    /// Encodes a step of sound for a side that doesn't get it relayed; none where there is silence, which isn't sent.
+    fn speak(&mut self, now: Time, slot: Slot, pcm: Option<&[i16]>, rate: u32, batch: &mut Batch) {
+        let Some(side) = self.sides.get_mut(slot.0).filter(|side| side.way == Way::Transcode) else { return };
+        let to = side.port.rtp_destination();
+        let mut exit = Exit { batch, slot, to, counters: &self.counters };
+        let Side { send, transcoder: Some(transcoder), .. } = &mut **side else { return };
+        match pcm {
+            // A digit is heard instead of the sound.
+            Some(pcm) if transcoder.from() == rate && !send.signals() => {
+                transcoder.push(pcm, |frame| encode(now, send, &mut exit, frame));
+            }
+            _ => transcoder.pause(),
+        }
+    }
+}
+
+impl Side {
+    /// Makes what encodes sound of `from` Hz for the peer.
+    fn prepare_transcoder(&mut self, from: u32) {
+        let Some(sending) = self.send.settings() else { return };
+        if !self.transcoder.as_ref().is_some_and(|transcoder| transcoder.suits(sending, from)) {
+            self.transcoder = Transcoder::new(sending, from).ok().map(Box::new);
+        }
+    }
+}
+
+fn encode(now: Time, send: &mut Send, exit: &mut Exit<'_>, frame: Frame<'_>) {
+    let Frame { encoder, pcm, units, follows } = frame;
+    send.encoded(now, exit, units, follows, |room| encoder.encode(pcm, room.get_mut(..PAYLOAD_BYTES)?).ok());
+}

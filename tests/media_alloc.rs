@@ -1,0 +1,149 @@
+//! Nothing on a packet's way allocates: after a warm-up, ten thousand packets are relayed and transcoded, and the
+//! allocator isn't asked once.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tandem::base::chance::Chance;
+use tandem::base::time::{Time, Wall};
+use tandem::media::batch::{Batch, Channel};
+use tandem::media::command::*;
+use tandem::media::counters::Counters;
+use tandem::media::engine::Engine;
+use tandem::wire::{dtmf, rtp};
+use tandem_codecs::{Codec, Encoder, EncoderSettings};
+
+struct Counting;
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: all is left to the system's allocator; the count has no influence on it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const CODECS: [(Codec, u8); 5] =
+    [(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::G722, 9), (Codec::Opus, 111), (Codec::L16 { rate: 16_000 }, 97)];
+
+fn settings(n: usize, (codec, payload_type): (Codec, u8)) -> PortSettings {
+    let events = EventFormat { payload_type: 101, clock_rate: codec.clock_rate() };
+    PortSettings {
+        remote: Some(address(n)),
+        remote_rtcp: None,
+        rtcp_mux: false,
+        send: Some(Sending { codec, payload_type, ptime_ms: 20, events: Some(events), opus: OpusSettings::default() }),
+        receive: vec![Receiving { payload_type, codec }],
+        receive_events: vec![events],
+        silence_limit: Some(Duration::from_secs(30)),
+    }
+}
+
+fn address(n: usize) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1 + n as u8], 4_000))
+}
+
+/// Twenty milliseconds of noise, encoded.
+fn payload((codec, _): (Codec, u8)) -> Vec<u8> {
+    let mut encoder = Encoder::new(codec, EncoderSettings::default()).unwrap();
+    let pcm: Vec<i16> = (0..encoder.rate() / 50).map(|n| (n.wrapping_mul(2_654_435_761) >> 18) as i16).collect();
+    let mut out = vec![0; 1_500];
+    let length = encoder.encode(&pcm, &mut out).unwrap();
+    out.truncate(length);
+    out
+}
+
+#[test]
+fn ten_thousand_packets_allocate_nothing() {
+    let mut now = Time::from_millis(1);
+    let mut engine = Engine::new(Chance::from_number(1), Wall::default(), Arc::new(Counters::default()));
+    let mut batch = Batch::new(256);
+    // Each codec to each other one, and to itself; one side of each pair is tapped.
+    let pairs: Vec<_> = CODECS.iter().flat_map(|&from| CODECS.iter().map(move |&to| (from, to))).collect();
+    let mut ports = Vec::new();
+    let mut taps = Vec::new();
+    for (n, &(from, to)) in pairs.iter().enumerate() {
+        let (one, two) = (PortId(2 * n as u64), PortId(2 * n as u64 + 1));
+        for (port, sound) in [(one, from), (two, to)] {
+            let slot = engine.open(now, port, 20_000);
+            let settings = Box::new(settings(ports.len(), sound));
+            engine.command(now, Command::Configure { port, settings }, &mut batch);
+            ports.push((slot, sound, payload(sound)));
+        }
+        for (port, source) in [(one, Source::Peer(two)), (two, Source::Peer(one))] {
+            engine.command(now, Command::Connect { port, source }, &mut batch);
+        }
+        let (samples, tap) = rtrb::RingBuffer::new(16_000);
+        taps.push(tap);
+        engine.command(now, Command::Tap { port: one, tap: Box::new(Tap { samples, rate: 16_000 }) }, &mut batch);
+    }
+    let mut packet = [0u8; 2_048];
+    let mut sent = 0u64;
+    let mut run = |now: &mut Time, round: u32| {
+        for (n, (slot, (codec, payload_type), payload)) in ports.iter().enumerate() {
+            let mut header = rtp::Header {
+                marker: false,
+                payload_type: *payload_type,
+                sequence: round as u16,
+                timestamp: round * (codec.clock_rate() / 50),
+                ssrc: n as u32,
+            };
+            // Now and then a digit, and now and then a loss.
+            let event = dtmf::Event { code: 5, end: round % 50 == 9, volume: 9, duration: 160 };
+            let bytes = if round % 50 < 10 && n % 3 == 0 {
+                (header.payload_type, header.timestamp) = (101, round / 50 * 50 * (codec.clock_rate() / 50));
+                &event.bytes()[..]
+            } else {
+                payload
+            };
+            let length = 12 + bytes.len();
+            header.write(&mut packet);
+            packet[12..length].copy_from_slice(bytes);
+            if round % 17 != 3 {
+                engine.receive(*now, *slot, Channel::Rtp, address(n), &packet[..length], &mut batch);
+            }
+            sent += batch.iter().count() as u64;
+            batch.clear();
+        }
+        for _ in 0..2 {
+            while engine.tick(*now, &mut batch) {
+                sent += batch.iter().count() as u64;
+                batch.clear();
+            }
+            sent += batch.iter().count() as u64;
+            batch.clear();
+            *now += Duration::from_millis(10);
+        }
+        while engine.poll_event().is_some() {}
+    };
+    for round in 0..100 {
+        run(&mut now, round);
+    }
+    let before = CALLS.load(Ordering::Relaxed);
+    for round in 100..300 {
+        run(&mut now, round);
+    }
+    let calls = CALLS.load(Ordering::Relaxed) - before;
+    assert_eq!(calls, 0);
+    assert!(sent > 10_000, "{sent}");
+}
