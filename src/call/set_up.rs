@@ -416,6 +416,7 @@ impl Call {
     fn dismiss_all(&mut self, exchange: &mut Exchange, now: Now) {
         let hopefuls: Vec<usize> = self.hopefuls().collect();
         for leg in hopefuls {
+            self.record.legs[leg].reason = "declined elsewhere".to_owned();
             self.hang_up_leg(exchange, now, leg, None);
         }
     }
