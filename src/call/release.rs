@@ -122,9 +122,15 @@ impl Call {
 
     /// Nobody is left to be told: what remains is the workers' last word.
     fn finish(&mut self, exchange: &mut Exchange, now: Now, by: EndedBy, cause: &str) {
-        for leg in 0..self.legs.len() {
-            self.drop_leg(exchange, leg);
+        // Whoever still rings is told, whatever the way that led here.
+        for leg in 1..self.legs.len() {
+            let is_sip = self.legs[leg].flow().is_some();
+            if is_sip && self.legs[leg].is_live() && self.record.legs[leg].reason.is_empty() {
+                self.record.legs[leg].reason = "the call was over".to_owned();
+            }
+            self.hang_up_leg(exchange, now, leg, None);
         }
+        self.drop_leg(exchange, 0);
         self.stage = Stage::Ending;
         for timer in [Timer::Ring(self.key), Timer::Probe(self.key)] {
             exchange.timers.cancel(timer);
