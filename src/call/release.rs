@@ -91,6 +91,10 @@ impl Call {
         if !self.legs[leg].is_live() {
             return;
         }
+        let record = &mut self.record.legs[leg];
+        if record.status == 0 && record.reason.is_empty() && self.legs[leg].flow().is_some() {
+            record.reason = "the call was over".to_owned();
+        }
         if let Some(session) = self.legs[leg].session() {
             match self.legs[leg].stage {
                 LegStage::Talking => exchange.agent.bye(now, session, reason),
@@ -124,10 +128,6 @@ impl Call {
     fn finish(&mut self, exchange: &mut Exchange, now: Now, by: EndedBy, cause: &str) {
         // Whoever still rings is told, whatever the way that led here.
         for leg in 1..self.legs.len() {
-            let is_sip = self.legs[leg].flow().is_some();
-            if is_sip && self.legs[leg].is_live() && self.record.legs[leg].reason.is_empty() {
-                self.record.legs[leg].reason = "the call was over".to_owned();
-            }
             self.hang_up_leg(exchange, now, leg, None);
         }
         self.drop_leg(exchange, 0);
@@ -148,7 +148,7 @@ impl Call {
         let codec =
             self.legs[leg].media.as_ref().and_then(|media| media.agreed.as_ref()).map(|agreed| agreed.codec_text());
         if let Some(media) = self.legs[leg].media.as_mut() {
-            media.report = Some(report);
+            media.closed(report);
             exchange.forget_port(media.port);
         }
         self.record.legs[leg].codec = codec;
