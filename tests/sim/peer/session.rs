@@ -140,6 +140,10 @@ impl Peer {
     pub(super) fn step(&mut self, now: Now, id: SessionId, step: usize) {
         let Some(talk) = self.talks.get_mut(&id).filter(|talk| talk.stage == Stage::Up) else { return };
         let Some(&(_, what)) = talk.talking.steps.get(step) else { return };
+        let again = now.time + Duration::from_secs(1) + below(&mut self.chance, Duration::from_secs(1));
+        if talk.asking {
+            return self.errands.set(Errand::Step(id, step), again);
+        }
         let body = match what {
             Step::Hold => Some(talk.voice.offer(Direction::SendOnly, false)),
             Step::Freeze => Some(talk.voice.offer(Direction::Inactive, false)),
@@ -150,7 +154,7 @@ impl Peer {
         if self.agent.reoffer(now, id, body).is_ok() {
             (talk.asking, talk.changed) = (true, now.time);
         } else {
-            let again = now.time + Duration::from_secs(1) + below(&mut self.chance, Duration::from_secs(1));
+            talk.voice.withdraw();
             self.errands.set(Errand::Step(id, step), again);
         }
     }
