@@ -12,7 +12,7 @@ mod serve;
 pub mod token;
 
 pub use router::{AppState, router};
-pub use serve::{bind, serve};
+pub use serve::{bind, reachable, serve};
 
 #[cfg(test)]
 mod tests;

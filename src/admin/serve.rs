@@ -5,7 +5,7 @@ use axum::Router;
 use axum::serve::Listener;
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -28,23 +28,44 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ShellError> {
         .map_err(|error| ShellError::bind(format_args!("http {address}"), "`listen` of [http]", &error))
 }
 
+/// Where a client on this machine finds a server that listens there: one that listens everywhere, on loopback.
+pub fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
 /// Serves until `shutdown` completes and the requests in progress are answered.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let guarded = Guarded { listener, room: Arc::new(Semaphore::new(CONNECTIONS)) };
+    serve_within(ANSWER_TIMEOUT, listener, router, shutdown).await
+}
+
+async fn serve_within(
+    answer_timeout: Duration,
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let guarded = Guarded { listener, room: Arc::new(Semaphore::new(CONNECTIONS)), answer_timeout };
     axum::serve(guarded, router).with_graceful_shutdown(shutdown).await
 }
 
 struct Guarded {
     listener: TcpListener,
     room: Arc<Semaphore>,
+    answer_timeout: Duration,
 }
 
 struct Connection {
     stream: TcpStream,
+    answer_timeout: Duration,
     deadline: Pin<Box<Sleep>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -57,7 +78,9 @@ impl Listener for Guarded {
         // The semaphore is never closed.
         let permit = self.room.clone().acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        (Connection { stream, deadline: Box::pin(sleep_until(deadline())), _permit: permit }, address)
+        let answer_timeout = self.answer_timeout;
+        let deadline = Box::pin(sleep_until(after(answer_timeout)));
+        (Connection { stream, answer_timeout, deadline, _permit: permit }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -90,7 +113,8 @@ impl AsyncWrite for Connection {
         self.check(context)?;
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         if let Poll::Ready(Ok(_)) = written {
-            self.deadline.as_mut().reset(deadline());
+            let deadline = after(self.answer_timeout);
+            self.deadline.as_mut().reset(deadline);
         }
         written
     }
@@ -105,6 +129,31 @@ impl AsyncWrite for Connection {
 }
 
 #[allow(clippy::disallowed_methods, reason = "a connection's deadline is the shell's, on tokio's clock")]
-fn deadline() -> Instant {
-    Instant::now() + ANSWER_TIMEOUT
+fn after(span: Duration) -> Instant {
+    Instant::now() + span
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn a_connection_that_asks_byte_by_byte_is_closed_and_one_with_answers_is_not() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limit = Duration::from_millis(500);
+        tokio::spawn(serve_within(limit, listener, Router::new(), std::future::pending()));
+        let mut dripping = TcpStream::connect(address).await.unwrap();
+        let mut asking = TcpStream::connect(address).await.unwrap();
+        dripping.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        let drip = async {
+            while dripping.write_all(b"X").await.is_ok() {
+                tokio::time::sleep(limit / 10).await;
+                asking.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").await.unwrap();
+                assert!(asking.read(&mut [0; 4096]).await.unwrap() > 0);
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), drip).await.unwrap();
+    }
 }

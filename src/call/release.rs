@@ -91,6 +91,10 @@ impl Call {
         if !self.legs[leg].is_live() {
             return;
         }
+        let record = &mut self.record.legs[leg];
+        if record.status == 0 && record.reason.is_empty() && self.legs[leg].flow().is_some() {
+            record.reason = "the call was over".to_owned();
+        }
         if let Some(session) = self.legs[leg].session() {
             match self.legs[leg].stage {
                 LegStage::Talking => exchange.agent.bye(now, session, reason),
@@ -122,9 +126,11 @@ impl Call {
 
     /// Nobody is left to be told: what remains is the workers' last word.
     fn finish(&mut self, exchange: &mut Exchange, now: Now, by: EndedBy, cause: &str) {
-        for leg in 0..self.legs.len() {
-            self.drop_leg(exchange, leg);
+        // Whoever still rings is told, whatever the way that led here.
+        for leg in 1..self.legs.len() {
+            self.hang_up_leg(exchange, now, leg, None);
         }
+        self.drop_leg(exchange, 0);
         self.stage = Stage::Ending;
         for timer in [Timer::Ring(self.key), Timer::Probe(self.key)] {
             exchange.timers.cancel(timer);
@@ -142,7 +148,7 @@ impl Call {
         let codec =
             self.legs[leg].media.as_ref().and_then(|media| media.agreed.as_ref()).map(|agreed| agreed.codec_text());
         if let Some(media) = self.legs[leg].media.as_mut() {
-            media.report = Some(report);
+            media.closed(report);
             exchange.forget_port(media.port);
         }
         self.record.legs[leg].codec = codec;

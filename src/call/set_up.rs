@@ -39,7 +39,21 @@ impl Call {
     /// The caller's port is open, or none is needed yet: tries the first target.
     pub fn start(&mut self, exchange: &mut Exchange, now: Now) {
         self.stage = Stage::Trying;
+        if !self.can_be_answered() {
+            let failure = Failure::new(488, "Not Acceptable Here");
+            return self.refuse_caller(exchange, now, failure, EndedBy::Gateway);
+        }
         self.try_next(exchange, now);
+    }
+
+    /// Whether the caller's offer has something to speak, without which nobody need be called.
+    fn can_be_answered(&self) -> bool {
+        match (&self.caller.offer, &self.legs[0].media) {
+            (Some(offer), Some(media)) => {
+                negotiate::codecs_of(offer).iter().any(|codec| media.codecs.contains(codec))
+            }
+            _ => true,
+        }
     }
 
     /// Tries targets until one is under way; the last failure is the caller's when none is left.
@@ -416,6 +430,7 @@ impl Call {
     fn dismiss_all(&mut self, exchange: &mut Exchange, now: Now) {
         let hopefuls: Vec<usize> = self.hopefuls().collect();
         for leg in hopefuls {
+            self.record.legs[leg].reason = "declined elsewhere".to_owned();
             self.hang_up_leg(exchange, now, leg, None);
         }
     }

@@ -17,7 +17,7 @@ use crate::dialplan::route::{Decision, Request, Target};
 use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, ServerId, SessionEvent, SessionId};
 use crate::sip::digest::Verifier;
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Headers};
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
 use crate::wire::sip::{Message, Method, Name};
 use std::collections::{HashMap, VecDeque};
@@ -303,7 +303,7 @@ impl Switch {
         let identity = match admission::admit(&mut self.exchange, now, flow, message) {
             Admission::Admitted(identity) => identity,
             Admission::Unknown { stale } => {
-                let headers = admission::challenge(&mut self.exchange, now, stale);
+                let headers = admission::challenge(&mut self.exchange, now, message, stale);
                 self.exchange.agent.refuse(now, session, 401, "", headers);
                 return;
             }
@@ -329,7 +329,7 @@ impl Switch {
     }
 
     /// Reasons to take no call at all.
-    fn unwilling(&self, message: &Message) -> Option<(u16, &'static str, Vec<(Name, String)>)> {
+    fn unwilling(&self, message: &Message) -> Option<(u16, &'static str, Headers)> {
         let retry = || vec![(Name::RetryAfter, RETRY_AFTER.to_owned())];
         if self.draining {
             return Some((503, "Draining", retry()));
@@ -446,7 +446,7 @@ impl Switch {
         let name = match admission::authenticate(&mut self.exchange, now, message) {
             Admission::Admitted(Identity::User { name, .. }) => name,
             Admission::Unknown { stale } => {
-                let headers = admission::challenge(&mut self.exchange, now, stale);
+                let headers = admission::challenge(&mut self.exchange, now, message, stale);
                 return self.exchange.agent.respond(now, id, 401, "", headers, None);
             }
             Admission::Admitted(_) => return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None),
@@ -461,7 +461,7 @@ impl Switch {
             return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None);
         }
         let outcome = self.exchange.registrar.register(now, &name, message, flow);
-        self.exchange.agent.respond(now, id, outcome.status, &outcome.reason, outcome.headers, None);
+        self.exchange.agent.respond(now, id, outcome.status, outcome.reason, outcome.headers, None);
     }
 
     fn media(&mut self, now: Now, event: MediaEvent) {

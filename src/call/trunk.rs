@@ -126,7 +126,12 @@ impl Trunks {
         match (purpose, &mut trunk.registration) {
             (Purpose::Register, Some(registration)) => registration.answered(now.time, message, work.chance),
             (Purpose::Options, _) => {
-                trunk.qualify.answered(now.time, message.status(), work.chance);
+                let changed = trunk.qualify.answered(now.time, message.status(), work.chance);
+                // It was away and is back, perhaps without knowing us any more.
+                if let Some(registration) = trunk.registration.as_mut().filter(|_| changed && trunk.qualify.is_usable())
+                {
+                    registration.network_is_back(now.time, work.chance);
+                }
             }
             _ => {}
         }
@@ -176,7 +181,7 @@ impl Trunk {
     fn new(trunk: settings::Trunk, all: &settings::Settings, now: Now, chance: &mut Chance) -> Trunk {
         let domain = trunk.domain.clone().unwrap_or_else(|| host_text(&trunk.host));
         let registration = trunk.credentials.as_ref().filter(|_| trunk.register).map(|credentials| {
-            let aor = format!("<sip:{}@{domain}>", credentials.username);
+            let aor = format!("sip:{}@{domain}", credentials.username);
             let settings = RegistrationSettings {
                 expires: trunk.expires,
                 credentials: Some(credentials_of(credentials)),

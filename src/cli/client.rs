@@ -3,7 +3,7 @@
 use super::outcome::Failure;
 use super::screen;
 use serde_json::Value;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tandem::admin::token;
 use tandem::config::settings::Settings;
@@ -46,7 +46,7 @@ pub enum Request<'a> {
 impl Client {
     /// The gateway that runs with these settings, on this machine.
     pub fn new(settings: &Settings) -> Result<Client, Failure> {
-        let address = reachable(settings.http.listen);
+        let address = tandem::admin::reachable(settings.http.listen);
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(TIMEOUT))
@@ -133,25 +133,15 @@ pub fn segment(text: &str) -> String {
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-/// A gateway that listens everywhere is asked here.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_wildcard_is_reached_over_loopback() {
-        assert_eq!(reachable("0.0.0.0:8080".parse().unwrap()).to_string(), "127.0.0.1:8080");
-        assert_eq!(reachable("[::]:8080".parse().unwrap()).to_string(), "[::1]:8080");
-        assert_eq!(reachable("192.0.2.1:80".parse().unwrap()).to_string(), "192.0.2.1:80");
+        assert_eq!(tandem::admin::reachable("0.0.0.0:8080".parse().unwrap()).to_string(), "127.0.0.1:8080");
+        assert_eq!(tandem::admin::reachable("[::]:8080".parse().unwrap()).to_string(), "[::1]:8080");
+        assert_eq!(tandem::admin::reachable("192.0.2.1:80".parse().unwrap()).to_string(), "192.0.2.1:80");
     }
 
     #[test]

@@ -6,13 +6,13 @@ use super::outcome::{Answer, Failure, Outcome};
 use super::screen::{plain, show, show_json};
 use super::{Ground, offline};
 use serde_json::json;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tandem::admin::moment;
-use tandem::base::time::Wall;
+
 use tandem::config::settings::Settings;
 use tandem::dialplan::explain::{explain_json, explain_text};
 use tandem::dialplan::plan::Plan;
 use tandem::dialplan::route::{Caller, Decision, Request, Target};
+use tandem::shell::clock::wall;
 
 /// Say what would happen to a call, or what did happen to one
 ///
@@ -54,11 +54,11 @@ pub fn run(ground: &Ground, args: &Args) -> Outcome {
 /// What would happen to a call.
 fn foretell(settings: &Settings, from: &str, to: &str, args: &Args) -> Outcome {
     let at = match &args.at {
-        Some(text) => moment::parse(text, now()).map_err(Failure::new)?,
-        None => now(),
+        Some(text) => moment::parse(text, wall()).map_err(Failure::new)?,
+        None => wall(),
     };
     let plan = Plan::load(settings.dialplan.as_deref(), &offline::plan_context(settings)?)?;
-    let (caller, number) = caller(settings, &plan, from)?;
+    let (caller, number) = plan.caller(settings, from).map_err(Failure::new)?;
     let decision = plan.route(&Request { caller, from: &number, to, at });
     if args.json {
         let mut answer = explain_json(&decision);
@@ -82,26 +82,6 @@ fn goes_through(decision: &Decision) -> bool {
     targets.first().is_some_and(|target| !matches!(target, Target::Reject { .. }))
 }
 
-/// Who `from` is, and the number that stands for them.
-fn caller<'a>(settings: &'a Settings, plan: &'a Plan, from: &'a str) -> Result<(Caller<'a>, String), Failure> {
-    if let Some(name) = from.strip_prefix("trunk:") {
-        let Some(trunk) = settings.trunks.iter().find(|trunk| trunk.name == name) else {
-            return Err(Failure::new(format_args!(
-                "there is no trunk `{name}`; [[trunk]] in the configuration makes one"
-            )));
-        };
-        return Ok((Caller::Trunk { name: &trunk.name, country: trunk.country.as_deref() }, String::new()));
-    }
-    match plan.users().dialled(from) {
-        Some(user) => {
-            let country = user.country.as_deref().or(settings.sip.country.as_deref());
-            let number = user.number.clone().unwrap_or_else(|| user.name.clone());
-            Ok((Caller::User { name: &user.name, number: user.number.as_deref(), country }, number))
-        }
-        None => Ok((Caller::Stranger, from.to_owned())),
-    }
-}
-
 fn caller_text(caller: Caller<'_>, from: &str) -> String {
     match caller {
         Caller::User { name, number: Some(number), .. } => format!("user {name} ({number})"),
@@ -109,10 +89,4 @@ fn caller_text(caller: Caller<'_>, from: &str) -> String {
         Caller::Trunk { name, .. } => format!("trunk {name}"),
         Caller::Stranger => format!("{from}, a stranger (no user here has that name or number)"),
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "a person asks what would happen now")]
-fn now() -> Wall {
-    let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-    Wall::from_micros(i64::try_from(micros).unwrap_or(0))
 }

@@ -2,7 +2,7 @@
 
 use super::outcome::Failure;
 use serde_json::Value;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 /// Prints a line. A reader who has seen enough (`| head`) ends the program quietly.
 pub fn show(line: &str) {
@@ -31,7 +31,13 @@ pub fn complain(failure: &Failure) {
 /// Sends the log to standard error, as much as `TANDEM_LOG` asks for.
 pub fn log_from_environment(usual: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| usual.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .init();
 }
 
 /// Prints rows under their headings, in columns as wide as they need to be. Nothing at all for no rows but `none`.

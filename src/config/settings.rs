@@ -252,8 +252,15 @@ impl Default for Media {
             silence_timeout: Duration::from_secs(60),
             // A side on hold may rightly send nothing at all.
             hold_timeout: Duration::from_secs(1_800),
-            // The best sound first; then wideband that costs little; then what everyone has.
-            codecs: vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu],
+            // The best sound first; then wideband that costs little; then what everyone has; last what fills the line.
+            codecs: vec![
+                Codec::Opus,
+                Codec::G722,
+                Codec::Pcma,
+                Codec::Pcmu,
+                Codec::L16 { rate: 16_000 },
+                Codec::L16 { rate: 8_000 },
+            ],
             prompts: PathBuf::from("data/prompts"),
         }
     }

@@ -1,5 +1,6 @@
 //! Floor 2: text → plan; plan and request → route and its explanation. Pure, but for `load`, which reads the files.
 
+mod caller;
 pub mod directory;
 pub mod explain;
 mod load;

@@ -11,7 +11,7 @@ use crate::config;
 use crate::config::settings::Settings;
 use crate::dialplan::directory::PlanUser;
 use crate::dialplan::plan::{Plan, PlanContext};
-use crate::dialplan::route::{Caller, Request};
+use crate::dialplan::route::Request;
 use crate::gateway::accounts;
 use crate::gateway::gauges::Gauges;
 use crate::shell::clock::Clock;
@@ -22,7 +22,7 @@ use crate::shell::journal::{Journal, Recorder};
 use crate::shell::seed;
 use crate::shell::store::Store;
 use arc_swap::ArcSwap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,9 +66,6 @@ impl Gateway {
         if recovered.cut_off > 0 {
             tracing::warn!("{} calls of the last run were cut off; their records say so", recovered.cut_off);
         }
-        let made = accounts::make_ready(&settings, &store, &mut chance).await?;
-        let accounts = Arc::new(accounts::load(&settings, &store).await?);
-        let plan = Arc::new(read_plan(&settings, &accounts)?);
         let token = token::open(&settings.data)?;
         let recorder = Recorder::start(&mut journal, store.clone());
         let watch = journal.watch();
@@ -93,10 +90,14 @@ impl Gateway {
                 tracing::error!("the HTTP server ended: {error}");
             }
         });
+        // Passwords are shown once, so nobody gets them from a start that fails for want of an address.
+        greet_accounts(&accounts::make_ready(&settings, &store, &mut chance).await?);
+        let accounts = Arc::new(accounts::load(&settings, &store).await?);
+        let plan = Arc::new(read_plan(&settings, &accounts)?);
         let now = clock.now();
         let workers = world.workers.len();
         let switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
-        greet(&settings, http, &world, &made);
+        greet(&settings, http, &world);
         Ok(Gateway {
             config,
             switch,
@@ -259,21 +260,7 @@ impl Gateway {
     fn explain(&self, from: &str, to: &str, at: Option<Wall>) -> Result<crate::dialplan::route::Decision, String> {
         let settings = self.switch.settings();
         let at = at.unwrap_or_else(|| self.world.clock.now().wall);
-        let (caller, number) = match from.strip_prefix("trunk:") {
-            Some(name) => {
-                let trunk = settings.trunks.iter().find(|trunk| trunk.name == name);
-                let trunk = trunk.ok_or_else(|| format!("there is no trunk `{name}`"))?;
-                (Caller::Trunk { name, country: trunk.country.as_deref() }, String::new())
-            }
-            None => match self.switch.accounts().find(from) {
-                Some(account) => {
-                    let country = account.country.as_deref().or(settings.sip.country.as_deref());
-                    let number = account.number.clone().unwrap_or_else(|| account.name.clone());
-                    (Caller::User { name: &account.name, number: account.number.as_deref(), country }, number)
-                }
-                None => (Caller::Stranger, from.to_owned()),
-            },
-        };
+        let (caller, number) = self.switch.plan().caller(settings, from)?;
         Ok(self.switch.plan().route(&Request { caller, from: &number, to, at }))
     }
 
@@ -356,29 +343,22 @@ fn after_restart(before: &Settings, after: &Settings) -> Vec<String> {
     sentences
 }
 
-/// An address that a browser on this machine can open.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
+fn greet_accounts(made: &[(String, String)]) {
+    if !made.is_empty() {
+        println!("Two accounts to begin with (shown once; `tandem user password NAME` makes a new password):");
+    }
+    for (name, password) in made {
+        println!("  user {name:<8} password {password}");
+    }
 }
 
 /// What a newcomer needs next.
-fn greet(settings: &Settings, http: SocketAddr, world: &World, made: &[(String, String)]) {
-    let http = reachable(http);
+fn greet(settings: &Settings, http: SocketAddr, world: &World) {
     println!("Tandem {} is up.", env!("CARGO_PKG_VERSION"));
-    println!("  API, health and metrics   http://{http}/");
+    println!("  API, health and metrics   http://{}/", admin::reachable(http));
     for (transport, address) in world.listening() {
         println!("  SIP over {}              {address}", transport.as_str());
     }
     println!("  SIP domain                {}", settings.sip.domain);
-    for (name, password) in made {
-        println!(
-            "  account                   {name}, password {password}   (shown once; `tandem user password {name}` makes a new one)"
-        );
-    }
     println!("  dial                      *43 echo   *60 speaking clock and *65 your number come with a later release");
 }

@@ -14,12 +14,13 @@ use tokio::runtime::Handle;
 
 /// The least time between two batches: records of a busy gateway share a transaction, a single one doesn't wait.
 const BATCH_INTERVAL: Duration = Duration::from_millis(100);
-/// The longest time without a look at the file.
+/// The longest time without a look at the file, and without a sign of life on it.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How soon a store that failed is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
-/// How well the end of a call that a crash cuts off is known.
-const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
+/// How well the end of a call is known that a power failure cuts off. After the death of the process alone, the date of
+/// the journal says it to `IDLE_INTERVAL`.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
 const RESERVE_INTERVAL: Duration = Duration::from_secs(30);
 /// Bytes of the journal in one transaction.
 const BATCH_BYTES: usize = 1 << 20;
@@ -77,6 +78,7 @@ impl Carrier {
         loop {
             let last = self.stopping.load(Ordering::Acquire);
             let began = Instant::now();
+            self.start.first.touch(SystemTime::now());
             let mut result = self.carry_all();
             if result.is_ok() && heartbeat.is_none_or(|at| at.elapsed() >= HEARTBEAT_INTERVAL) {
                 result = self.runtime.block_on(self.store.heartbeat(wall()));

@@ -10,7 +10,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where a segment's bytes go: a file, or in tests one that fails when it is told to.
 pub trait Sink: Send + Sync + fmt::Debug {
@@ -19,6 +19,8 @@ pub trait Sink: Send + Sync + fmt::Debug {
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
     fn set_len(&self, length: u64) -> io::Result<()>;
     fn sync(&self) -> io::Result<()>;
+    /// Dates the last change.
+    fn set_modified(&self, time: SystemTime) -> io::Result<()>;
 }
 
 #[derive(Debug)]
@@ -149,6 +151,11 @@ impl Segment {
         self.sink.sync()
     }
 
+    /// Says by the file's date that the process lives. What can't be dated is no worse than a file without news.
+    pub fn touch(&self, time: SystemTime) {
+        let _ = self.sink.set_modified(time);
+    }
+
     fn fill(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut count = 0;
         while count < bytes.len() {
@@ -178,6 +185,10 @@ impl Sink for File {
 
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
+    }
+
+    fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        File::set_modified(self, time)
     }
 }
 

@@ -87,7 +87,7 @@ fn a_torn_last_line_and_damage_inside_cost_only_themselves() {
     let mut bytes = std::fs::read(&path).unwrap();
     let middle = memchr::memmem::find(&bytes, b"\"id\":\"1\"").unwrap();
     bytes[middle + 6] = b'7';
-    bytes.extend_from_slice(&bytes[bytes.len() - 40..bytes.len() - 5].to_vec());
+    bytes.extend_from_within(bytes.len() - 40..bytes.len() - 5);
     std::fs::write(&path, &bytes).unwrap();
     let (mut journal, replayed) = Journal::open(folder.path()).unwrap();
     assert_eq!(replayed.iter().map(|record| record.id.as_str()).collect::<Vec<_>>(), ["0", "2"]);
@@ -128,6 +128,19 @@ fn whatever_the_files_hold_the_journal_opens() {
             assert!(replayed.iter().any(|record| record.id == "9"));
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_writes_nothing_is_known_to_live() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&url(folder.path())).await.unwrap();
+    let (mut journal, _) = Journal::recover(folder.path(), &store).await.unwrap();
+    let path = journal.active.path().to_owned();
+    let date = || std::fs::metadata(&path).unwrap().modified().unwrap();
+    let recorder = Recorder::start(&mut journal, store).unwrap();
+    let before = date();
+    until("the file is dated anew", || date() > before).await;
+    recorder.stop().await;
 }
 
 #[test]
@@ -231,7 +244,12 @@ async fn nothing_is_lost_and_nothing_doubled_by_kill_9() {
     let mut first = 0;
     for lines in [1, 40, 700, 9_000] {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["shell::journal::tests::child_that_writes_until_it_is_killed", "--exact", "--ignored", "--nocapture"])
+            .args([
+                "shell::journal::tests::child_that_writes_until_it_is_killed",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+            ])
             .env("TANDEM_TEST_JOURNAL", folder.path())
             .env("TANDEM_TEST_FIRST", first.to_string())
             .stdout(Stdio::piped())
@@ -242,7 +260,8 @@ async fn nothing_is_lost_and_nothing_doubled_by_kill_9() {
             let words: Vec<&str> = line.split(' ').collect();
             if let ["written", id, state @ ("Open" | "Closed")] = words[..] {
                 promised.insert(id.to_owned(), state == "Closed");
-                first = first.max(id.parse::<usize>().unwrap() + 1);
+                // The call after it was begun, whether that was told or not.
+                first = first.max(id.parse::<usize>().unwrap() + 2);
                 return true;
             }
             false
@@ -258,8 +277,6 @@ async fn nothing_is_lost_and_nothing_doubled_by_kill_9() {
             take(line.clone());
         }
         child.wait().unwrap();
-        // The call that was being written has a number, whether it was told or not.
-        first += 1;
     }
     let store = Store::open(&url(folder.path())).await.unwrap();
     Journal::recover(folder.path(), &store).await.unwrap();
@@ -306,6 +323,10 @@ impl Sink for SmallDisk {
 
     fn sync(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn set_modified(&self, time: std::time::SystemTime) -> io::Result<()> {
+        self.file.set_modified(time)
     }
 }
 

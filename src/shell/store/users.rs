@@ -43,7 +43,10 @@ pub enum UserChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserError {
     /// Which value is wrong, and what it should be.
-    Invalid { what: String, mend: String },
+    Invalid {
+        what: String,
+        mend: String,
+    },
     NameTaken,
     /// The other user.
     NumberTaken(String),

@@ -8,10 +8,21 @@ use crate::config::settings::Settings;
 use crate::shell::error::ShellError;
 use crate::sip::flow::{Flow, Transmit, Transport};
 use bytes::Bytes;
+use std::io;
 use std::net::SocketAddr;
 use tcp::Connections;
 use tokio::sync::mpsc;
 use udp::Sockets;
+
+/// A machine without IPv6 can't have what the defaults ask for; what an operator asks for by an address of its own, it must.
+fn may_be_missing(address: SocketAddr, error: &io::Error) -> bool {
+    let absent = matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL));
+    let missing = absent && address.is_ipv6() && address.ip().is_unspecified();
+    if missing {
+        tracing::warn!("this machine has no IPv6: nothing listens at {address}");
+    }
+    missing
+}
 
 /// What comes from the sockets and from questions to the world; a full queue drops datagrams, which are sent again.
 pub const QUEUE: usize = 8_192;

@@ -1,6 +1,6 @@
 //! SIP over TCP (RFC 3261 §18): connections are kept, used both ways, and bounded in number and patience.
 
-use super::Arrival;
+use super::{Arrival, may_be_missing};
 use crate::config::settings::{Limits as Bounds, Settings};
 use crate::shell::error::ShellError;
 use crate::sip::flow::{Flow, Transmit, Transport};
@@ -39,8 +39,11 @@ impl Connections {
         let census = Arc::new(Census::new(&settings.limits));
         let mut addresses = Vec::new();
         for &address in &settings.sip.tcp {
-            let listener =
-                bind(address).map_err(|error| ShellError::bind(format!("tcp {address}"), "sip.tcp", &error))?;
+            let listener = match bind(address) {
+                Ok(listener) => listener,
+                Err(error) if may_be_missing(address, &error) => continue,
+                Err(error) => return Err(ShellError::bind(format!("tcp {address}"), "`tcp` of [sip]", &error)),
+            };
             addresses.push(listener.local_addr().unwrap_or(address));
             tokio::spawn(accept(listener, Arc::clone(&census), limits, arrivals.clone()));
         }

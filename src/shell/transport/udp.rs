@@ -1,6 +1,6 @@
 //! SIP over UDP: a socket for each listening address.
 
-use super::Arrival;
+use super::{Arrival, may_be_missing};
 use crate::shell::error::ShellError;
 use crate::shell::paths::Paths;
 use crate::sip::flow::{Flow, Transmit, Transport};
@@ -27,8 +27,11 @@ impl Sockets {
     pub async fn open(listen: &[SocketAddr], arrivals: &mpsc::Sender<Arrival>) -> Result<Sockets, ShellError> {
         let mut opened = Sockets { sockets: Vec::new(), addresses: Vec::new() };
         for &address in listen {
-            let socket =
-                bind(address).map_err(|error| ShellError::bind(format!("udp {address}"), "sip.udp", &error))?;
+            let socket = match bind(address) {
+                Ok(socket) => socket,
+                Err(error) if may_be_missing(address, &error) => continue,
+                Err(error) => return Err(ShellError::bind(format!("udp {address}"), "`udp` of [sip]", &error)),
+            };
             let address = socket.local_addr().unwrap_or(address);
             let socket = Arc::new(socket);
             tokio::spawn(receive(Arc::clone(&socket), address, arrivals.clone()));
@@ -98,7 +101,7 @@ async fn receive(socket: Arc<UdpSocket>, address: SocketAddr, arrivals: mpsc::Se
             continue;
         }
         asked = asked.wrapping_add(1);
-        if asked % ROUTES_GOOD_FOR == 0 {
+        if asked.is_multiple_of(ROUTES_GOOD_FOR) {
             paths.forget();
         }
         let ip = if address.ip().is_unspecified() { paths.local_for(remote.ip()) } else { Some(address.ip()) };

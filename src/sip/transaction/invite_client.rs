@@ -18,6 +18,8 @@ pub struct InviteClient {
     timing: Timing,
     reliable: bool,
     request: Bytes,
+    /// How long it may ring, where that was said before it did.
+    limit: Option<Duration>,
 }
 
 enum State {
@@ -42,7 +44,7 @@ impl InviteClient {
         }
         effects.push(Effect::Start(Timer::B, patience.unwrap_or(timing.lifetime())));
         let state = State::Calling { pause: timing.t1 };
-        (InviteClient { state, timing, reliable, request }, effects)
+        (InviteClient { state, timing, reliable, request, limit: None }, effects)
     }
 
     /// `ack` makes the ACK for a final answer other than 2xx (§17.1.1.3); it is asked once.
@@ -50,7 +52,8 @@ impl InviteClient {
         match (&self.state, status) {
             (State::Calling { .. }, 100..=199) => {
                 self.state = State::Proceeding;
-                smallvec![Effect::Stop(Timer::A), Effect::Stop(Timer::B), Effect::Deliver]
+                let patience = self.limit.map_or(Effect::Stop(Timer::B), |after| Effect::Start(Timer::B, after));
+                smallvec![Effect::Stop(Timer::A), patience, Effect::Deliver]
             }
             (State::Proceeding, 100..=199) => smallvec![Effect::Deliver],
             (State::Calling { .. } | State::Proceeding, 200..=299) => {
@@ -104,6 +107,7 @@ impl InviteClient {
     /// A call that rings ends `after` that time as Timer B ends one that nobody answers: after a CANCEL (§9.1), or where
     /// its user doesn't wait for ever.
     pub fn limit(&mut self, after: Duration) -> Effects {
+        self.limit = Some(after);
         match self.state {
             State::Proceeding => smallvec![Effect::Start(Timer::B, after)],
             _ => Effects::new(),
@@ -187,9 +191,16 @@ mod tests {
     #[test]
     fn a_limit_ends_what_only_rings() {
         let (mut machine, _) = start(false);
-        assert!(machine.limit(T1).is_empty());
         machine.response(180, ack);
         assert_eq!(machine.limit(T1).as_slice(), [Effect::Start(Timer::B, T1)]);
+        assert_eq!(machine.timer(Timer::B).as_slice(), [Effect::TimedOut, Effect::Over]);
+    }
+
+    #[test]
+    fn a_limit_that_was_set_before_the_ringing_holds_from_then_on() {
+        let (mut machine, _) = start(false);
+        assert!(machine.limit(T1).is_empty());
+        assert!(machine.response(100, ack).contains(&Effect::Start(Timer::B, T1)));
         assert_eq!(machine.timer(Timer::B).as_slice(), [Effect::TimedOut, Effect::Over]);
     }
 

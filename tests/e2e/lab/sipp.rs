@@ -109,7 +109,18 @@ impl Plan {
         let media = 33_000 + 1_000 * (self.port % 30);
         let mut command = Command::new("sipp");
         command.current_dir(folder.path()).arg("-sf").arg(scenario);
-        command.args(["-i", &host, "-mi", &host, "-p", &self.port.to_string(), "-mp", &media.to_string(), "-t", self.transport]);
+        command.args([
+            "-i",
+            &host,
+            "-mi",
+            &host,
+            "-p",
+            &self.port.to_string(),
+            "-mp",
+            &media.to_string(),
+            "-t",
+            self.transport,
+        ]);
         command.args(["-nostdin", "-trace_err", "-f", "5", "-timeout", "300"]);
         // A message that is unexpected is traced anyway; all of them are, where a person looks for a fault.
         if std::env::var_os("TANDEM_TEST_TRACE").is_some() {

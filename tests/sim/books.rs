@@ -1,0 +1,118 @@
+//! The books, as the journal would have them: the last form of each record counts.
+
+use crate::ledger::Ledger;
+use std::collections::{BTreeMap, HashMap};
+use tandem::base::time::{Time, Wall};
+use tandem::call::record::{CallRecord, EndedBy, State};
+
+#[derive(Default)]
+pub struct Books {
+    records: BTreeMap<String, CallRecord>,
+    /// Records by the Call-ID of their caller's leg.
+    by_caller: HashMap<String, Vec<String>>,
+}
+
+impl Books {
+    pub fn keep(&mut self, at: Time, record: CallRecord, ledger: &mut Ledger) {
+        let call = call_of(&record, ledger);
+        let mut wrong = |what: String| ledger.violation(at, call, format!("record {}: {what}", record.id));
+        match self.records.get(&record.id) {
+            None => {
+                if record.state != State::Open || record.ended.is_some() {
+                    wrong("it was not opened first".to_owned());
+                }
+                let caller = record.legs.first().map(|leg| leg.call_id.clone()).unwrap_or_default();
+                self.by_caller.entry(caller).or_default().push(record.id.clone());
+            }
+            Some(before) => contradictions(before, &record).into_iter().for_each(&mut wrong),
+        }
+        if record.state != State::Open {
+            inconsistencies(&record).into_iter().for_each(&mut wrong);
+        }
+        self.records.insert(record.id.clone(), record);
+    }
+
+    pub fn of_caller(&self, call_id: &str) -> Vec<&CallRecord> {
+        let ids = self.by_caller.get(call_id).map(Vec::as_slice).unwrap_or_default();
+        ids.iter().filter_map(|id| self.records.get(id)).collect()
+    }
+
+    pub fn open(&self) -> impl Iterator<Item = &CallRecord> {
+        self.records.values().filter(|record| record.state == State::Open)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &CallRecord> {
+        self.records.values()
+    }
+
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+}
+
+pub fn call_of(record: &CallRecord, ledger: &Ledger) -> Option<usize> {
+    ledger.call_of(&record.legs.first()?.call_id)
+}
+
+/// What a later form of a record may not say.
+fn contradictions(before: &CallRecord, after: &CallRecord) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut must = |holds: bool, what: &str| {
+        if !holds {
+            wrong.push(what.to_owned());
+        }
+    };
+    must(before.state == State::Open, "it was written again after it was closed");
+    must(before.started == after.started && before.caller == after.caller, "it is of another call now");
+    must(before.dialled == after.dialled && before.number == after.number, "the dialled number changed");
+    must(before.legs.len() <= after.legs.len(), "a leg disappeared");
+    must(before.answered.is_none_or(|at| after.answered == Some(at)), "the time of the answer changed");
+    must(before.ringing.is_none_or(|at| after.ringing == Some(at)), "the time of the ringing changed");
+    let targets = before.legs.iter().zip(&after.legs).all(|(one, two)| one.target == two.target);
+    must(targets, "a leg has another target now");
+    wrong
+}
+
+/// What a closed record may not say.
+fn inconsistencies(record: &CallRecord) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut must = |holds: bool, what: &str| {
+        if !holds {
+            wrong.push(what.to_owned());
+        }
+    };
+    let Some(ended) = record.ended else { return vec!["it is closed and has no end".to_owned()] };
+    let span_ms = |from: Wall| (ended.micros() - from.micros()) / 1_000;
+    must(span_ms(record.started) >= 0, "it ended before it began");
+    must(record.status != 0, "it has no status");
+    must(record.ended_by != EndedBy::Nobody, "nobody ended it");
+    must(!record.cause.is_empty(), "it has no cause");
+    must(record.answered.is_some() == (record.status == 200), "its status and its answer disagree");
+    match record.answered {
+        Some(answered) => {
+            must(span_ms(answered) >= 0 && answered >= record.started, "it was answered outside of its time");
+            must(record.talk_ms.abs_diff(span_ms(answered).unsigned_abs()) <= 1, "talk_ms is not from answer to end");
+            must(record.ringing.is_none_or(|ringing| ringing <= answered), "it rang after the answer");
+            let winners = record.legs.iter().skip(1).filter(|leg| leg.answered == Some(answered)).count();
+            let is_local = record.legs.iter().any(|leg| leg.target == "echo" || leg.target.starts_with("play:"));
+            must(winners == 1 || is_local, "not one leg was answered when the call was");
+        }
+        None => must(record.talk_ms == 0, "it has a talk without an answer"),
+    }
+    must(record.legs.first().is_some_and(|leg| leg.status == record.status), "the caller's leg has another status");
+    for (index, leg) in record.legs.iter().enumerate() {
+        let is_local = leg.target == "echo" || leg.target.starts_with("play:");
+        if leg.status == 0 && leg.reason.is_empty() && !is_local {
+            wrong.push(format!("leg {index} ({}) has no outcome", leg.target));
+        }
+        if leg.media.is_none() && !is_local && !(index == 0 && record.legs.len() == 1) {
+            wrong.push(format!("leg {index} ({}) has no report of its media", leg.target));
+        }
+    }
+    let ports: Vec<u64> = record.legs.iter().filter_map(|leg| Some(leg.media?.received_packets)).collect();
+    let doubled = ports.iter().enumerate().any(|(index, port)| *port != 0 && ports[..index].contains(port));
+    if doubled {
+        wrong.push("two legs have the report of one port".to_owned());
+    }
+    wrong
+}

@@ -1,0 +1,134 @@
+//! What each side of each call did and saw, as the peers tell it.
+
+use crate::script::Offer;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use tandem::base::time::Time;
+
+#[derive(Default)]
+pub struct Ledger {
+    pub stories: Vec<Story>,
+    /// Calls by the Call-IDs of their legs.
+    calls: HashMap<String, usize>,
+    pub violations: Vec<Violation>,
+    /// Calls whose media is to be looked at, before anything changes.
+    pub inspections: Vec<usize>,
+    /// Addresses from which nothing will be sent any more.
+    pub silenced: Vec<SocketAddr>,
+}
+
+pub struct Violation {
+    pub at: Time,
+    pub call: Option<usize>,
+    pub what: String,
+}
+
+/// One call, as its caller knows it, and the phones that rang for it.
+pub struct Story {
+    pub caller: String,
+    pub dialled: String,
+    pub offer: Offer,
+    pub call_id: String,
+    pub placed: Time,
+    /// How its INVITE ended; exactly one is right.
+    pub finals: Vec<(Time, Final)>,
+    /// The caller cancelled.
+    pub gave_up: Option<Time>,
+    /// The caller sent BYE.
+    pub hung_up: Option<Time>,
+    /// After an answer: the caller's session is over, as its agent says.
+    pub ended: Option<(Time, String)>,
+    /// The caller went without a word.
+    pub vanished: Option<Time>,
+    /// An operator ended the call.
+    pub operated: bool,
+    pub legs: BTreeMap<String, Leg>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Final {
+    Answered,
+    Refused { status: u16, reason: String },
+    /// Nothing came.
+    Failed,
+    /// It gave up, and this came of it.
+    Cancelled { status: u16 },
+}
+
+/// One phone that was called for a call.
+#[derive(Clone, Debug, Default)]
+pub struct Leg {
+    pub peer: String,
+    pub invited: Time,
+    pub answered: Option<Time>,
+    pub acked: bool,
+    pub refused: Option<u16>,
+    pub hung_up: Option<Time>,
+    pub vanished: Option<Time>,
+    pub over: Option<(Time, String)>,
+}
+
+impl Ledger {
+    pub fn place(&mut self, story: Story) -> usize {
+        let call = self.stories.len();
+        self.calls.insert(story.call_id.clone(), call);
+        self.stories.push(story);
+        call
+    }
+
+    /// The call to which a Call-ID belongs.
+    pub fn call_of(&self, call_id: &str) -> Option<usize> {
+        self.calls.get(call_id).copied()
+    }
+
+    /// A leg of a call is named by this Call-ID.
+    pub fn belongs(&mut self, call_id: &str, call: usize) {
+        self.calls.entry(call_id.to_owned()).or_insert(call);
+    }
+
+    pub fn violation(&mut self, at: Time, call: Option<usize>, what: impl Into<String>) {
+        self.violations.push(Violation { at, call, what: what.into() });
+    }
+
+    /// The caller's INVITE has ended.
+    pub fn concluded(&mut self, at: Time, call: usize, how: Final) {
+        let Some(story) = self.stories.get_mut(call) else { return };
+        story.finals.push((at, how.clone()));
+        if story.finals.len() > 1 && story.vanished.is_none() {
+            let what = format!("a second end of one INVITE: {how:?} after {:?}", story.finals[0]);
+            self.violation(at, Some(call), what);
+        }
+    }
+
+    pub fn invited(&mut self, at: Time, call: usize, peer: &str, call_id: &str) {
+        self.belongs(call_id, call);
+        let Some(story) = self.stories.get_mut(call) else { return };
+        let leg = Leg { peer: peer.to_owned(), invited: at, ..Leg::default() };
+        let Some(before) = story.legs.insert(call_id.to_owned(), leg) else { return };
+        match before.vanished {
+            // It forgot the call, and took a repetition of the INVITE for a new one.
+            Some(_) => _ = story.legs.insert(format!("{call_id} before"), before),
+            None => self.violation(at, Some(call), format!("{peer} was invited twice with one Call-ID")),
+        }
+    }
+
+    /// A leg of a call, which is nobody's where the Call-ID is unknown.
+    pub fn leg(&mut self, call: usize, call_id: &str) -> Option<&mut Leg> {
+        self.stories.get_mut(call)?.legs.get_mut(call_id)
+    }
+}
+
+impl Story {
+    pub fn is_answered(&self) -> bool {
+        self.finals.iter().any(|(_, how)| *how == Final::Answered)
+    }
+
+    /// Whether the caller has nothing more to do or to hear.
+    pub fn is_over(&self) -> bool {
+        match self.finals.first() {
+            Some((_, Final::Answered)) => self.ended.is_some(),
+            Some(_) => true,
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The simulator: the gateway's switch, as it runs in production, in one thread, under a virtual clock, among phones and
+//! providers with moods of their own, over a network that loses, doubles, delays and reorders. One number replays a run.
+//!
+//! ```text
+//!   run ──▶ world ──▶ Switch::handle        peers: an agent each, with a script for every call
+//!             │          │ outputs           worker: a model of the media threads
+//!             ▼          ▼                   books: the records, as the journal would have them
+//!           network ──▶ peers                ledger: what each side of each call saw
+//!                                            verdict: what must be true of all of it
+//! ```
+//!
+//! `TANDEM_SIM_SEED` replays one seed and `TANDEM_SIM_CALLS` says how many calls a seed has; `TANDEM_SIM_SEEDS` runs so
+//! many seeds of each test instead of the usual few. A violation prints what to run, and the ladder of its call.
+
+mod books;
+mod ledger;
+mod network;
+mod office;
+mod peer;
+mod profile;
+mod provider;
+mod run;
+mod script;
+mod trace;
+mod verdict;
+mod voice;
+mod worker;
+mod world;
+
+use profile::Profile;
+use run::run;
+
+/// Nothing goes wrong on the way: what the peers do is all that happens.
+#[test]
+fn calls_on_a_perfect_network() {
+    run("calls_on_a_perfect_network", Profile::perfect, 2_000, 1);
+}
+
+#[test]
+fn ten_thousand_calls_under_loss_duplication_and_reordering() {
+    run("ten_thousand_calls_under_loss_duplication_and_reordering", || Profile::lossy(0.1), 2_500, 4);
+}
+
+#[test]
+fn calls_on_a_network_that_loses_a_third() {
+    run("calls_on_a_network_that_loses_a_third", || Profile::lossy(0.3), 1_500, 1);
+}
+
+/// Phones that are unplugged and providers that restart or fall silent.
+#[test]
+fn calls_with_peers_that_vanish() {
+    run("calls_with_peers_that_vanish", Profile::vanishing, 2_000, 1);
+}
+
+/// Reloads all along, operators who hang up, and a drain at the end.
+#[test]
+fn calls_through_reloads_and_a_drain() {
+    run("calls_through_reloads_and_a_drain", Profile::operated, 2_000, 1);
+}
+
+#[test]
+fn a_run_is_replayed_from_its_seed() {
+    let once = || run::simulate(Profile::vanishing(), 7, 100, None).fingerprint();
+    assert_eq!(once(), once(), "two runs of one seed differ");
+}

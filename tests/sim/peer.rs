@@ -1,0 +1,285 @@
+//! A telephone or a provider: an agent of its own, and a script for each call that it has.
+
+mod place;
+mod session;
+mod talk;
+
+pub use place::Call;
+pub use talk::Side;
+
+use crate::ledger::Ledger;
+use crate::network::below;
+use crate::office::GATEWAY;
+use crate::profile::Manners;
+use crate::provider::Provider;
+use std::collections::{BTreeMap, HashSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+use talk::Talk;
+use tandem::base::chance::Chance;
+use tandem::base::time::{Now, Time};
+use tandem::base::timers::Timers;
+use tandem::sip::agent::{Agent, AgentSettings, Event, OutgoingRequest, RequestId, SessionId};
+use tandem::sip::digest::{ClientCredentials, Responder};
+use tandem::sip::flow::{Flow, Transmit, Transport};
+use tandem::wire::sip::{Message, Method, Name};
+
+/// What a phone asks for when it registers.
+const EXPIRES: u64 = 300;
+
+pub struct Peer {
+    pub name: String,
+    pub address: SocketAddr,
+    pub role: Role,
+    agent: Agent,
+    manners: Manners,
+    chance: Chance,
+    errands: Timers<Errand>,
+    talks: BTreeMap<SessionId, Talk>,
+    /// Call-IDs of calls that it knows nothing of any more.
+    forgotten: HashSet<String>,
+    /// Nothing comes in or goes out until then.
+    deaf_until: Time,
+    next_port: u16,
+    lives: u8,
+}
+
+pub enum Role {
+    Phone(Phone),
+    Provider(Provider),
+    /// Calls without an account, or with a wrong password.
+    Stranger(Option<ClientCredentials>),
+}
+
+pub struct Phone {
+    pub user: String,
+    pub credentials: ClientCredentials,
+    responder: Responder,
+    registering: Option<RequestId>,
+    cseq: u32,
+    challenges: u32,
+    pub is_registered: bool,
+    /// Lets its registration run out.
+    pub is_leaving: bool,
+}
+
+/// What a peer does at a moment of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Errand {
+    Register,
+    /// A provider loses all that it knows, or hears nothing for a while.
+    Mishap,
+    Ring(SessionId),
+    /// Answers, or refuses.
+    Decide(SessionId),
+    GiveUp(SessionId),
+    Inspect(SessionId),
+    HangUp(SessionId),
+    Step(SessionId, usize),
+    Reanswer(SessionId),
+    Vanish(SessionId),
+}
+
+impl Phone {
+    pub fn new(user: &str, password: &str) -> Phone {
+        let credentials =
+            ClientCredentials { username: user.to_owned(), password: password.to_owned(), realm: None };
+        Phone {
+            user: user.to_owned(),
+            responder: Responder::new(credentials.clone()),
+            credentials,
+            registering: None,
+            cseq: 0,
+            challenges: 0,
+            is_registered: false,
+            is_leaving: false,
+        }
+    }
+}
+
+impl Peer {
+    pub fn new(name: &str, address: SocketAddr, role: Role, manners: Manners, mut chance: Chance) -> Peer {
+        let mut errands = Timers::default();
+        match &role {
+            Role::Phone(_) => errands.set(Errand::Register, Time::from_millis(chance.below(3_000))),
+            Role::Provider(_) if !manners.restarts.is_zero() => {
+                errands.set(Errand::Mishap, Time::ZERO + below(&mut chance, manners.restarts * 2));
+            }
+            _ => {}
+        }
+        let agent = agent(0, &mut chance);
+        Peer {
+            name: name.to_owned(),
+            address,
+            role,
+            agent,
+            manners,
+            chance,
+            errands,
+            talks: BTreeMap::new(),
+            forgotten: HashSet::new(),
+            deaf_until: Time::ZERO,
+            next_port: 30_000,
+            lives: 0,
+        }
+    }
+
+    pub fn receive(&mut self, now: Now, flow: Flow, message: Message, ledger: &mut Ledger) {
+        if now.time < self.deaf_until || self.forgotten.contains(message.call_id()) {
+            return;
+        }
+        self.agent.receive(now, flow, message);
+        self.pump(now, ledger);
+    }
+
+    /// Does what is due.
+    pub fn wake(&mut self, now: Now, ledger: &mut Ledger) {
+        self.agent.handle_timeout(now);
+        self.pump(now, ledger);
+        while let Some(errand) = self.errands.expire(now.time) {
+            match errand {
+                Errand::Register => self.register(now),
+                Errand::Mishap => self.mishap(now, ledger),
+                Errand::Ring(id) => self.ring(now, id, ledger),
+                Errand::Decide(id) => self.decide(now, id, ledger),
+                Errand::GiveUp(id) => self.give_up(now, id, ledger),
+                Errand::Inspect(id) => ledger.inspections.extend(self.talks.get(&id).map(|talk| talk.call)),
+                Errand::HangUp(id) => self.hang_up(now, id, ledger),
+                Errand::Step(id, step) => self.step(now, id, step),
+                Errand::Reanswer(id) => self.reanswer(now, id, ledger),
+                Errand::Vanish(id) => self.vanish(now, id, ledger),
+            }
+            self.pump(now, ledger);
+        }
+    }
+
+    pub fn poll_transmit(&mut self, now: Now) -> Option<Transmit> {
+        loop {
+            let transmit = self.agent.poll_transmit()?;
+            let silent = now.time < self.deaf_until
+                || !self.forgotten.is_empty()
+                    && Message::parse(transmit.bytes.clone())
+                        .is_ok_and(|message| self.forgotten.contains(message.call_id()));
+            if !silent {
+                return Some(transmit);
+            }
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.agent.poll_timeout().into_iter().chain(self.errands.next()).min()
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.talks.is_empty() && self.agent.counts().sessions == 0
+    }
+
+    fn flow(&self) -> Flow {
+        Flow { transport: Transport::Udp, local: self.address, remote: GATEWAY }
+    }
+
+    fn pump(&mut self, now: Now, ledger: &mut Ledger) {
+        while let Some(event) = self.agent.poll_event() {
+            match event {
+                Event::Invited { session, message, .. } => self.invited(now, session, message, ledger),
+                Event::Session { session, event } => self.session(now, session, event, ledger),
+                Event::Request { id, message, .. } => {
+                    let (status, headers) = match (&mut self.role, message.method()) {
+                        (Role::Provider(provider), Method::Register) => {
+                            provider.registered(now, &message, &self.name, ledger)
+                        }
+                        (_, Method::Options) => (200, Vec::new()),
+                        _ => (405, Vec::new()),
+                    };
+                    self.agent.respond(now, id, status, "", headers, None);
+                }
+                Event::Response { id, message } => self.enrolled(now, id, &message, ledger),
+                Event::Failed { id, .. } => {
+                    if let Role::Phone(phone) = &mut self.role
+                        && phone.registering == Some(id)
+                    {
+                        phone.registering = None;
+                        phone.is_registered = false;
+                        self.errands.set(Errand::Register, now.time + Duration::from_secs(5));
+                    }
+                }
+            }
+        }
+    }
+
+    fn register(&mut self, now: Now) {
+        let flow = self.flow();
+        let Role::Phone(phone) = &mut self.role else { return };
+        if phone.is_leaving {
+            return;
+        }
+        phone.cseq += 1;
+        let uri = format!("sip:{}", crate::office::DOMAIN);
+        let aor = format!("<sip:{}@{}>", phone.user, crate::office::DOMAIN);
+        let mut headers = vec![(Name::Expires, EXPIRES.to_string())];
+        headers.extend(phone.responder.headers("REGISTER", &uri, b"", &mut self.chance).unwrap_or_default());
+        let request = OutgoingRequest {
+            call_id: Some(format!("register@{}", self.address.ip())),
+            cseq: Some(phone.cseq),
+            headers,
+            contact: Some(format!("<sip:{}@{}>", phone.user, self.address)),
+            ..OutgoingRequest::new(Method::Register, uri, flow, aor.clone(), aor)
+        };
+        phone.registering = Some(self.agent.request(now, request));
+    }
+
+    /// The gateway's answer to our REGISTER.
+    fn enrolled(&mut self, now: Now, id: RequestId, message: &Message, ledger: &mut Ledger) {
+        let Role::Phone(phone) = &mut self.role else { return };
+        if phone.registering != Some(id) || message.status() < 200 {
+            return;
+        }
+        phone.registering = None;
+        let again = match message.status() {
+            200 => {
+                (phone.is_registered, phone.challenges) = (true, 0);
+                Duration::from_secs(EXPIRES / 2) + below(&mut self.chance, Duration::from_secs(30))
+            }
+            401 if phone.challenges < 3 && phone.responder.challenged(message).is_ok() => {
+                phone.challenges += 1;
+                Duration::ZERO
+            }
+            status => {
+                ledger.violation(now.time, None, format!("REGISTER of {} was answered {status}", self.name));
+                phone.challenges = 0;
+                Duration::from_secs(10)
+            }
+        };
+        self.errands.set(Errand::Register, now.time + again);
+    }
+
+    /// A provider forgets everything, or is deaf and dumb for a while.
+    fn mishap(&mut self, now: Now, ledger: &mut Ledger) {
+        self.errands.set(Errand::Mishap, now.time + below(&mut self.chance, self.manners.restarts * 2));
+        self.deaf_until = now.time + below(&mut self.chance, Duration::from_secs(12));
+        if self.chance.below(2) == 0 {
+            return;
+        }
+        for (_, talk) in std::mem::take(&mut self.talks) {
+            talk.abandon(now.time, ledger);
+        }
+        self.lives = self.lives.wrapping_add(1);
+        self.agent = agent(self.lives, &mut self.chance);
+        let mishap = self.errands.deadline(Errand::Mishap);
+        self.errands = Timers::default();
+        mishap.into_iter().for_each(|at| self.errands.set(Errand::Mishap, at));
+        if let Role::Provider(provider) = &mut self.role {
+            provider.restart(&mut self.chance);
+        }
+    }
+
+    fn port(&mut self) -> SocketAddr {
+        self.next_port = if self.next_port >= 60_000 { 30_000 } else { self.next_port + 2 };
+        SocketAddr::new(self.address.ip(), self.next_port)
+    }
+}
+
+fn agent(shard: u8, chance: &mut Chance) -> Agent {
+    let settings = AgentSettings { shard, user_agent: String::new(), ..AgentSettings::default() };
+    Agent::new(settings, Chance::from_number(chance.u64()))
+}

@@ -1,0 +1,93 @@
+//! A call that a peer places.
+
+use super::talk::{Stage, Talk};
+use super::{Errand, Peer, Role};
+use crate::ledger::{Ledger, Story};
+use crate::office::{DOMAIN, GATEWAY};
+use crate::script::{Offer, Placing};
+use crate::voice::Voice;
+use tandem::base::time::Now;
+use tandem::sip::agent::Invite;
+use tandem::sip::flow::Body;
+use tandem::wire::description::Direction;
+
+/// What is dialled, and how the caller behaves.
+pub struct Call {
+    pub dialled: String,
+    pub placing: Placing,
+}
+
+impl Peer {
+    pub fn place(&mut self, now: Now, call: Call, ledger: &mut Ledger) {
+        let number = ledger.stories.len();
+        let Call { dialled, placing } = call;
+        let mut voice = Voice::new(self.port(), placing.codecs.clone());
+        let body = match placing.offer {
+            Offer::InInvite => Some(voice.offer(Direction::SendRecv, false)),
+            Offer::Late | Offer::LateUnanswered => None,
+            Offer::Foreign => Some(voice.foreign_offer()),
+            Offer::Unreadable => Some(Body::sdp("v=0\r\nm=audio is broken\r\n")),
+        };
+        let call_id = format!("c{number}-{}@{}", self.chance.token(8), self.address.ip());
+        let flow = self.flow();
+        let (user, host, uri, credentials) = match &self.role {
+            Role::Phone(phone) => {
+                (phone.user.clone(), DOMAIN, format!("sip:{dialled}@{DOMAIN}"), Some(phone.credentials.clone()))
+            }
+            Role::Provider(provider) => (
+                "+4930123456".to_owned(),
+                "provider.test",
+                provider.contact(now.time).unwrap_or_else(|| format!("sip:{dialled}@{}", GATEWAY.ip())),
+                None,
+            ),
+            Role::Stranger(credentials) => {
+                ("user1".to_owned(), DOMAIN, format!("sip:{dialled}@{DOMAIN}"), credentials.clone())
+            }
+        };
+        let from = format!("\"c{number}\" <sip:{user}@{host}>");
+        let id = self.agent.invite(
+            now,
+            Invite {
+                contact_user: user,
+                body,
+                credentials,
+                call_id: Some(call_id.clone()),
+                ..Invite::new(flow, uri, from, format!("<sip:{dialled}@{DOMAIN}>"))
+            },
+        );
+        let call = ledger.place(Story {
+            caller: self.name.clone(),
+            dialled,
+            offer: placing.offer,
+            call_id: call_id.clone(),
+            placed: now.time,
+            finals: Vec::new(),
+            gave_up: None,
+            hung_up: None,
+            ended: None,
+            vanished: None,
+            operated: false,
+            legs: Default::default(),
+        });
+        self.errands.set(Errand::GiveUp(id), now.time + placing.patience);
+        self.talks.insert(
+            id,
+            Talk {
+                call,
+                call_id,
+                is_caller: true,
+                stage: Stage::Calling,
+                voice,
+                talking: placing.talk,
+                offer: placing.offer,
+                taking: None,
+                asked: None,
+                early: None,
+                changed: now.time,
+                asking: false,
+                is_behind: false,
+            },
+        );
+        self.pump(now, ledger);
+    }
+}

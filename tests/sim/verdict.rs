@@ -1,0 +1,330 @@
+//! What must be true of a run: of each call as its caller, the phones that rang and the books tell it, and of what is left
+//! when all is over.
+
+use crate::books::Books;
+use crate::ledger::{Final, Leg, Story};
+use crate::script::Offer;
+use crate::worker::Plug;
+use crate::world::{DAWN, World};
+use std::fmt::Write;
+use std::time::Duration;
+use tandem::base::time::{Time, Wall};
+use tandem::call::record::{CallRecord, EndedBy, State};
+
+/// A transaction lives for 64*T1, and the one that follows it may have to as well.
+const PATIENCE: Duration = Duration::from_secs(75);
+
+impl World {
+    /// Nobody talks, rings or waits any more.
+    pub fn is_at_peace(&self) -> bool {
+        self.switch.counts().calls == 0
+            && self.switch.counts().sessions == 0
+            && self.peers.iter().all(|peer| peer.is_idle())
+    }
+
+    /// The switch holds nothing but registrations.
+    pub fn is_at_rest(&self) -> bool {
+        let counts = self.switch.counts();
+        counts.calls == 0
+            && counts.sessions == 0
+            && counts.transactions == 0
+            && counts.ports == 0
+            && counts.timers == 0
+            && counts.questions == 0
+    }
+
+    /// How long a change may take to be known on both sides.
+    fn settling(&self) -> Duration {
+        match self.profile.faults.loss {
+            0.0 => Duration::from_secs(12),
+            _ => Duration::from_secs(50),
+        }
+    }
+}
+
+/// Compares what both sides of a call believe of their media with what the worker was told.
+pub fn inspect(world: &mut World, call: usize) {
+    let Some(story) = world.ledger.stories.get(call) else { return };
+    if story.vanished.is_some() || story.legs.values().any(|leg| leg.vanished.is_some()) {
+        return;
+    }
+    let is_local = story.legs.is_empty();
+    let (mut caller, mut called) = (None, None);
+    for peer in &world.peers {
+        caller = caller.or(peer.side(call, true));
+        called = called.or(peer.side(call, false));
+    }
+    let Some(caller) = caller else { return };
+    let oldest = called.as_ref().map_or(caller.changed, |called| called.changed.max(caller.changed));
+    let is_settled = caller.is_settled && called.as_ref().is_none_or(|called| called.is_settled);
+    if !is_settled || world.time - oldest < world.settling() || (called.is_none() && !is_local) {
+        return;
+    }
+    let mut wrong = Vec::new();
+    let port_of = |side: &crate::peer::Side<'_>| world.worker.port_at(side.voice.gateway?.port());
+    let (Some((caller_id, caller_port)), called_port) = (port_of(&caller), called.as_ref().and_then(port_of)) else {
+        wrong.push("the caller's port is not open".to_owned());
+        return complain(world, call, wrong);
+    };
+    if let Some(called) = &called {
+        let Some((called_id, called_port)) = called_port else {
+            return complain(world, call, vec!["the called side's port is not open".to_owned()]);
+        };
+        for (port, other, name) in [(caller_port, called_id, "caller"), (called_port, caller_id, "called side")] {
+            if port.source != Plug::Peer(other) {
+                wrong.push(format!("the {name}'s port plays {:?} and not its peer", port.source));
+            }
+        }
+        let there = caller.voice.wish.sends() && called.voice.wish.receives();
+        let back = called.voice.wish.sends() && caller.voice.wish.receives();
+        let sides = [("caller", &caller, caller_port, there, back), ("called side", called, called_port, back, there)];
+        for (name, side, port, sends, hears) in sides {
+            if side.voice.believes() != Some((sends, hears)) {
+                let wishes = (caller.voice.wish, called.voice.wish);
+                wrong.push(format!("{wishes:?}: the {name} believes (sends, hears) {:?}", side.voice.believes()));
+            }
+            let Some(settings) = &port.settings else {
+                wrong.push(format!("the {name}'s port was never configured"));
+                continue;
+            };
+            if settings.receive.is_empty() == sends || settings.send.is_none() == hears {
+                wrong.push(format!(
+                    "the {name} sends {sends} and hears {hears}, its port receives {} and sends {}",
+                    !settings.receive.is_empty(),
+                    settings.send.is_some()
+                ));
+            }
+        }
+    } else if !matches!(caller_port.source, Plug::Echo | Plug::Clip) {
+        wrong.push(format!("the caller hears {:?}", caller_port.source));
+    }
+    complain(world, call, wrong);
+}
+
+fn complain(world: &mut World, call: usize, wrong: Vec<String>) {
+    for what in wrong {
+        world.ledger.violation(world.time, Some(call), format!("media: {what}"));
+    }
+}
+
+/// What goes on although everybody has had more than enough time.
+pub fn unfinished(world: &mut World) {
+    let views = world.switch.calls();
+    for view in &views {
+        world.ledger.violation(world.time, None, format!("a call goes on: {view:?}"));
+    }
+    let open: Vec<_> = world.books.open().map(|record| crate::books::call_of(record, &world.ledger)).collect();
+    for call in open {
+        world.ledger.violation(world.time, call, "its record is still open");
+    }
+}
+
+pub fn judge(world: &mut World) {
+    if !world.is_at_rest() {
+        let what = format!("left over: {:?}", world.switch.counts());
+        world.ledger.violation(world.time, None, what);
+    }
+    if world.switch.counts().registrations > 0 {
+        world.ledger.violation(world.time, None, "registrations that never expire");
+    }
+    if world.worker.open_ports() > 0 {
+        let what = format!("{} ports of the worker are open", world.worker.open_ports());
+        world.ledger.violation(world.time, None, what);
+    }
+    for trunk in world.switch.trunks(world.now()) {
+        if trunk.calls > 0 {
+            let what = format!("trunk {} still counts {} calls", trunk.name, trunk.calls);
+            world.ledger.violation(world.time, None, what);
+        }
+    }
+    let mut wrong = Vec::new();
+    for (call, story) in world.ledger.stories.iter().enumerate() {
+        let records = world.books.of_caller(&story.call_id);
+        let judge = Judge { world, story };
+        for what in judge.faults(&records) {
+            wrong.push((call, what));
+        }
+    }
+    for (call, what) in wrong {
+        world.ledger.violation(world.time, Some(call), what);
+    }
+}
+
+struct Judge<'a> {
+    world: &'a World,
+    story: &'a Story,
+}
+
+impl Judge<'_> {
+    fn faults(&self, records: &[&CallRecord]) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let story = self.story;
+        if story.vanished.is_none() {
+            if story.finals.len() != 1 {
+                wrong.push(format!("the caller has {} final answers", story.finals.len()));
+            } else if !story.is_over() {
+                wrong.push("the caller's session never ended".to_owned());
+            }
+        }
+        let fewest = usize::from(self.must_have_record());
+        let most = usize::from(!self.may_have_no_record_at_all());
+        if !(fewest..=most).contains(&records.len()) {
+            wrong.push(format!("{} records for one call", records.len()));
+        }
+        if let [record] = records {
+            self.compare(record, &mut wrong);
+        }
+        for (call_id, leg) in &story.legs {
+            self.leg(call_id, leg, records.first().copied(), &mut wrong);
+        }
+        wrong
+    }
+
+    fn final_answer(&self) -> Option<&Final> {
+        self.story.finals.first().map(|(_, how)| how)
+    }
+
+    fn must_have_record(&self) -> bool {
+        match self.final_answer() {
+            Some(Final::Answered) => true,
+            Some(Final::Refused { status, reason }) => {
+                let unwilling = ["Draining", "No Records", "Too Many Calls"].contains(&reason.as_str());
+                let unknown = self.is_unknown() && matches!(status, 401 | 403);
+                !unwilling && !unknown && self.story.offer != Offer::Unreadable
+            }
+            Some(Final::Failed | Final::Cancelled { .. }) | None => false,
+        }
+    }
+
+    fn is_unknown(&self) -> bool {
+        ["guesser", "stranger"].contains(&self.story.caller.as_str())
+    }
+
+    fn may_have_no_record_at_all(&self) -> bool {
+        self.is_unknown() || self.story.offer == Offer::Unreadable
+    }
+
+    /// The record against what the caller saw.
+    fn compare(&self, record: &CallRecord, wrong: &mut Vec<String>) {
+        let story = self.story;
+        let mut must = |holds: bool, what: String| {
+            if !holds {
+                wrong.push(what);
+            }
+        };
+        must(record.state == State::Closed, format!("its record is {:?}", record.state));
+        let agrees = match self.final_answer() {
+            Some(Final::Answered) => record.status == 200,
+            Some(Final::Refused { status, .. }) => record.status == *status,
+            Some(Final::Cancelled { status: 408 } | Final::Failed) | None => true,
+            Some(Final::Cancelled { status }) => record.status == *status,
+        };
+        must(agrees, format!("the caller saw {:?}, its record says {}", self.final_answer(), record.status));
+        let answered = story.legs.values().any(|leg| leg.answered.is_some());
+        if record.answered.is_some() && !story.legs.is_empty() {
+            must(answered, "it counts as answered, and nobody has answered".to_owned());
+        }
+        let caller_left = story.hung_up.is_some() || story.gave_up.is_some();
+        let caller_lost = story.ended.as_ref().is_some_and(|(_, how)| how.contains("PeerGone"));
+        if record.ended_by == EndedBy::Caller {
+            must(caller_left || caller_lost, "its record says that the caller ended it".to_owned());
+        }
+        let callee_left = story.legs.values().any(|leg| {
+            let lost = |(_, how): &(Time, String)| how.contains("NoAck") || how.contains("PeerGone");
+            leg.hung_up.is_some() || leg.over.as_ref().is_some_and(lost)
+        });
+        if record.ended_by == EndedBy::Callee && record.answered.is_some() {
+            must(callee_left, "its record says that the called side ended it".to_owned());
+        }
+        if self.is_perfect() {
+            self.compare_times(record, wrong);
+        }
+    }
+
+    fn is_perfect(&self) -> bool {
+        let profile = &self.world.profile;
+        profile.faults.loss == 0.0 && profile.manners.vanishes == 0.0 && profile.operator == 0.0
+    }
+
+    /// On a perfect network the books know each moment to a fraction of a second.
+    fn compare_times(&self, record: &CallRecord, wrong: &mut Vec<String>) {
+        let story = self.story;
+        let near = |wall: Wall, time: Time| {
+            let micros = wall.micros() - DAWN.micros() - (time.nanos() / 1_000) as i64;
+            micros.abs() < 500_000
+        };
+        let answer = story.finals.iter().find(|(_, how)| *how == Final::Answered).map(|&(at, _)| at);
+        if let (Some(wall), Some(time)) = (record.answered, answer)
+            && !near(wall, time)
+        {
+            wrong.push("the time of the answer is not the caller's".to_owned());
+        }
+        let left = story.hung_up.or(story.gave_up).into_iter();
+        let left = left.chain(story.legs.values().filter(|leg| leg.acked).filter_map(|leg| leg.hung_up)).min();
+        if let (Some(wall), Some(time), EndedBy::Caller | EndedBy::Callee) = (record.ended, left, record.ended_by)
+            && record.answered.is_some()
+            && !near(wall, time)
+        {
+            wrong.push(format!("somebody hung up at {time:?}, and the record ends at {}", wall.rfc3339()));
+        }
+    }
+
+    /// A phone that was called: it must know that the call is over.
+    fn leg(&self, call_id: &str, leg: &Leg, record: Option<&CallRecord>, wrong: &mut Vec<String>) {
+        let peer = &leg.peer;
+        let Some(record) = record else { return wrong.push(format!("{peer} was called, and there is no record")) };
+        let call_id = call_id.split(' ').next().unwrap_or_default();
+        let Some(entry) = record.legs.iter().find(|entry| entry.call_id == call_id) else {
+            return wrong.push(format!("{peer} was called, and the record doesn't know"));
+        };
+        let ended = record.ended.map_or(Time::ZERO, since_dawn);
+        if leg.invited > ended + self.world.profile.faults.longest() + PATIENCE {
+            wrong.push(format!("{peer} was called at {:?}, long after the end", leg.invited));
+        }
+        if leg.vanished.is_some() || !self.world.heard.contains(call_id) {
+            return;
+        }
+        match &leg.over {
+            None => wrong.push(format!("{peer} was never told that the call is over")),
+            Some((at, how)) if *at > ended.max(leg.invited) + PATIENCE + self.world.profile.faults.longest() => {
+                wrong.push(format!("{peer} learnt at {at:?} that the call is over ({how}), which it was at {ended:?}"));
+            }
+            Some(_) => {}
+        }
+        if let Some(status) = leg.refused
+            && self.is_perfect()
+            && ![status, 487, 408].contains(&entry.status)
+            && entry.reason != "answered elsewhere"
+        {
+            wrong.push(format!("{peer} refused with {status}, its leg says {} {}", entry.status, entry.reason));
+        }
+    }
+}
+
+fn since_dawn(wall: Wall) -> Time {
+    let micros = u64::try_from(wall.micros() - DAWN.micros()).unwrap_or(0);
+    Time::ZERO + Duration::from_micros(micros)
+}
+
+/// A call in a few lines.
+pub fn sketch(story: &Story, books: &Books) -> String {
+    let mut text = format!(
+        "{} dials {} ({:?}) at {:?}; {:?}, gave up {:?}, hung up {:?}, ended {:?}, vanished {:?}\n",
+        story.caller,
+        story.dialled,
+        story.offer,
+        story.placed,
+        story.finals,
+        story.gave_up,
+        story.hung_up,
+        story.ended,
+        story.vanished
+    );
+    for (call_id, leg) in &story.legs {
+        let _ = writeln!(text, "  {call_id}: {leg:?}");
+    }
+    for record in books.of_caller(&story.call_id) {
+        let _ = writeln!(text, "  {record:?}");
+    }
+    text
+}

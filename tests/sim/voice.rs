@@ -1,0 +1,175 @@
+//! A peer's side of the media: what it offers and answers, and what it makes of the gateway's words.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use tandem::sip::flow::Body;
+use tandem::wire::description::{Description, Direction, Format, Kind, Media};
+use tandem::wire::sdp;
+use tandem::wire::sip::Message;
+use tandem_codecs::Codec;
+
+pub struct Voice {
+    pub address: SocketAddr,
+    codecs: Vec<Codec>,
+    version: u64,
+    /// What this side wants, from its own view, as the gateway has accepted it.
+    pub wish: Direction,
+    /// What it has asked for, and has no answer to.
+    asked: Option<Direction>,
+    /// The gateway's last direction, from the gateway's view.
+    pub told: Option<Direction>,
+    /// Where the gateway wants our sound.
+    pub gateway: Option<SocketAddr>,
+    /// The gateway's last description that counted.
+    last: Option<Description>,
+}
+
+impl Voice {
+    pub fn new(address: SocketAddr, codecs: Vec<Codec>) -> Voice {
+        Voice {
+            address,
+            codecs,
+            version: 0,
+            wish: Direction::SendRecv,
+            asked: None,
+            told: None,
+            gateway: None,
+            last: None,
+        }
+    }
+
+    pub fn offer(&mut self, wish: Direction, by_zeros: bool) -> Body {
+        self.asked = Some(wish);
+        let address = match by_zeros {
+            true => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), self.address.port()),
+            false => self.address,
+        };
+        let direction = if by_zeros { Direction::SendRecv } else { wish };
+        let formats = self.codecs.iter().map(|&codec| format_of(codec)).chain([events()]).collect();
+        self.describe(vec![line(address, direction, formats)])
+    }
+
+    /// Only what the gateway can't speak.
+    pub fn foreign_offer(&mut self) -> Body {
+        let g729 =
+            Format { payload_type: 18, encoding: "G729".to_owned(), clock_rate: 8_000, channels: 1, fmtp: None };
+        self.describe(vec![line(self.address, Direction::SendRecv, vec![g729])])
+    }
+
+    /// Takes the gateway's answer to our offer.
+    pub fn accept(&mut self, message: &Message) -> Result<(), String> {
+        let answer = self.read(message)?;
+        let line = first(&answer)?;
+        if line.formats.iter().all(|format| format.codec().is_none_or(|codec| !self.codecs.contains(&codec))) {
+            return Err("the answer has no codec that was offered".to_owned());
+        }
+        let asked = self.asked.take().unwrap_or(self.wish);
+        let more = line.direction.sends() && !asked.receives() || line.direction.receives() && !asked.sends();
+        if more {
+            return Err(format!("{:?} answers an offer of {asked:?}", line.direction));
+        }
+        self.wish = asked;
+        self.hear(answer)
+    }
+
+    /// The gateway refused our offer, and all is as before.
+    pub fn withdraw(&mut self) {
+        self.asked = None;
+    }
+
+    /// Answers the gateway's offer.
+    pub fn answer(&mut self, message: &Message) -> Result<Body, String> {
+        let offer = self.read(message)?;
+        let line = first(&offer)?.clone();
+        let usable = |format: &&Format| format.codec().is_some_and(|codec| self.codecs.contains(&codec));
+        let chosen = line.formats.iter().find(usable).ok_or("the offer has no codec of this phone")?;
+        let direction = Direction::new(
+            self.wish.sends() && line.direction.receives(),
+            self.wish.receives() && line.direction.sends(),
+        );
+        let mut formats = vec![chosen.clone()];
+        formats.extend(line.telephone_events().take(1).cloned());
+        self.hear(offer)?;
+        Ok(self.describe(vec![self::line(self.address, direction, formats)]))
+    }
+
+    /// Whether this side believes that it sends, and that it hears.
+    pub fn believes(&self) -> Option<(bool, bool)> {
+        let told = self.told?;
+        Some((self.wish.sends() && told.receives(), self.wish.receives() && told.sends()))
+    }
+
+    fn read(&self, message: &Message) -> Result<Description, String> {
+        let body = message.body();
+        if body.is_empty() {
+            return Err("no SDP where there must be one".to_owned());
+        }
+        sdp::parse(&body).map_err(|error| format!("unreadable SDP: {error}"))
+    }
+
+    fn hear(&mut self, description: Description) -> Result<(), String> {
+        let line = first(&description)?;
+        (self.told, self.gateway) = (Some(line.direction), Some(line.address));
+        let before = self.last.replace(description);
+        let (Some(before), Some(after)) = (before, &self.last) else { return Ok(()) };
+        match () {
+            () if before.session != after.session => Err("the session id of the o= line changed".to_owned()),
+            () if before.version > after.version => Err("the version of the o= line went back".to_owned()),
+            () if before.version == after.version && before != *after => {
+                Err("the description changed and its version didn't".to_owned())
+            }
+            () => Ok(()),
+        }
+    }
+
+    fn describe(&mut self, media: Vec<Media>) -> Body {
+        self.version += 1;
+        let description = Description { session: u64::from(self.address.port()), version: self.version, media };
+        Body::sdp(sdp::write(&description, "phone"))
+    }
+}
+
+fn first(description: &Description) -> Result<&Media, String> {
+    let line = description.media.first().ok_or("SDP without a media line")?;
+    match line.address.port() {
+        0 => Err("a refused line".to_owned()),
+        port if port % 2 == 1 => Err(format!("an odd port for RTP: {port}")),
+        _ => Ok(line),
+    }
+}
+
+fn line(address: SocketAddr, direction: Direction, formats: Vec<Format>) -> Media {
+    Media {
+        kind: Kind::Audio,
+        protocol: "RTP/AVP".to_owned(),
+        address,
+        rtcp: None,
+        rtcp_mux: false,
+        direction,
+        formats,
+        ptime_ms: None,
+        maxptime_ms: None,
+        attributes: Vec::new(),
+        raw_formats: String::new(),
+    }
+}
+
+fn format_of(codec: Codec) -> Format {
+    let (payload_type, channels) = match codec {
+        Codec::Pcmu => (0, 1),
+        Codec::Pcma => (8, 1),
+        Codec::G722 => (9, 1),
+        Codec::Opus => (111, 2),
+        Codec::L16 { .. } => (120, 1),
+    };
+    Format { payload_type, encoding: codec.name().to_owned(), clock_rate: codec.clock_rate(), channels, fmtp: None }
+}
+
+fn events() -> Format {
+    Format {
+        payload_type: 101,
+        encoding: "telephone-event".to_owned(),
+        clock_rate: 8_000,
+        channels: 1,
+        fmtp: Some("0-15".to_owned()),
+    }
+}

@@ -1,0 +1,445 @@
+//! The world of one run: a clock that nobody waits for, the network, the peers, and the switch in the middle, driven as the
+//! shell drives it.
+
+use crate::books::Books;
+use crate::ledger::Ledger;
+use crate::network::below;
+use crate::office;
+use crate::peer::{Call, Peer, Phone, Role};
+use crate::profile::Profile;
+use crate::provider::Provider;
+use crate::script::Placing;
+use crate::trace::Trace;
+use crate::worker::Worker;
+use bytes::Bytes;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tandem::base::chance::Chance;
+use tandem::base::time::{Now, Time, Wall};
+use tandem::base::timers::Timers;
+use tandem::call::io::{Input, Output};
+use tandem::call::switch::Switch;
+use tandem::sip::digest::ClientCredentials;
+use tandem::sip::flow::{Flow, Transmit, Transport};
+use tandem::wire::sip::{Message, Method};
+
+/// 2026-11-23T10:00:00Z.
+pub const DAWN: Wall = Wall::from_micros(1_795_428_000_000_000);
+/// Timeouts of the switch at one moment, after which it is spinning.
+const SPIN: u32 = 1_000;
+
+pub struct World {
+    pub profile: Profile,
+    pub time: Time,
+    pub switch: Switch,
+    pub worker: Worker,
+    pub peers: Vec<Peer>,
+    pub ledger: Ledger,
+    pub books: Books,
+    pub trace: Option<Trace>,
+    pub datagrams: u64,
+    at: HashMap<IpAddr, usize>,
+    trunks: BTreeMap<String, SocketAddr>,
+    on_the_way: BTreeMap<(Time, u64), Happening>,
+    scheduled: u64,
+    clocks: Timers<Clock>,
+    chance: Chance,
+    /// INVITEs that the switch has sent, by Call-ID and CSeq.
+    invites: HashSet<(String, u32)>,
+    /// Call-IDs of legs from which the switch has heard anything.
+    pub heard: HashSet<String>,
+    fingerprint: u64,
+    spins: u32,
+    to_place: usize,
+    variant: u64,
+    pub is_draining: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Clock {
+    Switch,
+    Worker,
+    Peer(usize),
+}
+
+enum Happening {
+    Datagram { to: SocketAddr, flow: Flow, bytes: Bytes },
+    Answer(Input),
+    Place,
+    Reload,
+    HangUp,
+}
+
+impl World {
+    pub fn new(profile: Profile, seed: u64, calls: usize, trace: Option<usize>) -> World {
+        let mut chance = Chance::from_number(seed);
+        let settings = Arc::new(office::settings(0));
+        let plan = Arc::new(office::plan(&settings));
+        let now = Now::simulated(Time::ZERO, DAWN);
+        let switch_chance = Chance::from_number(chance.u64());
+        let switch = Switch::new(settings, plan, office::accounts(), switch_chance, 1, now);
+        let worker = Worker::new(profile.worker, Chance::from_number(chance.u64()));
+        let peers = peers(&profile, &mut chance);
+        let mut world = World {
+            time: Time::ZERO,
+            switch,
+            worker,
+            at: peers.iter().enumerate().map(|(index, peer)| (peer.address.ip(), index)).collect(),
+            peers,
+            ledger: Ledger::default(),
+            books: Books::default(),
+            trace: trace.map(Trace::new),
+            datagrams: 0,
+            trunks: office::trunk_addresses(),
+            on_the_way: BTreeMap::new(),
+            scheduled: 0,
+            clocks: Timers::default(),
+            chance,
+            invites: HashSet::new(),
+            heard: HashSet::new(),
+            fingerprint: 0xcbf2_9ce4_8422_2325,
+            spins: 0,
+            to_place: calls,
+            variant: 0,
+            is_draining: false,
+            profile,
+        };
+        if let Some(trace) = &mut world.trace {
+            trace.names = world.peers.iter().map(|peer| (peer.address, peer.name.clone())).collect();
+            trace.names.insert(office::GATEWAY, "gateway".to_owned());
+        }
+        // Phones register first.
+        world.after(Duration::from_secs(10), Happening::Place);
+        if !world.profile.reload.is_zero() {
+            world.after(world.profile.reload, Happening::Reload);
+        }
+        world.give(Input::Timeout);
+        (0..world.peers.len()).for_each(|peer| world.settle(peer));
+        world
+    }
+
+    pub fn now(&self) -> Now {
+        Now::simulated(self.time, DAWN)
+    }
+
+    /// A number that two equal runs share.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    pub fn all_placed(&self) -> bool {
+        self.to_place == 0
+    }
+
+    /// Lets the next thing happen, if it does before `end`; false once there is nothing more until then.
+    pub fn step(&mut self, end: Time) -> bool {
+        let next = self.on_the_way.keys().next().map(|&(at, _)| at).into_iter().chain(self.clocks.next()).min();
+        let Some(next) = next.filter(|&next| next <= end) else {
+            self.time = self.time.max(end);
+            return false;
+        };
+        self.time = self.time.max(next);
+        match self.on_the_way.first_entry().filter(|entry| entry.key().0 <= self.time) {
+            Some(entry) => {
+                let happening = entry.remove();
+                self.happen(happening);
+            }
+            None => self.ring(),
+        }
+        true
+    }
+
+    /// Gives the switch an input and carries out what comes of it, as the shell does: what it says of the books first,
+    /// then what it sends.
+    pub fn give(&mut self, input: Input) {
+        let now = self.now();
+        self.switch.handle(now, input);
+        let mut sends = Vec::new();
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Send(transmit) => sends.push(transmit),
+                Output::Media { command, .. } => {
+                    if let Some(refused) = self.worker.obey(self.time, command) {
+                        self.switch.handle(now, Input::MediaRefused(refused));
+                    }
+                }
+                Output::Record(record) => self.books.keep(self.time, *record, &mut self.ledger),
+                Output::Locate { ticket, host, port, transport } => {
+                    let result = self.locate(&host, port, transport);
+                    let wait = below(&mut self.chance, Duration::from_millis(200));
+                    self.after(wait, Happening::Answer(Input::Located { ticket, result }));
+                }
+                Output::Load { ticket, file } => {
+                    let wait = below(&mut self.chance, Duration::from_millis(100));
+                    self.after(wait, Happening::Answer(Input::Loaded { ticket, result: office::clip(&file) }));
+                }
+                Output::Notice(_) => {}
+            }
+        }
+        for transmit in sends {
+            self.examine(&transmit);
+            self.transmit(transmit);
+        }
+        self.look();
+        self.wind(Clock::Switch, self.switch.poll_timeout());
+        self.wind(Clock::Worker, self.worker.poll_timeout());
+    }
+
+    pub fn drain(&mut self) {
+        self.is_draining = true;
+        self.give(Input::Drain);
+    }
+
+    /// Phones let their registrations run out, so that the gateway comes to rest.
+    pub fn phones_leave(&mut self) {
+        for peer in &mut self.peers {
+            if let Role::Phone(phone) = &mut peer.role {
+                phone.is_leaving = true;
+            }
+        }
+    }
+
+    fn after(&mut self, span: Duration, happening: Happening) {
+        self.scheduled += 1;
+        self.on_the_way.insert((self.time + span, self.scheduled), happening);
+    }
+
+    fn wind(&mut self, clock: Clock, at: Option<Time>) {
+        match at {
+            Some(at) => self.clocks.set(clock, at.max(self.time)),
+            None => self.clocks.cancel(clock),
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        self.spins = 0;
+        match happening {
+            Happening::Datagram { to, flow, bytes } if to == office::GATEWAY => {
+                if let Ok(message) = Message::parse(bytes.clone())
+                    && !message.is_request()
+                {
+                    self.heard.insert(message.call_id().to_owned());
+                }
+                self.give(Input::Received { flow, bytes });
+            }
+            Happening::Datagram { to, flow, bytes } => {
+                let Some(&peer) = self.at.get(&to.ip()) else { return };
+                let now = self.now();
+                match Message::parse(bytes) {
+                    Ok(message) => self.peers[peer].receive(now, flow, message, &mut self.ledger),
+                    Err(why) => self.ledger.violation(self.time, None, format!("the gateway wrote nonsense: {why}")),
+                }
+                self.settle(peer);
+            }
+            Happening::Answer(input) => self.give(input),
+            Happening::Place => self.place(),
+            Happening::Reload => {
+                self.variant += 1;
+                let settings = Arc::new(office::settings(self.variant));
+                let plan = Arc::new(office::plan(&settings));
+                self.give(Input::Reload { settings, plan });
+                if !self.all_placed() {
+                    self.after(self.profile.reload, Happening::Reload);
+                }
+            }
+            Happening::HangUp => self.hang_up_one(),
+        }
+    }
+
+    /// A clock has run out.
+    fn ring(&mut self) {
+        let Some(clock) = self.clocks.expire(self.time) else { return };
+        match clock {
+            Clock::Switch => {
+                self.spins += 1;
+                assert!(self.spins < SPIN, "at {:?} the switch asks to be woken again and again", self.time);
+                self.give(Input::Timeout);
+            }
+            Clock::Worker => {
+                match self.worker.poll_event(self.time) {
+                    Some(event) => self.give(Input::Media(event)),
+                    None => self.wind(Clock::Worker, self.worker.poll_timeout()),
+                };
+            }
+            Clock::Peer(peer) => {
+                self.spins = 0;
+                let now = self.now();
+                self.peers[peer].wake(now, &mut self.ledger);
+                self.settle(peer);
+            }
+        }
+    }
+
+    /// Sends what a peer has to send, and winds its clock.
+    fn settle(&mut self, peer: usize) {
+        for call in std::mem::take(&mut self.ledger.inspections) {
+            crate::verdict::inspect(self, call);
+        }
+        for address in std::mem::take(&mut self.ledger.silenced) {
+            self.worker.falls_silent(address);
+        }
+        self.wind(Clock::Worker, self.worker.poll_timeout());
+        let now = self.now();
+        while let Some(transmit) = self.peers[peer].poll_transmit(now) {
+            self.transmit(transmit);
+        }
+        self.wind(Clock::Peer(peer), self.peers[peer].poll_timeout());
+    }
+
+    fn transmit(&mut self, transmit: Transmit) {
+        let Transmit { flow, bytes } = transmit;
+        self.datagrams += 1;
+        for byte in bytes.iter().chain(&self.time.nanos().to_le_bytes()) {
+            self.fingerprint = (self.fingerprint ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        let delays = self.profile.faults.carry(&mut self.chance);
+        if let Some(trace) = &mut self.trace
+            && let Ok(message) = Message::parse(bytes.clone())
+            && self.ledger.call_of(message.call_id()) == Some(trace.call)
+        {
+            let arrivals: Vec<Time> = delays.iter().map(|&delay| self.time + delay).collect();
+            trace.sent(self.time, flow.local, flow.remote, &message, &arrivals);
+        }
+        for delay in delays {
+            let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
+            self.after(delay, Happening::Datagram { to: flow.remote, flow: back, bytes: bytes.clone() });
+        }
+    }
+
+    fn place(&mut self) {
+        if self.to_place == 0 {
+            return;
+        }
+        self.to_place -= 1;
+        let now = self.now();
+        let peer = self.caller(now.time);
+        let dialled = match &self.peers[peer].role {
+            Role::Provider(_) => {
+                let users = office::users();
+                office::number_of(&users[self.chance.below(users.len() as u64) as usize])
+            }
+            _ => office::dialled(&mut self.chance),
+        };
+        let placing = Placing::draw(&mut self.chance, &self.profile.manners);
+        self.peers[peer].place(now, Call { dialled, placing }, &mut self.ledger);
+        self.settle(peer);
+        if self.chance.happens(self.profile.operator) {
+            let wait = below(&mut self.chance, Duration::from_secs(30));
+            self.after(wait, Happening::HangUp);
+        }
+        if self.to_place > 0 {
+            let gap = below(&mut self.chance, self.profile.gap * 2);
+            self.after(gap, Happening::Place);
+        }
+    }
+
+    fn caller(&mut self, now: Time) -> usize {
+        let ready: Vec<usize> = (0..self.peers.len())
+            .filter(|&peer| match &self.peers[peer].role {
+                Role::Phone(phone) => phone.is_registered,
+                Role::Provider(provider) => provider.may_call(now),
+                Role::Stranger(_) => true,
+            })
+            .collect();
+        ready[self.chance.below(ready.len() as u64) as usize]
+    }
+
+    /// An operator ends some call.
+    fn hang_up_one(&mut self) {
+        let open: Vec<(String, Option<usize>)> = self
+            .books
+            .open()
+            .map(|record| (record.id.clone(), crate::books::call_of(record, &self.ledger)))
+            .collect();
+        if open.is_empty() {
+            return;
+        }
+        let (id, call) = open[self.chance.below(open.len() as u64) as usize].clone();
+        if let Some(story) = call.and_then(|call| self.ledger.stories.get_mut(call)) {
+            story.operated = true;
+        }
+        self.give(Input::HangUp { id });
+    }
+
+    fn locate(&mut self, host: &str, port: Option<u16>, transport: Transport) -> Result<Vec<Flow>, String> {
+        if self.profile.faults.loss > 0.0 && self.chance.below(30) == 0 {
+            return Err("the name server is silent".to_owned());
+        }
+        let mut remote = *self.trunks.get(host).ok_or("no such name")?;
+        remote.set_port(port.unwrap_or(remote.port()));
+        Ok(vec![Flow { transport, local: office::GATEWAY, remote }])
+    }
+
+    /// What must be true of everything that the switch sends.
+    fn examine(&mut self, transmit: &Transmit) {
+        let message = match Message::parse(transmit.bytes.clone()) {
+            Ok(message) => message,
+            Err(why) => return self.ledger.violation(self.time, None, format!("the gateway wrote nonsense: {why}")),
+        };
+        if let Err(defect) = message.check() {
+            let call = self.ledger.call_of(message.call_id());
+            let start = String::from_utf8_lossy(&transmit.bytes).lines().take(8).collect::<Vec<_>>().join(" | ");
+            let what = format!("the gateway wrote what is not legal: {}: {start}", defect.detail);
+            self.ledger.violation(self.time, call, what);
+        }
+        if !message.is_request() || *message.method() != Method::Invite {
+            return;
+        }
+        let number = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        if !self.invites.insert((message.call_id().to_owned(), number)) {
+            return;
+        }
+        let named = message.from().ok().and_then(|from| from.display()?.strip_prefix('c')?.parse::<usize>().ok());
+        let known = self.ledger.call_of(message.call_id());
+        let Some(call) = known.or(named) else { return };
+        self.ledger.belongs(message.call_id(), call);
+        let Some(story) = self.ledger.stories.get(call) else { return };
+        let records = self.books.of_caller(&story.call_id);
+        let what = match records.as_slice() {
+            [record] if record.ended.is_some() => "an INVITE was sent for a call that is over",
+            [record] if record.state == tandem::call::record::State::Open => return,
+            [] => "an INVITE was sent for a call without a record",
+            _ => "an INVITE was sent for a call that is closed or has several records",
+        };
+        self.ledger.violation(self.time, Some(call), what);
+    }
+
+    /// What must be true at every moment.
+    fn look(&mut self) {
+        let counts = self.switch.counts();
+        if counts.calls > office::MAX_CALLS {
+            self.ledger.violation(self.time, None, format!("{} calls at once", counts.calls));
+        }
+        for complaint in std::mem::take(&mut self.worker.complaints) {
+            self.ledger.violation(self.time, None, format!("the media worker: {complaint}"));
+        }
+    }
+}
+
+/// Phones of the users, the providers, and two who have no account.
+fn peers(profile: &Profile, chance: &mut Chance) -> Vec<Peer> {
+    let mut peers = Vec::new();
+    let manners = profile.manners;
+    let mut add = |name: &str, address: SocketAddr, role: Role, chance: &mut Chance| {
+        let own = Chance::from_number(chance.u64());
+        peers.push(Peer::new(name, address, role, manners, own));
+    };
+    for number in 1..=office::SINGLES {
+        let user = format!("user{number}");
+        let phone = Role::Phone(Phone::new(&user, office::PASSWORD));
+        add(&user, office::address(10 + number as u8), phone, chance);
+    }
+    for number in 1..=3 {
+        let phone = Role::Phone(Phone::new(office::TRIO, office::PASSWORD));
+        add(&format!("trio-{number}"), office::address(100 + number), phone, chance);
+    }
+    let trunks = office::trunk_addresses();
+    add("acme", trunks["sip.acme.test"], Role::Provider(Provider::gated(chance)), chance);
+    add("globex", trunks["sip.globex.test"], Role::Provider(Provider::open()), chance);
+    let wrong = ClientCredentials { username: "user1".to_owned(), password: "guessed".to_owned(), realm: None };
+    add("guesser", office::address(200), Role::Stranger(Some(wrong)), chance);
+    add("stranger", office::address(201), Role::Stranger(None), chance);
+    peers
+}
