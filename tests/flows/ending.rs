@@ -84,7 +84,7 @@ fn silence_that_is_told_as_the_call_is_held_ends_nothing() {
     play(
         "
         alice talks to bob (PCMU)
-        wait 100s
+        wait 2000s
         alice -> tandem re-INVITE (sdp PCMU sendonly)
         tandem -> alice 200
         alice -> tandem ACK
@@ -94,12 +94,12 @@ fn silence_that_is_told_as_the_call_is_held_ends_nothing() {
         media bob [silence 1800s]
         silence of bob 61s
         quiet alice bob
-        silence of alice 61s
+        silence of alice 1801s
         tandem -> alice BYE
         tandem -> bob BYE
         alice -> tandem 200
         bob -> tandem 200
-        record [by gateway | cause no media from the caller for 61 s]
+        record [by gateway | cause no media from the caller for 1801 s]
         ",
     );
 }

@@ -50,7 +50,9 @@ pub fn objection(message: &Message, item: &str, before: Option<&Bytes>) -> Optio
 /// What a message to `to` tells of the others, if anything: their addresses, Call-IDs, tags, programs and own headers, or
 /// what the switch says to them alone.
 pub fn leak(message: &str, to: &Peer, others: &[Peer]) -> Option<String> {
-    for other in others.iter().filter(|other| other.name != to.name) {
+    // A phone that registers is told of all that its user has.
+    let registers = message.contains(" REGISTER\r\n");
+    for other in others.iter().filter(|other| other.name != to.name && !(registers && other.account == to.account)) {
         let address = other.flow.remote.ip().to_string();
         let own = [other.mark.as_str(), &address];
         let known = own.into_iter().chain(other.secrets.iter().map(String::as_str));

@@ -110,7 +110,7 @@ fn a_network_of_a_trunk_is_the_trunk_but_our_users_there_are_users() {
         },
         "
         alice registers
-        bob -> tandem INVITE +15550100001 (From: <sip:+14155550100@198.51.100.11> | sdp PCMU)
+        bob -> tandem INVITE +15550100001 (From: <sip:+14155550100@acme.example> | sdp PCMU)
         tandem -> alice INVITE
         alice -> tandem 486
         tandem -> bob 486

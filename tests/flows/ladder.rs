@@ -81,6 +81,11 @@ impl Player {
     }
 
     fn expect(&mut self, name: &str, words: &[&str], line: &Line<'_>) -> Option<String> {
+        // `INVITE x+`: and all of its repetitions that came.
+        let (words, repeated) = match words.split_last() {
+            Some((&"x+", words)) => (words, true),
+            _ => (words, false),
+        };
         let (words, count) = counted(words);
         for _ in 0..count {
             let wanted_100 = words[0] == "100";
@@ -98,6 +103,10 @@ impl Player {
                 if let Some(fault) = objection(&message, item, before) {
                     return Some(format!("{item}: {fault}"));
                 }
+            }
+            let inbox = &mut self.world.peer(name).inbox;
+            while repeated && inbox.front().is_some_and(|next| next.raw() == message.raw()) {
+                inbox.pop_front();
             }
         }
         None

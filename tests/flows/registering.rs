@@ -16,7 +16,6 @@ fn a_phone_registers_refreshes_and_leaves() {
         bob calls alice (sdp PCMU)
         tandem -> alice INVITE
         alice -> tandem 486
-        tandem -> bob 401
         tandem -> bob 486
         alice -> tandem REGISTER (auth | Contact: * | Expires: 0)
         tandem -> alice 200 [no Contact]

@@ -25,7 +25,7 @@ fn the_caller_holds_and_resumes() {
         tandem -> bob INVITE [sdp first=PCMU sendonly]
         bob -> tandem 200 (sdp PCMU recvonly)
         tandem -> bob ACK
-        media alice [send nothing | receive PCMU/0 | silence 60s]
+        media alice [send nothing | receive PCMU/0 | silence 1800s]
         media bob [send PCMU/0 | receive nothing | silence 1800s]
         alice -> tandem re-INVITE (sdp PCMU)
         tandem -> alice 200 [sdp PCMU]
@@ -298,7 +298,7 @@ fn both_offer_at_once() {
         wait 1s
         quiet bob
         wait 3s
-        tandem -> bob INVITE [sdp sendonly]
+        tandem -> bob INVITE x+ [sdp sendonly]
         bob -> tandem 200 INVITE (sdp PCMU recvonly)
         tandem -> bob ACK
         ",
