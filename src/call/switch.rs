@@ -43,6 +43,8 @@ pub struct Counts {
     pub calls: usize,
     pub sessions: usize,
     pub transactions: usize,
+    /// Requests of ours outside calls that wait for an answer.
+    pub requests: usize,
     pub ports: usize,
     pub timers: usize,
     pub questions: usize,
@@ -156,6 +158,7 @@ impl Switch {
             calls: self.calls.len(),
             sessions: agent.sessions,
             transactions: agent.client_transactions + agent.server_transactions,
+            requests: agent.requests,
             ports,
             timers: self.exchange.timers.len() + agent.timers,
             questions,
