@@ -199,8 +199,9 @@ fn an_answer_that_nobody_acknowledges_ends_the_call() {
         wait 31s
         tandem -> alice 200 x9
         wait 2s
-        tandem -> alice BYE
-        tandem -> bob BYE
+        tandem -> alice 200
+        tandem -> alice BYE x+
+        tandem -> bob BYE x+
         alice -> tandem 481
         bob -> tandem 200
         record [status 200 | by gateway | cause never acknowledged]

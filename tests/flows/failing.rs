@@ -52,10 +52,7 @@ fn the_reason_of_the_called_side_is_kept() {
 #[test]
 fn a_phrase_that_tells_of_machines_is_not_passed_on() {
     refused("486 (reason Busy at 10.1.2.3)", "486 [phrase Busy Here | Reason: SIP;cause=486;text=\"Busy Here\"]");
-    refused(
-        "480 (reason Gone fishing)",
-        "480 [phrase Gone fishing | Reason: SIP;cause=480;text=\"Gone fishing\"]",
-    );
+    refused("480 (reason Gone fishing)", "480 [phrase Gone fishing | Reason: SIP;cause=480;text=\"Gone fishing\"]");
     refused("486 (Reason: Q.850;cause=17;text=\"sip:bob@pbx.example\")", "486 [Reason: Q.850;cause=17]");
 }
 
@@ -86,7 +83,7 @@ fn nobody_answers() {
         tandem -> alice 180
         wait 181s
         tandem -> alice 180 x3
-        tandem -> bob CANCEL [Reason ~ SIP;cause=480]
+        tandem -> bob CANCEL x+ [Reason ~ SIP;cause=480]
         tandem -> alice 480
         bob -> tandem 200 CANCEL
         bob -> tandem 487 INVITE

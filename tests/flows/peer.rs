@@ -336,7 +336,7 @@ impl Peer {
     }
 
     /// The last INVITE that came, sent on as a proxy does.
-    pub fn forward(&self) -> Bytes {
+    pub fn forward(&mut self) -> Bytes {
         let asked = self.asked.iter().rev().find(|(message, _)| *message.method() == Method::Invite);
         let (invite, _) = asked.expect("an INVITE");
         let mut writer = Writer::request(&Method::Invite, invite.request_uri());
@@ -350,7 +350,9 @@ impl Peer {
             };
         }
         writer.body("application/sdp", &invite.body());
-        writer.finish()
+        let bytes = writer.finish();
+        self.invite = Message::parse(bytes.clone()).ok();
+        bytes
     }
 
     fn contact(&self) -> String {

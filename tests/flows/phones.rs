@@ -88,7 +88,7 @@ fn one_declines_for_all() {
         tandem -> alice 603
         bob -> tandem 200 CANCEL
         bob -> tandem 487 INVITE
-        record [status 603 | by callee | leg 1 user:bob 487 | leg 2 user:bob 603]
+        record [status 603 | by callee | leg 1 user:bob 603 | leg 2 user:bob 487]
         ",
     );
 }

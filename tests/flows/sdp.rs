@@ -30,11 +30,9 @@ pub fn write(words: &str, mark: &str, address: SocketAddr, version: u64) -> Vec<
             None if word == "mux" => audio.rtcp_mux = true,
             None if word == "secure" => audio.protocol = "RTP/SAVP".to_owned(),
             None if word == "refused" => audio.address.set_port(0),
-            None if word == "video" => media.push(Media {
-                kind: Kind::Video,
-                formats: vec![format(99, "VP8", 90_000, 1)],
-                ..audio.clone()
-            }),
+            None if word == "video" => {
+                media.push(Media { kind: Kind::Video, formats: vec![format(99, "VP8", 90_000, 1)], ..audio.clone() })
+            }
             None => match direction(word) {
                 Some(direction) => audio.direction = direction,
                 None => audio.formats.push(named(word)),

@@ -129,6 +129,25 @@ fn a_silent_trunk_leads_to_the_next() {
 }
 
 #[test]
+fn a_trunk_that_rings_after_all_is_cancelled() {
+    play(
+        "
+        alice calls +14155550100 (sdp PCMU)
+        tandem -> acme INVITE
+        wait 20s
+        tandem -> acme INVITE x3
+        tandem -> globex INVITE x+
+        tandem -> alice 504
+        acme -> tandem 180
+        tandem -> acme CANCEL
+        acme -> tandem 200 CANCEL
+        acme -> tandem 487 INVITE
+        globex -> tandem 486
+        ",
+    );
+}
+
+#[test]
 fn all_trunks_are_silent() {
     play(
         "
@@ -284,7 +303,11 @@ fn a_trunk_that_is_down_or_not_found_is_passed_over() {
 #[test]
 fn a_number_is_written_as_a_uri_wants_it() {
     play_in(
-        |setting| setting.plan = format!("[[rule]]\nname = \"Tech prefix\"\nnumber = \"+.\"\nto = [{{ trunk = \"acme\", prefix = \"77#\" }}]\n"),
+        |setting| {
+            setting.plan = format!(
+                "[[rule]]\nname = \"Tech prefix\"\nnumber = \"+.\"\nto = [{{ trunk = \"acme\", prefix = \"77#\" }}]\n"
+            )
+        },
         "
         alice calls +14155550100 (sdp PCMU)
         tandem -> acme INVITE [uri sip:77%2314155550100@198.51.100.11 | To: <sip:77%2314155550100@198.51.100.11>]
@@ -369,7 +392,6 @@ fn we_register_and_are_called() {
             setting.trunk("acme").domain = Some("acme.example".to_owned());
         },
         "
-        wait 10s
         tandem -> acme REGISTER [uri sip:acme.example | To: <sip:4711@acme.example> | Contact ~ 4711@192.0.2.1]
         acme -> tandem 401 (WWW-Authenticate: Digest realm=\"acme.example\", nonce=\"n1\", qop=\"auth\")
         tandem -> acme REGISTER [Authorization ~ username=\"4711\"]
@@ -380,7 +402,7 @@ fn we_register_and_are_called() {
         acme -> tandem 486
         tandem -> alice 486
         end all
-        tandem -> acme REGISTER [Contact ~ expires=0]
+        tandem -> acme REGISTER [Expires: 0]
         acme -> tandem 200
         ",
     );

@@ -21,6 +21,7 @@ use tandem::media::command::Command;
 use tandem::sip::digest::Hashes;
 use tandem::sip::flow::{Flow, Transport};
 use tandem::wire::sip::Message;
+use tandem_codecs::Codec;
 
 pub const REALM: &str = "tandem.local";
 const OURS: [&str; 2] = ["192.0.2.1:5060", "[2001:db8::1]:5060"];
@@ -53,6 +54,7 @@ impl Default for Setting {
         settings.sip.domain = REALM.to_owned();
         settings.sip.udp = OURS.iter().map(|text| text.parse().expect("an address")).collect();
         settings.sip.tcp.clone_from(&settings.sip.udp);
+        settings.media.codecs = vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
         settings.sip.options_interval = Duration::ZERO;
         settings.sip.dialog_interval = Duration::ZERO;
         settings.trunks = vec![trunk("acme", "198.51.100.11", None), trunk("globex", "198.51.100.12", Some(5080))];
@@ -289,7 +291,10 @@ impl World {
         let name = self.peers[index].name.clone();
         self.note(format!("tandem -> {name}  {}", summary(&message)));
         message.check().unwrap_or_else(|defect| panic!("the switch writes what is legal: {defect:?}\n{message}"));
-        let begins_call = message.is_request() && message.method().as_str() == "INVITE";
+        let begins_call = message.is_request() && message.method().as_str() == "INVITE" && {
+            let asked = &self.peers[index].asked;
+            !asked.iter().any(|(before, _)| before.call_id() == message.call_id())
+        };
         assert!(!begins_call || self.books.open() > 0, "a phone rings before there is a record");
         if let Some(described) = self.peers[index].described.clone() {
             self.before.insert(name.clone(), described);
