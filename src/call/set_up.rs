@@ -49,9 +49,7 @@ impl Call {
     /// Whether the caller's offer has something to speak, without which nobody need be called.
     fn can_be_answered(&self) -> bool {
         match (&self.caller.offer, &self.legs[0].media) {
-            (Some(offer), Some(media)) => {
-                negotiate::codecs_of(offer).iter().any(|codec| media.codecs.contains(codec))
-            }
+            (Some(offer), Some(media)) => negotiate::codecs_of(offer).iter().any(|codec| media.codecs.contains(codec)),
             _ => true,
         }
     }

@@ -10,6 +10,7 @@ use crate::call::io::{Input, Notice, Output};
 use crate::call::leg::{End, Leg, Media, Said, Stage as LegStage, description_of};
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::call::state::{Call, CallerSide, Stage};
+use crate::call::trunk::Trunk;
 use crate::call::view::{CallView, RegistrationView, TrunkView};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
@@ -151,10 +152,10 @@ impl Switch {
 
     pub fn counts(&self) -> Counts {
         let agent = self.exchange.agent.counts();
-        let (_, ports, questions) = self.exchange.held();
+        let (owned, ports, questions) = self.exchange.held();
         Counts {
             calls: self.calls.len(),
-            sessions: agent.sessions,
+            sessions: agent.sessions.max(owned),
             transactions: agent.client_transactions + agent.server_transactions,
             ports,
             timers: self.exchange.timers.len() + agent.timers,
@@ -370,6 +371,8 @@ impl Switch {
         };
         let request = Request { caller: identity.as_caller(), from: &from, to: &dialled, at: now.wall };
         let decision = self.exchange.plan.route(&request);
+        let is_full = matches!(&identity, Identity::Trunk { name, .. }
+            if self.exchange.trunks.by_name(name).is_some_and(Trunk::is_full));
         let (key, id, worker) = self.exchange.new_call();
         let mut call = Call {
             key,
@@ -384,7 +387,11 @@ impl Switch {
                 max_forwards: message.max_forwards().unwrap_or(70).saturating_sub(1).min(70),
                 told: None,
             },
-            targets: decision.route.map(|route| VecDeque::from(route.targets)).unwrap_or_default(),
+            targets: match decision.route {
+                // A trunk's limit counts both ways.
+                Some(_) if is_full => VecDeque::from([Target::Reject { status: 503, reason: "Trunk Full".to_owned() }]),
+                route => route.map(|route| VecDeque::from(route.targets)).unwrap_or_default(),
+            },
             target: None,
             failure: None,
             answered_at: None,
@@ -518,6 +525,12 @@ impl Switch {
         self.exchange.plan = plan;
         let Exchange { trunks, chance, .. } = &mut self.exchange;
         trunks.reload(&settings, now, chance);
+        // A trunk that was gone for a while has calls from before.
+        for trunk in trunks.iter_mut() {
+            let name = Some(trunk.settings.name.as_str());
+            let legs = self.calls.values().flat_map(|call| &call.legs);
+            trunk.calls = legs.filter(|leg| leg.trunk.as_deref() == name).count();
+        }
         let (trunks, mut work) = self.exchange.trunk_work();
         trunks.advance(now, &mut work);
     }
