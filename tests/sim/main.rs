@@ -19,6 +19,7 @@ mod office;
 mod peer;
 mod profile;
 mod provider;
+mod reference;
 mod run;
 mod script;
 mod trace;

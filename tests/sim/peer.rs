@@ -67,7 +67,7 @@ pub struct Phone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Errand {
     Register,
-    /// A provider loses all that it knows, or hears nothing for a while.
+    /// It loses all that it knows, or hears nothing for a while.
     Mishap,
     Ring(SessionId),
     /// Answers, or refuses.
@@ -82,8 +82,7 @@ enum Errand {
 
 impl Phone {
     pub fn new(user: &str, password: &str) -> Phone {
-        let credentials =
-            ClientCredentials { username: user.to_owned(), password: password.to_owned(), realm: None };
+        let credentials = ClientCredentials { username: user.to_owned(), password: password.to_owned(), realm: None };
         Phone {
             user: user.to_owned(),
             responder: Responder::new(credentials.clone()),
@@ -95,17 +94,22 @@ impl Phone {
             is_leaving: false,
         }
     }
+
+    fn restart(&mut self) {
+        *self = Phone { is_leaving: self.is_leaving, ..Phone::new(&self.user, &self.credentials.password) };
+    }
 }
 
 impl Peer {
     pub fn new(name: &str, address: SocketAddr, role: Role, manners: Manners, mut chance: Chance) -> Peer {
         let mut errands = Timers::default();
-        match &role {
-            Role::Phone(_) => errands.set(Errand::Register, Time::from_millis(chance.below(3_000))),
-            Role::Provider(_) if !manners.restarts.is_zero() => {
-                errands.set(Errand::Mishap, Time::ZERO + below(&mut chance, manners.restarts * 2));
-            }
-            _ => {}
+        if let Role::Phone(_) = &role {
+            errands.set(Errand::Register, Time::from_millis(chance.below(3_000)));
+        }
+        if !manners.restarts.is_zero() {
+            // Not before the phones had time to register.
+            let after = Duration::from_secs(10) + below(&mut chance, manners.restarts * 2);
+            errands.set(Errand::Mishap, Time::ZERO + after);
         }
         let agent = agent(0, &mut chance);
         Peer {
@@ -143,7 +147,7 @@ impl Peer {
                 Errand::Ring(id) => self.ring(now, id, ledger),
                 Errand::Decide(id) => self.decide(now, id, ledger),
                 Errand::GiveUp(id) => self.give_up(now, id, ledger),
-                Errand::Inspect(id) => ledger.inspections.extend(self.talks.get(&id).map(|talk| talk.call)),
+                Errand::Inspect(id) => self.inspect(now, id, ledger),
                 Errand::HangUp(id) => self.hang_up(now, id, ledger),
                 Errand::Step(id, step) => self.step(now, id, step),
                 Errand::Reanswer(id) => self.reanswer(now, id, ledger),
@@ -219,7 +223,7 @@ impl Peer {
         let mut headers = vec![(Name::Expires, EXPIRES.to_string())];
         headers.extend(phone.responder.headers("REGISTER", &uri, b"", &mut self.chance).unwrap_or_default());
         let request = OutgoingRequest {
-            call_id: Some(format!("register@{}", self.address.ip())),
+            call_id: Some(format!("register-{}@{}", self.lives, self.address.ip())),
             cseq: Some(phone.cseq),
             headers,
             contact: Some(format!("<sip:{}@{}>", phone.user, self.address)),
@@ -253,7 +257,7 @@ impl Peer {
         self.errands.set(Errand::Register, now.time + again);
     }
 
-    /// A provider forgets everything, or is deaf and dumb for a while.
+    /// It restarts and has forgotten everything, or is deaf and dumb for a while.
     fn mishap(&mut self, now: Now, ledger: &mut Ledger) {
         self.errands.set(Errand::Mishap, now.time + below(&mut self.chance, self.manners.restarts * 2));
         self.deaf_until = now.time + below(&mut self.chance, Duration::from_secs(12));
@@ -268,8 +272,13 @@ impl Peer {
         let mishap = self.errands.deadline(Errand::Mishap);
         self.errands = Timers::default();
         mishap.into_iter().for_each(|at| self.errands.set(Errand::Mishap, at));
-        if let Role::Provider(provider) = &mut self.role {
-            provider.restart(&mut self.chance);
+        match &mut self.role {
+            Role::Provider(provider) => provider.restart(&mut self.chance),
+            Role::Phone(phone) => {
+                phone.restart();
+                self.errands.set(Errand::Register, self.deaf_until);
+            }
+            Role::Stranger(_) => {}
         }
     }
 

@@ -37,7 +37,7 @@ pub struct Manners {
     pub vanishes: f64,
     /// A talk is minutes long instead of seconds.
     pub long_talk: f64,
-    /// How often each provider restarts or falls silent for a while; zero for never.
+    /// How often each peer restarts or falls silent for a while; zero for never.
     pub restarts: Duration,
 }
 

@@ -40,6 +40,8 @@ pub struct World {
     pub books: Books,
     pub trace: Option<Trace>,
     pub datagrams: u64,
+    /// Talks whose media was compared with the worker's ports.
+    pub inspected: u64,
     at: HashMap<IpAddr, usize>,
     trunks: BTreeMap<String, SocketAddr>,
     on_the_way: BTreeMap<(Time, u64), Happening>,
@@ -52,6 +54,7 @@ pub struct World {
     pub heard: HashSet<String>,
     fingerprint: u64,
     spins: u32,
+    looks: u64,
     to_place: usize,
     variant: u64,
     pub is_draining: bool,
@@ -92,6 +95,7 @@ impl World {
             books: Books::default(),
             trace: trace.map(Trace::new),
             datagrams: 0,
+            inspected: 0,
             trunks: office::trunk_addresses(),
             on_the_way: BTreeMap::new(),
             scheduled: 0,
@@ -101,6 +105,7 @@ impl World {
             heard: HashSet::new(),
             fingerprint: 0xcbf2_9ce4_8422_2325,
             spins: 0,
+            looks: 0,
             to_place: calls,
             variant: 0,
             is_draining: false,
@@ -348,11 +353,8 @@ impl World {
 
     /// An operator ends some call.
     fn hang_up_one(&mut self) {
-        let open: Vec<(String, Option<usize>)> = self
-            .books
-            .open()
-            .map(|record| (record.id.clone(), crate::books::call_of(record, &self.ledger)))
-            .collect();
+        let open: Vec<(String, Option<usize>)> =
+            self.books.open().map(|record| (record.id.clone(), crate::books::call_of(record, &self.ledger))).collect();
         if open.is_empty() {
             return;
         }
@@ -411,6 +413,14 @@ impl World {
         let counts = self.switch.counts();
         if counts.calls > office::MAX_CALLS {
             self.ledger.violation(self.time, None, format!("{} calls at once", counts.calls));
+        }
+        self.looks += 1;
+        // Trunks are shown in many words, which take their time.
+        let trunks = if self.looks % 16 == 0 { self.switch.trunks(self.now()) } else { Vec::new() };
+        for trunk in trunks {
+            if trunk.max_calls.is_some() && trunk.calls > office::GLOBEX_CALLS + 2 {
+                self.ledger.violation(self.time, None, format!("{} calls over {}", trunk.calls, trunk.name));
+            }
         }
         for complaint in std::mem::take(&mut self.worker.complaints) {
             self.ledger.violation(self.time, None, format!("the media worker: {complaint}"));
