@@ -29,7 +29,11 @@ const EXPIRES: u64 = 300;
 
 pub struct Peer {
     pub name: String,
+    /// As it knows it.
     pub address: SocketAddr,
+    /// As the gateway sees it: another one where a NAT is between them.
+    pub public: SocketAddr,
+    transport: Transport,
     pub role: Role,
     agent: Agent,
     manners: Manners,
@@ -42,6 +46,14 @@ pub struct Peer {
     deaf_until: Time,
     next_port: u16,
     lives: u8,
+}
+
+/// How a peer and the gateway reach each other.
+#[derive(Clone, Copy)]
+pub struct Way {
+    address: SocketAddr,
+    public: SocketAddr,
+    transport: Transport,
 }
 
 pub enum Role {
@@ -80,6 +92,21 @@ enum Errand {
     Vanish(SessionId),
 }
 
+impl Way {
+    pub fn udp(address: SocketAddr) -> Way {
+        Way { address, public: address, transport: Transport::Udp }
+    }
+
+    pub fn tcp(address: SocketAddr) -> Way {
+        Way { transport: Transport::Tcp, ..Way::udp(address) }
+    }
+
+    /// Behind a NAT that shows `public` to the world.
+    pub fn hidden(address: SocketAddr, public: SocketAddr) -> Way {
+        Way { public, ..Way::udp(address) }
+    }
+}
+
 impl Phone {
     pub fn new(user: &str, password: &str) -> Phone {
         let credentials = ClientCredentials { username: user.to_owned(), password: password.to_owned(), realm: None };
@@ -101,7 +128,7 @@ impl Phone {
 }
 
 impl Peer {
-    pub fn new(name: &str, address: SocketAddr, role: Role, manners: Manners, mut chance: Chance) -> Peer {
+    pub fn new(name: &str, way: Way, role: Role, manners: Manners, mut chance: Chance) -> Peer {
         let mut errands = Timers::default();
         if let Role::Phone(_) = &role {
             errands.set(Errand::Register, Time::from_millis(chance.below(3_000)));
@@ -114,7 +141,9 @@ impl Peer {
         let agent = agent(0, &mut chance);
         Peer {
             name: name.to_owned(),
-            address,
+            address: way.address,
+            public: way.public,
+            transport: way.transport,
             role,
             agent,
             manners,
@@ -179,7 +208,7 @@ impl Peer {
     }
 
     fn flow(&self) -> Flow {
-        Flow { transport: Transport::Udp, local: self.address, remote: GATEWAY }
+        Flow { transport: self.transport, local: self.address, remote: GATEWAY }
     }
 
     fn pump(&mut self, now: Now, ledger: &mut Ledger) {
@@ -218,6 +247,8 @@ impl Peer {
             return;
         }
         phone.cseq += 1;
+        let transport = if self.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+        let contact = format!("<sip:{}@{}{transport}>", phone.user, self.address);
         let uri = format!("sip:{}", crate::office::DOMAIN);
         let aor = format!("<sip:{}@{}>", phone.user, crate::office::DOMAIN);
         let mut headers = vec![(Name::Expires, EXPIRES.to_string())];
@@ -226,7 +257,7 @@ impl Peer {
             call_id: Some(format!("register-{}@{}", self.lives, self.address.ip())),
             cseq: Some(phone.cseq),
             headers,
-            contact: Some(format!("<sip:{}@{}>", phone.user, self.address)),
+            contact: Some(contact),
             ..OutgoingRequest::new(Method::Register, uri, flow, aor.clone(), aor)
         };
         phone.registering = Some(self.agent.request(now, request));
@@ -261,13 +292,19 @@ impl Peer {
     fn mishap(&mut self, now: Now, ledger: &mut Ledger) {
         self.errands.set(Errand::Mishap, now.time + below(&mut self.chance, self.manners.restarts * 2));
         self.deaf_until = now.time + below(&mut self.chance, Duration::from_secs(12));
-        if self.chance.below(2) == 0 {
+        // What is lost on a connection is lost for good, so that a phone with one doesn't just fall silent.
+        if self.chance.below(2) == 0 && self.transport == Transport::Udp {
             return;
         }
         for (_, talk) in std::mem::take(&mut self.talks) {
             talk.abandon(now.time, ledger);
         }
         self.lives = self.lives.wrapping_add(1);
+        if self.transport == Transport::Tcp {
+            // Its next connection comes from another port.
+            self.address.set_port(self.address.port() + 1);
+            self.public = self.address;
+        }
         self.agent = agent(self.lives, &mut self.chance);
         let mishap = self.errands.deadline(Errand::Mishap);
         self.errands = Timers::default();

@@ -96,6 +96,11 @@ impl Profile {
         profile
     }
 
+    /// More calls than the gateway takes at once.
+    pub fn crowded() -> Profile {
+        Profile { gap: Duration::from_millis(60), ..Profile::lossy(0.02) }
+    }
+
     pub fn operated() -> Profile {
         let mut profile = Profile::lossy(0.03);
         profile.reload = Duration::from_secs(20);
