@@ -143,10 +143,10 @@ impl Switch {
 
     pub fn counts(&self) -> Counts {
         let agent = self.exchange.agent.counts();
-        let (_, ports, questions) = self.exchange.held();
+        let (owned, ports, questions) = self.exchange.held();
         Counts {
             calls: self.calls.len(),
-            sessions: agent.sessions,
+            sessions: agent.sessions.max(owned),
             transactions: agent.client_transactions + agent.server_transactions,
             requests: agent.requests,
             ports,
@@ -366,6 +366,12 @@ impl Switch {
         self.exchange.registrar.set_limits(registrar_limits(&settings));
         let Exchange { trunks, chance, .. } = &mut self.exchange;
         trunks.reload(&settings, now, chance);
+        // A trunk that was gone for a while has calls from before.
+        for trunk in trunks.iter_mut() {
+            let name = Some(trunk.settings.name.as_str());
+            let legs = self.calls.values().flat_map(|call| &call.legs);
+            trunk.calls = legs.filter(|leg| leg.trunk.as_deref() == name).count();
+        }
         let (trunks, mut work) = self.exchange.trunk_work();
         trunks.advance(now, &mut work);
     }

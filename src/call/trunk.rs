@@ -55,8 +55,8 @@ impl Trunks {
         trunks
     }
 
-    /// Takes on new settings. A trunk whose own settings are unchanged keeps its state; one that is gone or changed is
-    /// begun anew, and its calls go on.
+    /// Takes on new settings. A trunk whose own settings are unchanged keeps its state; one that is new or changed is begun
+    /// anew, and its calls in progress are for the owner to count.
     pub fn reload(&mut self, settings: &settings::Settings, now: Now, chance: &mut Chance) {
         let mut before: Vec<Trunk> = std::mem::take(&mut self.trunks);
         for trunk in &settings.trunks {
@@ -65,7 +65,11 @@ impl Trunks {
                 Some(known) if known.settings == *trunk => self.trunks.push(known),
                 known => {
                     let mut fresh = Trunk::new(trunk.clone(), settings, now, chance);
-                    fresh.calls = known.map_or(0, |known| known.calls);
+                    if let Some(known) = known {
+                        fresh.take_over(known, chance);
+                    }
+                    // What was asked in its name before concerns it no more.
+                    self.requests.retain(|_, (name, _)| *name != trunk.name);
                     self.trunks.push(fresh);
                 }
             }
@@ -82,6 +86,10 @@ impl Trunks {
 
     pub fn iter(&self) -> impl Iterator<Item = &Trunk> {
         self.trunks.iter()
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Trunk> {
+        self.trunks.iter_mut()
     }
 
     /// The trunk that is at this very address and port.
@@ -202,6 +210,19 @@ impl Trunk {
             calls: 0,
             last_answer: None,
             told: String::new(),
+        }
+    }
+
+    /// Keeps what new settings don't change: where the trunk is, without which its own calls would be a stranger's until
+    /// it is found again.
+    fn take_over(&mut self, known: Trunk, chance: &mut Chance) {
+        self.last_answer = known.last_answer;
+        let place = |of: &settings::Trunk| (of.host.clone(), of.port, of.transport);
+        if place(&self.settings) == place(&known.settings) {
+            self.flows = known.flows;
+        }
+        if let (Some(registration), Some(&flow)) = (&mut self.registration, self.flows.first()) {
+            registration.start(flow, chance);
         }
     }
 

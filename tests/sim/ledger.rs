@@ -34,6 +34,7 @@ pub struct Story {
     pub finals: Vec<(Time, Final)>,
     /// The caller cancelled.
     pub gave_up: Option<Time>,
+    pub heard_ringing: bool,
     /// The caller sent BYE.
     pub hung_up: Option<Time>,
     /// After an answer: the caller's session is over, as its agent says.
@@ -48,11 +49,16 @@ pub struct Story {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Final {
     Answered,
-    Refused { status: u16, reason: String },
+    Refused {
+        status: u16,
+        reason: String,
+    },
     /// Nothing came.
     Failed,
     /// It gave up, and this came of it.
-    Cancelled { status: u16 },
+    Cancelled {
+        status: u16,
+    },
 }
 
 /// One phone that was called for a call.
@@ -60,6 +66,7 @@ pub enum Final {
 pub struct Leg {
     pub peer: String,
     pub invited: Time,
+    pub rang: Option<Time>,
     pub answered: Option<Time>,
     pub acked: bool,
     pub refused: Option<u16>,

@@ -19,6 +19,7 @@ mod office;
 mod peer;
 mod profile;
 mod provider;
+mod reference;
 mod run;
 mod script;
 mod trace;
@@ -52,10 +53,15 @@ fn calls_with_peers_that_vanish() {
     run("calls_with_peers_that_vanish", Profile::vanishing, 2_000, 1);
 }
 
-/// Reloads all along, operators who hang up, and a drain at the end.
+/// Reloads all along, a full disk now and then, operators who hang up, and a drain at the end.
 #[test]
 fn calls_through_reloads_and_a_drain() {
     run("calls_through_reloads_and_a_drain", Profile::operated, 2_000, 1);
+}
+
+#[test]
+fn more_calls_than_the_gateway_takes() {
+    run("more_calls_than_the_gateway_takes", Profile::crowded, 2_000, 1);
 }
 
 #[test]

@@ -17,7 +17,8 @@ pub const GATEWAY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0,
 pub const PASSWORD: &str = "open sesame";
 pub const ACME_USER: &str = "4711";
 pub const MAX_CALLS: usize = 120;
-const GLOBEX_CALLS: usize = 6;
+/// The limit of globex, before reloads add up to two.
+pub const GLOBEX_CALLS: usize = 6;
 
 /// Users with one phone each, and then one with three and one with none.
 pub const SINGLES: usize = 8;
@@ -108,12 +109,12 @@ pub fn trunk_addresses() -> BTreeMap<String, SocketAddr> {
     hosts.into_iter().map(|(host, last)| (host.to_owned(), at(last))).collect()
 }
 
-/// `variant` changes what a reload may change: the limit of a trunk, and how long a phone rings.
+/// `variant` changes what a reload may change: the limit of a trunk or whether it is there, and how long a phone rings.
 pub fn settings(variant: u64) -> Settings {
     let mut settings = Settings::default();
     settings.sip.domain = DOMAIN.to_owned();
     settings.sip.udp = vec![GATEWAY];
-    settings.sip.tcp = Vec::new();
+    settings.sip.tcp = vec![GATEWAY];
     settings.sip.ring_timeout = Duration::from_secs(if variant % 2 == 0 { 45 } else { 30 });
     settings.sip.registration_default = Duration::from_secs(600);
     settings.limits.calls = MAX_CALLS;
@@ -128,13 +129,20 @@ pub fn settings(variant: u64) -> Settings {
     };
     let globex = Trunk { max_calls: Some(GLOBEX_CALLS + variant as usize % 3), ..trunk("globex", "sip.globex.test") };
     settings.trunks = vec![acme, globex, trunk("void", "sip.void.test")];
+    if variant % 4 == 3 {
+        settings.trunks.retain(|trunk| trunk.name != "globex");
+    }
     settings
 }
 
 pub fn plan(settings: &Settings) -> Plan {
     let user = |name: String| PlanUser { number: Some(number_of(&name)), name, country: None };
     let context = PlanContext { users: users().into_iter().map(user).collect(), ..PlanContext::of(settings) };
-    Plan::parse(&[("simulated.toml".to_owned(), PLAN.to_owned())], &context)
+    let text = match settings.trunks.iter().any(|trunk| trunk.name == "globex") {
+        true => PLAN.to_owned(),
+        false => PLAN.replace("\"globex\"", "\"acme\""),
+    };
+    Plan::parse(&[("simulated.toml".to_owned(), text)], &context)
         .unwrap_or_else(|problems| panic!("the simulated plan: {problems:?}"))
 }
 

@@ -29,7 +29,11 @@ const EXPIRES: u64 = 300;
 
 pub struct Peer {
     pub name: String,
+    /// As it knows it.
     pub address: SocketAddr,
+    /// As the gateway sees it: another one where a NAT is between them.
+    pub public: SocketAddr,
+    transport: Transport,
     pub role: Role,
     agent: Agent,
     manners: Manners,
@@ -42,6 +46,14 @@ pub struct Peer {
     deaf_until: Time,
     next_port: u16,
     lives: u8,
+}
+
+/// How a peer and the gateway reach each other.
+#[derive(Clone, Copy)]
+pub struct Way {
+    address: SocketAddr,
+    public: SocketAddr,
+    transport: Transport,
 }
 
 pub enum Role {
@@ -67,7 +79,7 @@ pub struct Phone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Errand {
     Register,
-    /// A provider loses all that it knows, or hears nothing for a while.
+    /// It loses all that it knows, or hears nothing for a while.
     Mishap,
     Ring(SessionId),
     /// Answers, or refuses.
@@ -80,10 +92,24 @@ enum Errand {
     Vanish(SessionId),
 }
 
+impl Way {
+    pub fn udp(address: SocketAddr) -> Way {
+        Way { address, public: address, transport: Transport::Udp }
+    }
+
+    pub fn tcp(address: SocketAddr) -> Way {
+        Way { transport: Transport::Tcp, ..Way::udp(address) }
+    }
+
+    /// Behind a NAT that shows `public` to the world.
+    pub fn hidden(address: SocketAddr, public: SocketAddr) -> Way {
+        Way { public, ..Way::udp(address) }
+    }
+}
+
 impl Phone {
     pub fn new(user: &str, password: &str) -> Phone {
-        let credentials =
-            ClientCredentials { username: user.to_owned(), password: password.to_owned(), realm: None };
+        let credentials = ClientCredentials { username: user.to_owned(), password: password.to_owned(), realm: None };
         Phone {
             user: user.to_owned(),
             responder: Responder::new(credentials.clone()),
@@ -95,22 +121,29 @@ impl Phone {
             is_leaving: false,
         }
     }
+
+    fn restart(&mut self) {
+        *self = Phone { is_leaving: self.is_leaving, ..Phone::new(&self.user, &self.credentials.password) };
+    }
 }
 
 impl Peer {
-    pub fn new(name: &str, address: SocketAddr, role: Role, manners: Manners, mut chance: Chance) -> Peer {
+    pub fn new(name: &str, way: Way, role: Role, manners: Manners, mut chance: Chance) -> Peer {
         let mut errands = Timers::default();
-        match &role {
-            Role::Phone(_) => errands.set(Errand::Register, Time::from_millis(chance.below(3_000))),
-            Role::Provider(_) if !manners.restarts.is_zero() => {
-                errands.set(Errand::Mishap, Time::ZERO + below(&mut chance, manners.restarts * 2));
-            }
-            _ => {}
+        if let Role::Phone(_) = &role {
+            errands.set(Errand::Register, Time::from_millis(chance.below(3_000)));
+        }
+        if !manners.restarts.is_zero() {
+            // Not before the phones had time to register.
+            let after = Duration::from_secs(10) + below(&mut chance, manners.restarts * 2);
+            errands.set(Errand::Mishap, Time::ZERO + after);
         }
         let agent = agent(0, &mut chance);
         Peer {
             name: name.to_owned(),
-            address,
+            address: way.address,
+            public: way.public,
+            transport: way.transport,
             role,
             agent,
             manners,
@@ -143,7 +176,7 @@ impl Peer {
                 Errand::Ring(id) => self.ring(now, id, ledger),
                 Errand::Decide(id) => self.decide(now, id, ledger),
                 Errand::GiveUp(id) => self.give_up(now, id, ledger),
-                Errand::Inspect(id) => ledger.inspections.extend(self.talks.get(&id).map(|talk| talk.call)),
+                Errand::Inspect(id) => self.inspect(now, id, ledger),
                 Errand::HangUp(id) => self.hang_up(now, id, ledger),
                 Errand::Step(id, step) => self.step(now, id, step),
                 Errand::Reanswer(id) => self.reanswer(now, id, ledger),
@@ -175,7 +208,7 @@ impl Peer {
     }
 
     fn flow(&self) -> Flow {
-        Flow { transport: Transport::Udp, local: self.address, remote: GATEWAY }
+        Flow { transport: self.transport, local: self.address, remote: GATEWAY }
     }
 
     fn pump(&mut self, now: Now, ledger: &mut Ledger) {
@@ -214,15 +247,17 @@ impl Peer {
             return;
         }
         phone.cseq += 1;
+        let transport = if self.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+        let contact = format!("<sip:{}@{}{transport}>", phone.user, self.address);
         let uri = format!("sip:{}", crate::office::DOMAIN);
         let aor = format!("<sip:{}@{}>", phone.user, crate::office::DOMAIN);
         let mut headers = vec![(Name::Expires, EXPIRES.to_string())];
         headers.extend(phone.responder.headers("REGISTER", &uri, b"", &mut self.chance).unwrap_or_default());
         let request = OutgoingRequest {
-            call_id: Some(format!("register@{}", self.address.ip())),
+            call_id: Some(format!("register-{}@{}", self.lives, self.address.ip())),
             cseq: Some(phone.cseq),
             headers,
-            contact: Some(format!("<sip:{}@{}>", phone.user, self.address)),
+            contact: Some(contact),
             ..OutgoingRequest::new(Method::Register, uri, flow, aor.clone(), aor)
         };
         phone.registering = Some(self.agent.request(now, request));
@@ -253,23 +288,34 @@ impl Peer {
         self.errands.set(Errand::Register, now.time + again);
     }
 
-    /// A provider forgets everything, or is deaf and dumb for a while.
+    /// It restarts and has forgotten everything, or is deaf and dumb for a while.
     fn mishap(&mut self, now: Now, ledger: &mut Ledger) {
         self.errands.set(Errand::Mishap, now.time + below(&mut self.chance, self.manners.restarts * 2));
         self.deaf_until = now.time + below(&mut self.chance, Duration::from_secs(12));
-        if self.chance.below(2) == 0 {
+        // What is lost on a connection is lost for good, so that a phone with one doesn't just fall silent.
+        if self.chance.below(2) == 0 && self.transport == Transport::Udp {
             return;
         }
         for (_, talk) in std::mem::take(&mut self.talks) {
             talk.abandon(now.time, ledger);
         }
         self.lives = self.lives.wrapping_add(1);
+        if self.transport == Transport::Tcp {
+            // Its next connection comes from another port.
+            self.address.set_port(self.address.port() + 1);
+            self.public = self.address;
+        }
         self.agent = agent(self.lives, &mut self.chance);
         let mishap = self.errands.deadline(Errand::Mishap);
         self.errands = Timers::default();
         mishap.into_iter().for_each(|at| self.errands.set(Errand::Mishap, at));
-        if let Role::Provider(provider) = &mut self.role {
-            provider.restart(&mut self.chance);
+        match &mut self.role {
+            Role::Provider(provider) => provider.restart(&mut self.chance),
+            Role::Phone(phone) => {
+                phone.restart();
+                self.errands.set(Errand::Register, self.deaf_until);
+            }
+            Role::Stranger(_) => {}
         }
     }
 

@@ -37,7 +37,7 @@ pub struct Manners {
     pub vanishes: f64,
     /// A talk is minutes long instead of seconds.
     pub long_talk: f64,
-    /// How often each provider restarts or falls silent for a while; zero for never.
+    /// How often each peer restarts or falls silent for a while; zero for never.
     pub restarts: Duration,
 }
 
@@ -94,6 +94,11 @@ impl Profile {
         profile.manners.vanishes = 0.15;
         profile.manners.restarts = Duration::from_secs(90);
         profile
+    }
+
+    /// More calls than the gateway takes at once.
+    pub fn crowded() -> Profile {
+        Profile { gap: Duration::from_millis(60), ..Profile::lossy(0.02) }
     }
 
     pub fn operated() -> Profile {

@@ -26,9 +26,10 @@ pub fn run(name: &str, profile: fn() -> Profile, calls: usize, seeds: u64) {
         let world = simulate(profile(), seed, calls, None);
         let took = begin.elapsed();
         println!(
-            "{name}: seed {seed}: {calls} calls ({} answered, {} records), {} datagrams, {} s of virtual time in {:.2} s: {:.0} calls a second",
+            "{name}: seed {seed}: {calls} calls ({} answered, {} records, {} inspected), {} datagrams, {} s of virtual time in {:.2} s: {:.0} calls a second",
             world.ledger.stories.iter().filter(|story| story.is_answered()).count(),
             world.books.len(),
+            world.inspected,
             world.datagrams,
             world.time.millis() / 1_000,
             took.as_secs_f64(),

@@ -129,9 +129,7 @@ impl Talking {
     fn draw(chance: &mut Chance, manners: &Manners) -> Talking {
         let stay = match chance.below(10) {
             0 => Duration::ZERO,
-            _ if chance.happens(manners.long_talk) => {
-                Duration::from_secs(60) + below(chance, Duration::from_secs(240))
-            }
+            _ if chance.happens(manners.long_talk) => Duration::from_secs(60) + below(chance, Duration::from_secs(240)),
             _ => below(chance, Duration::from_secs(40)),
         };
         let mut steps = Vec::new();

@@ -3,6 +3,7 @@
 
 use crate::books::Books;
 use crate::ledger::{Final, Leg, Story};
+use crate::reference;
 use crate::script::Offer;
 use crate::worker::Plug;
 use crate::world::{DAWN, World};
@@ -37,6 +38,8 @@ impl World {
     fn settling(&self) -> Duration {
         match self.profile.faults.loss {
             0.0 => Duration::from_secs(12),
+            // A message may have to be sent five times, and one after a glare again.
+            ..0.15 => Duration::from_secs(25),
             _ => Duration::from_secs(50),
         }
     }
@@ -60,6 +63,7 @@ pub fn inspect(world: &mut World, call: usize) {
     if !is_settled || world.time - oldest < world.settling() || (called.is_none() && !is_local) {
         return;
     }
+    world.inspected += 1;
     let mut wrong = Vec::new();
     let port_of = |side: &crate::peer::Side<'_>| world.worker.port_at(side.voice.gateway?.port());
     let (Some((caller_id, caller_port)), called_port) = (port_of(&caller), called.as_ref().and_then(port_of)) else {
@@ -189,7 +193,10 @@ impl Judge<'_> {
             Some(Final::Answered) => true,
             Some(Final::Refused { status, reason }) => {
                 let unwilling = ["Draining", "No Records", "Too Many Calls"].contains(&reason.as_str());
-                let unknown = self.is_unknown() && matches!(status, 401 | 403);
+                let reloads = !self.world.profile.reload.is_zero();
+                // A carrier that a reload took away, or that isn't found again yet, is a stranger.
+                let is_lost = self.story.caller == "globex" && reloads && *status == 401;
+                let unknown = is_lost || self.is_unknown() && matches!(status, 401 | 403);
                 !unwilling && !unknown && self.story.offer != Offer::Unreadable
             }
             Some(Final::Failed | Final::Cancelled { .. }) | None => false,
@@ -238,6 +245,7 @@ impl Judge<'_> {
         }
         if self.is_perfect() {
             self.compare_times(record, wrong);
+            self.compare_way(wrong);
         }
     }
 
@@ -266,6 +274,37 @@ impl Judge<'_> {
             && !near(wall, time)
         {
             wrong.push(format!("somebody hung up at {time:?}, and the record ends at {}", wall.rfc3339()));
+        }
+    }
+
+    /// Where nothing is lost, what the peers did says what the caller must be told, and who else may be called.
+    fn compare_way(&self, wrong: &mut Vec<String>) {
+        let story = self.story;
+        let Some((at, how)) = story.finals.first() else { return };
+        if let Final::Refused { status, reason } = how
+            && !reference::reasons(story).contains(status)
+        {
+            wrong.push(format!("the caller is told {status} {reason}, which nothing explains"));
+        }
+        let rang = story.legs.values().filter_map(|leg| leg.rang).min();
+        if rang.is_some_and(|rang| rang + Duration::from_millis(200) < *at) && !story.heard_ringing {
+            wrong.push("a phone rang and its caller didn't hear of it".to_owned());
+        }
+        let refusals = story.legs.values().filter_map(|leg| Some((leg.refused?, leg.over.as_ref()?.0)));
+        for (status, at) in refusals.filter(|(status, _)| [486, 600, 603].contains(status)) {
+            if let Some(leg) = story.legs.values().find(|leg| leg.invited > at + Duration::from_millis(100)) {
+                wrong.push(format!("{} was called after an answer of {status}", leg.peer));
+            }
+        }
+        let gave_up = story.gave_up.is_some();
+        let first = story.legs.values().find(|leg| leg.peer == "acme" && leg.refused.is_some());
+        if let Some(leg) = first.filter(|_| story.dialled.starts_with('2') && !gave_up) {
+            let status = leg.refused.unwrap_or_default();
+            let goes_on = status == 404 || status == 408 || (500..600).contains(&status);
+            let went_on = story.legs.len() > 1 || reason_of(how) == "Trunk Full";
+            if goes_on != went_on {
+                wrong.push(format!("acme's {status} leads on: {goes_on}; another was called: {went_on}"));
+            }
         }
     }
 
@@ -298,6 +337,13 @@ impl Judge<'_> {
         {
             wrong.push(format!("{peer} refused with {status}, its leg says {} {}", entry.status, entry.reason));
         }
+    }
+}
+
+fn reason_of(how: &Final) -> &str {
+    match how {
+        Final::Refused { reason, .. } => reason,
+        _ => "",
     }
 }
 

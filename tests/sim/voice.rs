@@ -50,8 +50,7 @@ impl Voice {
 
     /// Only what the gateway can't speak.
     pub fn foreign_offer(&mut self) -> Body {
-        let g729 =
-            Format { payload_type: 18, encoding: "G729".to_owned(), clock_rate: 8_000, channels: 1, fmtp: None };
+        let g729 = Format { payload_type: 18, encoding: "G729".to_owned(), clock_rate: 8_000, channels: 1, fmtp: None };
         self.describe(vec![line(self.address, Direction::SendRecv, vec![g729])])
     }
 

@@ -5,7 +5,7 @@ use crate::books::Books;
 use crate::ledger::Ledger;
 use crate::network::below;
 use crate::office;
-use crate::peer::{Call, Peer, Phone, Role};
+use crate::peer::{Call, Peer, Phone, Role, Way};
 use crate::profile::Profile;
 use crate::provider::Provider;
 use crate::script::Placing;
@@ -40,7 +40,13 @@ pub struct World {
     pub books: Books,
     pub trace: Option<Trace>,
     pub datagrams: u64,
+    /// Talks whose media was compared with the worker's ports.
+    pub inspected: u64,
     at: HashMap<IpAddr, usize>,
+    /// Where each peer was when it was last looked at.
+    places: Vec<SocketAddr>,
+    /// When the last bytes of a connection arrive, by its direction.
+    streams: HashMap<(SocketAddr, SocketAddr), Time>,
     trunks: BTreeMap<String, SocketAddr>,
     on_the_way: BTreeMap<(Time, u64), Happening>,
     scheduled: u64,
@@ -52,6 +58,7 @@ pub struct World {
     pub heard: HashSet<String>,
     fingerprint: u64,
     spins: u32,
+    looks: u64,
     to_place: usize,
     variant: u64,
     pub is_draining: bool,
@@ -86,12 +93,15 @@ impl World {
             time: Time::ZERO,
             switch,
             worker,
-            at: peers.iter().enumerate().map(|(index, peer)| (peer.address.ip(), index)).collect(),
+            at: peers.iter().enumerate().map(|(index, peer)| (peer.public.ip(), index)).collect(),
+            places: peers.iter().map(|peer| peer.public).collect(),
+            streams: HashMap::new(),
             peers,
             ledger: Ledger::default(),
             books: Books::default(),
             trace: trace.map(Trace::new),
             datagrams: 0,
+            inspected: 0,
             trunks: office::trunk_addresses(),
             on_the_way: BTreeMap::new(),
             scheduled: 0,
@@ -101,13 +111,14 @@ impl World {
             heard: HashSet::new(),
             fingerprint: 0xcbf2_9ce4_8422_2325,
             spins: 0,
+            looks: 0,
             to_place: calls,
             variant: 0,
             is_draining: false,
             profile,
         };
         if let Some(trace) = &mut world.trace {
-            trace.names = world.peers.iter().map(|peer| (peer.address, peer.name.clone())).collect();
+            trace.names = world.peers.iter().map(|peer| (peer.public, peer.name.clone())).collect();
             trace.names.insert(office::GATEWAY, "gateway".to_owned());
         }
         // Phones register first.
@@ -226,7 +237,11 @@ impl World {
             }
             Happening::Datagram { to, flow, bytes } => {
                 let Some(&peer) = self.at.get(&to.ip()) else { return };
+                if self.peers[peer].public != to {
+                    return;
+                }
                 let now = self.now();
+                let flow = Flow { local: self.peers[peer].address, ..flow };
                 match Message::parse(bytes) {
                     Ok(message) => self.peers[peer].receive(now, flow, message, &mut self.ledger),
                     Err(why) => self.ledger.violation(self.time, None, format!("the gateway wrote nonsense: {why}")),
@@ -240,6 +255,11 @@ impl World {
                 let settings = Arc::new(office::settings(self.variant));
                 let plan = Arc::new(office::plan(&settings));
                 self.give(Input::Reload { settings, plan });
+                if self.chance.below(3) == 0 {
+                    self.give(Input::RecordsFailing { why: Some("the disk is full".to_owned()) });
+                    let mended = Input::RecordsFailing { why: None };
+                    self.after(Duration::from_secs(2), Happening::Answer(mended));
+                }
                 if !self.all_placed() {
                     self.after(self.profile.reload, Happening::Reload);
                 }
@@ -282,8 +302,15 @@ impl World {
         }
         self.wind(Clock::Worker, self.worker.poll_timeout());
         let now = self.now();
+        let public = self.peers[peer].public;
+        let before = std::mem::replace(&mut self.places[peer], public);
+        if before != public {
+            // It restarted, and its old connection is closed.
+            let flow = Flow { transport: Transport::Tcp, local: office::GATEWAY, remote: before };
+            self.after(self.profile.faults.delay, Happening::Answer(Input::FlowFailed { flow }));
+        }
         while let Some(transmit) = self.peers[peer].poll_transmit(now) {
-            self.transmit(transmit);
+            self.transmit(Transmit { flow: Flow { local: public, ..transmit.flow }, ..transmit });
         }
         self.wind(Clock::Peer(peer), self.peers[peer].poll_timeout());
     }
@@ -294,7 +321,10 @@ impl World {
         for byte in bytes.iter().chain(&self.time.nanos().to_le_bytes()) {
             self.fingerprint = (self.fingerprint ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        let delays = self.profile.faults.carry(&mut self.chance);
+        let delays = match flow.transport {
+            Transport::Udp => self.profile.faults.carry(&mut self.chance),
+            Transport::Tcp => self.stream(flow),
+        };
         if let Some(trace) = &mut self.trace
             && let Ok(message) = Message::parse(bytes.clone())
             && self.ledger.call_of(message.call_id()) == Some(trace.call)
@@ -306,6 +336,18 @@ impl World {
             let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
             self.after(delay, Happening::Datagram { to: flow.remote, flow: back, bytes: bytes.clone() });
         }
+    }
+
+    /// A connection loses nothing and keeps the order, unless it is closed.
+    fn stream(&mut self, flow: Flow) -> Vec<Duration> {
+        if flow.local == office::GATEWAY && !self.places.contains(&flow.remote) {
+            self.after(Duration::ZERO, Happening::Answer(Input::FlowFailed { flow }));
+            return Vec::new();
+        }
+        let soonest = self.time + self.profile.faults.delay + below(&mut self.chance, self.profile.faults.jitter);
+        let last = self.streams.entry((flow.local, flow.remote)).or_default();
+        *last = soonest.max(*last);
+        vec![*last - self.time]
     }
 
     fn place(&mut self) {
@@ -348,11 +390,8 @@ impl World {
 
     /// An operator ends some call.
     fn hang_up_one(&mut self) {
-        let open: Vec<(String, Option<usize>)> = self
-            .books
-            .open()
-            .map(|record| (record.id.clone(), crate::books::call_of(record, &self.ledger)))
-            .collect();
+        let open: Vec<(String, Option<usize>)> =
+            self.books.open().map(|record| (record.id.clone(), crate::books::call_of(record, &self.ledger))).collect();
         if open.is_empty() {
             return;
         }
@@ -412,34 +451,51 @@ impl World {
         if counts.calls > office::MAX_CALLS {
             self.ledger.violation(self.time, None, format!("{} calls at once", counts.calls));
         }
+        self.looks += 1;
+        // Trunks are shown in many words, which take their time.
+        let trunks = if self.looks % 16 == 0 { self.switch.trunks(self.now()) } else { Vec::new() };
+        for trunk in trunks {
+            if trunk.max_calls.is_some() && trunk.calls > office::GLOBEX_CALLS + 2 {
+                self.ledger.violation(self.time, None, format!("{} calls over {}", trunk.calls, trunk.name));
+            }
+        }
         for complaint in std::mem::take(&mut self.worker.complaints) {
             self.ledger.violation(self.time, None, format!("the media worker: {complaint}"));
         }
     }
 }
 
-/// Phones of the users, the providers, and two who have no account.
+/// Phones of the users, the providers, and two who have no account. Some phones are behind a NAT, some have a connection.
 fn peers(profile: &Profile, chance: &mut Chance) -> Vec<Peer> {
     let mut peers = Vec::new();
     let manners = profile.manners;
-    let mut add = |name: &str, address: SocketAddr, role: Role, chance: &mut Chance| {
+    let mut add = |name: &str, way: Way, role: Role, chance: &mut Chance| {
         let own = Chance::from_number(chance.u64());
-        peers.push(Peer::new(name, address, role, manners, own));
+        peers.push(Peer::new(name, way, role, manners, own));
     };
-    for number in 1..=office::SINGLES {
+    let hidden = |last: u8| {
+        let public = SocketAddr::new(office::address(last).ip(), 40_000 + u16::from(last));
+        Way::hidden(SocketAddr::from(([10, 0, 0, last], 5060)), public)
+    };
+    let connected = |last: u8| Way::tcp(SocketAddr::new(office::address(last).ip(), 50_000));
+    for number in 1..=office::SINGLES as u8 {
         let user = format!("user{number}");
-        let phone = Role::Phone(Phone::new(&user, office::PASSWORD));
-        add(&user, office::address(10 + number as u8), phone, chance);
+        let way = match number {
+            5 | 6 => hidden(10 + number),
+            7 | 8 => connected(10 + number),
+            _ => Way::udp(office::address(10 + number)),
+        };
+        add(&user, way, Role::Phone(Phone::new(&user, office::PASSWORD)), chance);
     }
-    for number in 1..=3 {
+    for (number, way) in [(1, Way::udp(office::address(101))), (2, hidden(102)), (3, connected(103))] {
         let phone = Role::Phone(Phone::new(office::TRIO, office::PASSWORD));
-        add(&format!("trio-{number}"), office::address(100 + number), phone, chance);
+        add(&format!("trio-{number}"), way, phone, chance);
     }
-    let trunks = office::trunk_addresses();
-    add("acme", trunks["sip.acme.test"], Role::Provider(Provider::gated(chance)), chance);
-    add("globex", trunks["sip.globex.test"], Role::Provider(Provider::open()), chance);
+    let trunk = |host: &str| Way::udp(office::trunk_addresses()[host]);
+    add("acme", trunk("sip.acme.test"), Role::Provider(Provider::gated(chance)), chance);
+    add("globex", trunk("sip.globex.test"), Role::Provider(Provider::open()), chance);
     let wrong = ClientCredentials { username: "user1".to_owned(), password: "guessed".to_owned(), realm: None };
-    add("guesser", office::address(200), Role::Stranger(Some(wrong)), chance);
-    add("stranger", office::address(201), Role::Stranger(None), chance);
+    add("guesser", Way::udp(office::address(200)), Role::Stranger(Some(wrong)), chance);
+    add("stranger", Way::udp(office::address(201)), Role::Stranger(None), chance);
     peers
 }

@@ -63,6 +63,7 @@ impl Peer {
             placed: now.time,
             finals: Vec::new(),
             gave_up: None,
+            heard_ringing: false,
             hung_up: None,
             ended: None,
             vanished: None,

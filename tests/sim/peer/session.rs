@@ -12,6 +12,8 @@ use tandem::sip::agent::{Ending, SessionEvent, SessionId};
 use tandem::wire::description::Direction;
 use tandem::wire::sip::{Message, Name};
 
+const INSPECTION: Duration = Duration::from_secs(10);
+
 impl Peer {
     /// Its side of a call, once that is answered.
     pub fn side(&self, call: usize, is_caller: bool) -> Option<Side<'_>> {
@@ -56,6 +58,9 @@ impl Peer {
     pub(super) fn ring(&mut self, now: Now, id: SessionId, ledger: &mut Ledger) {
         let Some(talk) = self.talks.get_mut(&id).filter(|talk| talk.stage == Stage::Alerting) else { return };
         let Some((_, ringing)) = talk.taking.as_ref().and_then(|taking| taking.ring) else { return };
+        if let Some(leg) = ledger.leg(talk.call, &talk.call_id) {
+            leg.rang = Some(now.time);
+        }
         match (ringing, talk.asked.take()) {
             (Ringing::EarlyMedia, Some(invite)) => {
                 let body = talk.voice.answer(&invite);
@@ -121,6 +126,17 @@ impl Peer {
             story.gave_up = Some(now.time);
         }
         self.agent.cancel(now, id, None);
+    }
+
+    /// Has its media looked at, now and then and at last right before it hangs up.
+    pub(super) fn inspect(&mut self, now: Now, id: SessionId, ledger: &mut Ledger) {
+        let Some(talk) = self.talks.get(&id).filter(|talk| talk.stage == Stage::Up) else { return };
+        ledger.inspections.push(talk.call);
+        let Some(end) = self.errands.deadline(Errand::HangUp(id)) else { return };
+        let last = Time::from_nanos(end.nanos().saturating_sub(1_000_000));
+        if now.time < last {
+            self.errands.set(Errand::Inspect(id), last.min(now.time + INSPECTION));
+        }
     }
 
     pub(super) fn hang_up(&mut self, now: Now, id: SessionId, ledger: &mut Ledger) {
@@ -199,6 +215,7 @@ impl Peer {
         let call = talk.call;
         match event {
             SessionEvent::Progress { message } => {
+                ledger.stories[call].heard_ringing = true;
                 if message.status() == 199 {
                     ledger.violation(now.time, Some(call), "199 was passed to the caller");
                 }
@@ -302,8 +319,8 @@ impl Peer {
     fn schedule(&mut self, now: Time, id: SessionId) {
         let Some(talk) = self.talks.get(&id) else { return };
         let end = now + talk.talking.stay;
-        self.errands.set(Errand::Inspect(id), Time::from_nanos(end.nanos().saturating_sub(1_000_000)).max(now));
         self.errands.set(Errand::HangUp(id), end);
+        self.errands.set(Errand::Inspect(id), now);
         for (index, &(after, _)) in talk.talking.steps.iter().enumerate() {
             self.errands.set(Errand::Step(id, index), now + after);
         }
