@@ -20,6 +20,8 @@ pub struct Metrics {
     worker_busy: GaugeVec,
     sip_messages: IntCounterVec,
     sip_damaged: IntCounter,
+    sip_transactions: IntGauge,
+    media_ports: IntGauge,
     records_pending: IntGauge,
     records_lost: IntCounter,
     started: Gauge,
@@ -47,6 +49,8 @@ impl Metrics {
             worker_busy: kept.ratios("tandem_worker_busy_ratio", "Share of its time that a worker works", "worker"),
             sip_messages: kept.counters("tandem_sip_messages_total", "SIP messages by direction", "direction"),
             sip_damaged: kept.counter("tandem_sip_damaged_total", "Datagrams and frames that were no SIP message"),
+            sip_transactions: kept.gauge("tandem_sip_transactions", "SIP transactions that aren't over yet"),
+            media_ports: kept.gauge("tandem_media_ports", "Pairs of ports that calls have for their media"),
             records_pending: kept.gauge("tandem_records_pending", "Call records that the store doesn't have yet"),
             records_lost: kept.counter("tandem_records_lost_total", "Call records that no disk and no memory took"),
             started: kept.keep(Gauge::new("process_start_time_seconds", "Start, in seconds since 1970-01-01 UTC")),
@@ -116,6 +120,12 @@ impl Metrics {
 
     pub fn count_sip_damaged(&self, messages: u64) {
         self.sip_damaged.inc_by(messages);
+    }
+
+    /// What calls hold. Both fall to zero when nobody talks and the last answers can't be asked for again.
+    pub fn set_held(&self, transactions: usize, media_ports: usize) {
+        self.sip_transactions.set(signed(transactions as u64));
+        self.media_ports.set(signed(media_ports as u64));
     }
 
     pub fn set_records(&self, pending: u64, lost: u64) {

@@ -257,6 +257,14 @@ impl Gateway {
         calls
     }
 
+    /// A metric without labels, which is always there.
+    #[track_caller]
+    pub fn gauge(&self, name: &str) -> f64 {
+        let (_, text) = self.get("/metrics").expect("the gateway answers");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("there is no metric {name}:\n{text}"))
+    }
+
     /// The sum of a metric over its labels, or of those whose line has `label` in it.
     #[track_caller]
     pub fn metric(&self, name: &str, label: &str) -> f64 {
