@@ -220,14 +220,13 @@ const MAX_CONCEALED_MS: u32 = 60;
 /// No Opus frame is longer (RFC 6716 §3.4, R2), its configuration byte included.
 const MAX_SHORT_FRAME_BYTES: usize = 1_276;
 
-/// In bit/s: what speech needs at this rate (RFC 6716 §2.1.1).
+/// In bit/s: above the lower end of what RFC 6716 §2.1.1 gives for each rate, since speech that comes from another codec
+/// has to bear the loss of both.
 fn default_bitrate(rate: u32) -> u32 {
     match rate {
-        0..=8_000 => 12_000,
-        8_001..=12_000 => 16_000,
-        12_001..=16_000 => 20_000,
-        16_001..=24_000 => 24_000,
-        _ => 32_000,
+        0..=8_000 => 24_000,
+        8_001..=16_000 => 28_000,
+        _ => 36_000,
     }
 }
 

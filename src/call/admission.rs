@@ -6,7 +6,7 @@ use crate::call::trunk::Trunk;
 use crate::dialplan::route::{Caller, Request};
 use crate::sip::digest::{Algorithm, Hashes, Verdict};
 use crate::sip::flow::Flow;
-use crate::wire::sip::{Message, Name, Scheme, Uri};
+use crate::wire::sip::{Message, Method, Name, Scheme, Uri};
 use std::net::IpAddr;
 
 /// A caller as the switch keeps it.
@@ -97,11 +97,18 @@ pub fn authenticate(exchange: &mut Exchange, now: Now, message: &Message) -> Adm
 /// Challenges for whoever must say who they are.
 pub fn challenge(exchange: &mut Exchange, now: Now, message: &Message, stale: bool) -> Vec<(Name, String)> {
     let realm = exchange.settings.sip.domain.clone();
-    let challenges = match knows_md5_only(message) {
+    let challenges = match knows_md5_only(message) || is_known_by_md5_only(exchange, message) {
         true => exchange.verifier.challenge_with(now.time, &realm, stale, &[Algorithm::Md5]),
         false => exchange.verifier.challenge(now.time, &realm, stale),
     };
     challenges.into_iter().map(|challenge| (Name::WwwAuthenticate, challenge)).collect()
+}
+
+/// Whether the account that a request is for has nothing left but an MD5 hash, which can't answer SHA-256.
+fn is_known_by_md5_only(exchange: &Exchange, message: &Message) -> bool {
+    let claimed = if *message.method() == Method::Register { message.to() } else { message.from() };
+    let account = claimed.ok().and_then(|address| exchange.accounts.by_name(&address.parse_uri().ok()?.user_decoded()));
+    account.is_some_and(|account| account.hashes.ha1_sha256.is_none())
 }
 
 /// Whether a phone gives up when it sees a challenge for SHA-256, even beside one for MD5, which RFC 8760 §2.4 tells it
@@ -111,42 +118,76 @@ fn knows_md5_only(message: &Message) -> bool {
     ["baresip v0.", "baresip v1."].iter().any(|known| agent.starts_with(known))
 }
 
-/// What was dialled: the user part, or the whole address where the domain isn't ours.
-pub fn dialled(exchange: &Exchange, flow: Flow, message: &Message) -> Option<String> {
+/// What was dialled: the user part, or the whole address where the domain isn't ours. A carrier may call us by any name.
+pub fn dialled(exchange: &Exchange, flow: Flow, message: &Message, identity: &Identity) -> Option<String> {
     let uri = Uri::parse(message.request_uri()).ok()?;
     match uri.scheme {
         Scheme::Tel => some(uri.user_decoded().into_owned()),
         Scheme::Sip | Scheme::Sips => {
             let user = some(uri.user_decoded().into_owned())?;
-            let trunk_user =
-                exchange.trunks.at(flow.remote).or_else(|| exchange.trunks.reaching_from(flow.remote.ip()));
-            let registered =
-                trunk_user.and_then(|trunk| trunk.settings.credentials.as_ref()).map(|known| &known.username);
-            if registered == Some(&user)
-                && let Some(number) = called_number(message)
-            {
-                return Some(number);
-            }
-            if is_ours(exchange, flow, uri.host()) { Some(user) } else { Some(format!("{user}@{}", uri.host())) }
+            let Identity::Trunk { name, .. } = identity else {
+                return Some(if is_ours(exchange, flow, uri.host()) { user } else { format!("{user}@{}", uri.host()) });
+            };
+            let credentials = exchange.trunks.by_name(name).and_then(|trunk| trunk.settings.credentials.as_ref());
+            let is_contact = credentials.is_some_and(|known| known.username == user);
+            Some(called_number(message).filter(|_| is_contact).unwrap_or(user))
         }
         _ => Some(message.request_uri().to_owned()),
     }
 }
 
-/// The caller's number or name, as the caller's side wrote it.
-pub fn calling(message: &Message) -> (String, Option<String>) {
-    let Ok(from) = message.from() else { return (String::new(), None) };
-    let number = from.parse_uri().ok().map(|uri| uri.user_decoded().into_owned());
-    let display = from.display().map(|name| name.into_owned()).filter(|name| !name.is_empty());
-    (number.unwrap_or_default(), display)
+/// Who is calling, as the called side may be shown.
+pub struct Calling {
+    /// A number or a name.
+    pub user: String,
+    /// The domain of a stranger's name; none where the name or number is ours, or a number of the telephone network.
+    pub host: Option<String>,
+    pub display_name: Option<String>,
+}
+
+impl Calling {
+    pub fn text(&self) -> String {
+        match &self.host {
+            Some(host) => format!("{}@{host}", self.user),
+            None => self.user.clone(),
+        }
+    }
+}
+
+/// A user is shown as the account says, whatever is in From; a carrier's word is taken; a stranger keeps its domain, so
+/// that it isn't taken for one of us.
+pub fn calling(exchange: &Exchange, message: &Message, identity: &Identity) -> Calling {
+    let from = message.from().ok();
+    let uri = from.as_ref().and_then(|from| from.parse_uri().ok());
+    let said = uri.as_ref().map(|uri| uri.user_decoded().into_owned()).unwrap_or_default();
+    let display_name = from.as_ref().and_then(|from| from.display()).map(|name| name.into_owned());
+    match identity {
+        Identity::User { name, number, .. } => {
+            let account = exchange.accounts.by_name(name);
+            Calling {
+                user: number.clone().unwrap_or_else(|| name.clone()),
+                host: None,
+                display_name: account.and_then(|account| account.display_name.clone()).or(display_name),
+            }
+        }
+        Identity::Trunk { .. } => Calling { user: said, host: None, display_name },
+        Identity::Stranger => {
+            let host = uri.map(|uri| uri.host().to_owned()).filter(|host| !host.is_empty() && !is_number(&said));
+            Calling { user: said, host, display_name }
+        }
+    }
 }
 
 /// Carriers that know us by registration call our contact and put the number into `To`.
 fn called_number(message: &Message) -> Option<String> {
     let to = message.to().ok()?;
     let user = to.parse_uri().ok()?.user_decoded().into_owned();
-    let digits = user.strip_prefix('+').unwrap_or(&user);
-    (digits.len() >= 3 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(user)
+    is_number(&user).then_some(user)
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    digits.len() >= 3 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn some(text: String) -> Option<String> {
@@ -166,8 +207,8 @@ fn claimed_user(exchange: &Exchange, flow: Flow, message: &Message) -> bool {
 
 /// Whether the plan has a rule for unknown callers that takes this call.
 fn strangers_may(exchange: &Exchange, now: Now, flow: Flow, message: &Message) -> bool {
-    let (from, _) = calling(message);
-    let Some(to) = dialled(exchange, flow, message) else { return false };
+    let from = calling(exchange, message, &Identity::Stranger).text();
+    let Some(to) = dialled(exchange, flow, message, &Identity::Stranger) else { return false };
     let request = Request { caller: Caller::Stranger, from: &from, to: &to, at: now.wall };
     exchange.plan.route(&request).route.is_some()
 }

@@ -35,8 +35,12 @@ pub enum Timer {
     Ring(CallKey),
     /// Time to see whether both sides of a long call are still there.
     Probe(CallKey),
-    /// A caller who hears a busy or reject announcement has heard enough, or a worker owes an answer for too long.
+    /// A worker owes an answer for too long.
     Patience(CallKey),
+    /// Orders about the media of a call are given again that found a worker's ring full.
+    Rewire(CallKey),
+    /// The same for the order to close a port.
+    Close { port: PortId, worker: usize },
 }
 
 pub struct Exchange {
@@ -52,6 +56,8 @@ pub struct Exchange {
     pub outputs: VecDeque<Output>,
     sessions: HashMap<SessionId, LegKey>,
     ports: HashMap<PortId, LegKey>,
+    /// Ports whose worker had no room for the order to close them.
+    closing: HashMap<PortId, usize>,
     tickets: HashMap<Ticket, LegKey>,
     /// Call-IDs of legs that we placed, so that a call which comes back to us is known for a loop.
     placed: HashSet<String>,
@@ -93,6 +99,7 @@ impl Exchange {
             outputs: VecDeque::new(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
+            closing: HashMap::new(),
             tickets: HashMap::new(),
             placed: HashSet::new(),
             last_port: 0,
@@ -153,6 +160,18 @@ impl Exchange {
         self.ports.remove(&port);
     }
 
+    /// The worker that has yet to be told to close a port; `worker` where it is known by its call.
+    pub fn closing(&mut self, port: PortId, worker: Option<usize>) -> Option<usize> {
+        if let Some(worker) = worker {
+            self.closing.insert(port, worker);
+        }
+        self.closing.get(&port).copied()
+    }
+
+    pub fn forget_closing(&mut self, port: PortId) {
+        self.closing.remove(&port);
+    }
+
     pub fn command(&mut self, worker: usize, command: Command) {
         self.outputs.push_back(Output::Media { worker, command });
     }
@@ -197,7 +216,7 @@ impl Exchange {
 
     /// What is still held for calls: sessions, ports and questions. All zero when no call is left.
     pub fn held(&self) -> (usize, usize, usize) {
-        (self.sessions.len(), self.ports.len(), self.tickets.len() + self.placed.len())
+        (self.sessions.len(), self.ports.len() + self.closing.len(), self.tickets.len() + self.placed.len())
     }
 }
 

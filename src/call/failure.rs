@@ -1,45 +1,63 @@
-//! What the caller is told of the called side's failure, with the true reason kept beside it (RFC 3326).
+//! What the caller is told of a call that fails, with the true reason kept beside it (RFC 3326).
+
+use crate::call::reason::{phrase, sip_reason, telling};
+use crate::call::record::EndedBy;
+use crate::wire::sip::{Message, Name, reason_phrase};
 
 /// A final answer that isn't a success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub status: u16,
     pub reason: String,
-    /// `Reason` header values for the caller: ours first, then what the called side gave.
-    pub reasons: Vec<String>,
+    /// Further header fields for the caller, `Reason` among them: ours first, then what the called side gave.
+    pub headers: Vec<(Name, String)>,
+    pub by: EndedBy,
+    /// What the books say beside the status.
+    pub why: Option<String>,
 }
 
 impl Failure {
+    /// One of our own. An empty reason stands for the usual phrase.
     pub fn new(status: u16, reason: impl Into<String>) -> Failure {
-        Failure { status, reason: reason.into(), reasons: Vec::new() }
+        let reason: String = reason.into();
+        let reason = if reason.is_empty() { reason_phrase(status).to_owned() } else { reason };
+        Failure { status, reason, headers: Vec::new(), by: EndedBy::Gateway, why: None }
     }
 
-    /// A failure of the called side, translated where the caller could misread the original: a challenge or a redirection
-    /// was meant for us, and a 503 would make the caller shun this gateway (RFC 3261 §16.7 step 6).
-    pub fn translated(status: u16, reason: &str, peer_reasons: &[String]) -> Failure {
-        let (told, phrase) = match status {
-            300..=399 => (480, "Temporarily Unavailable"),
-            401 | 407 => (500, "Server Internal Error"),
-            402
-            | 405
-            | 406
-            | 413..=417
-            | 420..=428
-            | 429
-            | 436..=440
-            | 469
-            | 481..=483
-            | 487
-            | 489
-            | 491
-            | 493
-            | 494 => (500, "Server Internal Error"),
-            503 => (500, "Server Internal Error"),
-            _ => (status, reason),
+    pub fn with(mut self, name: Name, value: impl Into<String>) -> Failure {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub fn because(mut self, why: impl Into<String>) -> Failure {
+        self.why = Some(why.into());
+        self
+    }
+
+    /// The called side's refusal as the caller is told it.
+    pub fn translated(message: &Message) -> Failure {
+        let (status, said) = (message.status(), phrase(message.status(), message.reason_phrase()));
+        let told = told(status);
+        let mut headers = vec![(Name::Reason, sip_reason(status, &said))];
+        headers.extend(message.values(Name::Reason).filter_map(telling).map(|reason| (Name::Reason, reason)));
+        let (reason, why) = match told == status {
+            true => (said, None),
+            false => (reason_phrase(told).to_owned(), Some(format!("the called side said {status} {said}"))),
         };
-        let mut reasons = vec![sip_reason(status, reason)];
-        reasons.extend(peer_reasons.iter().filter(|reason| passable(reason)).cloned());
-        Failure { status: told, reason: phrase.to_owned(), reasons }
+        Failure { status: told, reason, headers, by: EndedBy::Callee, why }
+    }
+
+    /// Nobody answered a leg of ours, or nothing could be sent there. The caller of a trunk learns that a machine failed,
+    /// so that it may try another way; the caller of a person, that the phone is away.
+    pub fn unreachable(seen: u16, is_trunk: bool) -> Failure {
+        let told = match (is_trunk, seen) {
+            (false, _) => 480,
+            (true, 408) => 504,
+            (true, _) => 500,
+        };
+        let reason = sip_reason(seen, reason_phrase(seen));
+        let why = if seen == 408 { "no answer to our INVITE" } else { "our INVITE could not be sent" };
+        Failure::new(told, "").with(Name::Reason, reason).because(why)
     }
 
     /// How much better an answer this is than others, when several phones of one user failed: the caller learns most from
@@ -48,63 +66,65 @@ impl Failure {
         match self.status {
             600..=699 => 0,
             486 => 1,
-            480 | 404 | 410 | 484 | 488 => 2,
-            400..=407 | 409..=499 => 3,
-            500..=599 => 4,
+            404 | 410 | 484 | 488 => 2,
+            480 => 3,
+            400..=407 | 409..=499 => 4,
             _ => 5,
         }
     }
-}
 
-/// `SIP;cause=486;text="Busy Here"`.
-pub fn sip_reason(status: u16, text: &str) -> String {
-    let mut reason = format!("SIP;cause={status};text=\"");
-    for letter in text.chars().filter(|letter| !letter.is_control()) {
-        if matches!(letter, '"' | '\\') {
-            reason.push('\\');
+    /// For the books.
+    pub fn cause(&self) -> String {
+        match &self.why {
+            Some(why) => format!("{} {}: {why}", self.status, self.reason),
+            None => format!("{} {}", self.status, self.reason),
         }
-        reason.push(letter);
     }
-    reason.push('"');
-    reason
 }
 
-/// `Q.850;cause=16` and its text (ITU-T Q.850 §2.2.7).
-pub fn q850_reason(cause: u8, text: &str) -> String {
-    format!("Q.850;cause={cause};text=\"{text}\"")
-}
-
-/// Whether a `Reason` value may pass from one side to the other: a protocol that everyone reads, and nothing long.
-pub fn passable(reason: &str) -> bool {
-    reason.len() <= 200
-        && !reason.contains(char::is_control)
-        && ["SIP", "Q.850"]
-            .iter()
-            .any(|protocol| reason.get(..protocol.len()).is_some_and(|head| head.eq_ignore_ascii_case(protocol)))
+/// What is said of the called person or number passes; whatever was meant for us, who placed the call (a challenge, a
+/// redirection, a fault in our request), doesn't. A 503 would make the caller shun this gateway (RFC 3261 §16.7 step 6).
+fn told(status: u16) -> u16 {
+    match status {
+        403 | 404 | 410 | 433 | 480 | 484 | 485 | 486 | 488 => status,
+        500 | 502 | 504 | 600 | 603 | 604 | 606 | 607 | 608 => status,
+        600..=699 => 603,
+        // It may be asked for again, later or in another way; not by the caller, and not now.
+        300..=399 | 408 | 430 => 480,
+        406 | 415 => 488,
+        _ => 500,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
+
+    fn answer(status: u16, reason: &str, more: &str) -> Message {
+        Message::parse(Bytes::from(format!("SIP/2.0 {status} {reason}\r\n{more}\r\n"))).unwrap()
+    }
 
     #[test]
     fn what_was_meant_for_us_is_not_passed_on() {
-        for status in [302, 401, 407, 503, 420] {
-            let failure = Failure::translated(status, "x", &[]);
+        for status in [302, 400, 401, 407, 408, 420, 481, 501, 503, 513] {
+            let failure = Failure::translated(&answer(status, "x", ""));
             assert_ne!(failure.status, status);
-            assert!(failure.reasons[0].contains(&format!("cause={status}")));
+            assert!(failure.headers[0].1.contains(&format!("cause={status}")));
         }
-        assert_eq!(Failure::translated(486, "Busy Here", &[]).status, 486);
     }
 
     #[test]
-    fn the_peers_reason_is_kept_and_a_hostile_one_dropped() {
-        let given = ["Q.850;cause=17".to_owned(), "SIP\r\nX: y".to_owned(), "Foo;cause=1".to_owned()];
-        assert_eq!(Failure::translated(486, "Busy", &given).reasons[1..], ["Q.850;cause=17".to_owned()]);
+    fn a_persons_word_passes() {
+        for status in [403, 404, 480, 486, 488, 600, 603] {
+            assert_eq!(Failure::translated(&answer(status, "x", "")).status, status);
+        }
     }
 
     #[test]
-    fn quotes_are_escaped() {
-        assert_eq!(sip_reason(500, "a \"b\"\r\n"), "SIP;cause=500;text=\"a \\\"b\\\"\"");
+    fn the_peers_reason_is_kept_and_a_strange_one_dropped() {
+        let message = answer(486, "Busy Here", "Reason: Q.850;cause=17, Foo;cause=1\r\n");
+        let reasons: Vec<String> = Failure::translated(&message).headers.into_iter().map(|(_, value)| value).collect();
+        assert_eq!(reasons, ["SIP;cause=486;text=\"Busy Here\"", "Q.850;cause=17"]);
     }
 }

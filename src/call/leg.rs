@@ -1,8 +1,8 @@
 //! One side of a call: its SIP session or its local end, and its media.
 
+use crate::call::dial::Destination;
 use crate::call::exchange::{Exchange, LegKey};
 use crate::call::negotiate::{self, Agreed, Disagreement, Local};
-use crate::call::set_up::Dialling;
 use crate::media::command::{Clip, Command, PortId, Report, Source};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::{Body, Flow};
@@ -24,7 +24,7 @@ pub struct Leg {
     pub trunk: Option<String>,
     pub media: Option<Media>,
     /// Where it goes, until its INVITE is out.
-    pub dialling: Option<Dialling>,
+    pub dialling: Option<Box<Destination>>,
 }
 
 /// What is at the far end of a leg.
@@ -69,6 +69,8 @@ pub struct Media {
     pub told: Direction,
     /// A change of ours waits until an exchange in progress has ended.
     pub change_due: bool,
+    /// After how much silence the worker says so.
+    pub silence_limit: Option<Duration>,
     pub report: Option<Report>,
     closing: bool,
 }
@@ -112,6 +114,11 @@ impl Leg {
         }
     }
 
+    /// Whether it waits for its port, in order to be called.
+    pub fn awaits_port(&self) -> bool {
+        self.stage == Stage::Preparing && self.dialling.is_some()
+    }
+
     /// Whether the worker still owes the final report.
     pub fn owes_report(&self) -> bool {
         self.media.as_ref().is_some_and(|media| media.report.is_none())
@@ -144,6 +151,7 @@ impl Media {
             wish: Direction::SendRecv,
             told: Direction::SendRecv,
             change_due: false,
+            silence_limit: None,
             report: None,
             closing: false,
         }
@@ -188,9 +196,12 @@ impl Media {
         let offered = if provisional { self.offered.clone() } else { self.offered.take() };
         let offered = offered.ok_or(Disagreement::UnfitAnswer)?;
         let agreed = negotiate::accept(&offered, answered)?;
-        if offered.media.iter().all(|media| media.direction == Direction::SendRecv) {
-            self.wish = agreed.peer_wants;
-        }
+        // An answer tells what the peer wants only as far as our offer left it the choice.
+        let offered = offered.media.first().map(|media| media.direction).unwrap_or_default();
+        self.wish = Direction::new(
+            if offered.receives() { agreed.peer_wants.sends() } else { self.wish.sends() },
+            if offered.sends() { agreed.peer_wants.receives() } else { self.wish.receives() },
+        );
         self.agreed = Some(agreed);
         Ok(())
     }
@@ -231,10 +242,18 @@ impl Media {
     }
 
     /// Tells the worker what was agreed here.
-    pub fn configure(&self, exchange: &mut Exchange, other: Direction, towards: Option<Codec>, silence: SilenceLimits) {
+    pub fn configure(
+        &mut self,
+        exchange: &mut Exchange,
+        other: Direction,
+        towards: Option<Codec>,
+        silence: SilenceLimits,
+    ) {
         let Some(agreed) = &self.agreed else { return };
-        let limit = if agreed.peer_wants.sends() && other.receives() { silence.talking } else { silence.held };
-        let settings = Box::new(agreed.port_settings(other, towards, limit));
+        // A side that holds says that it sends, and often doesn't.
+        let talks = agreed.peer_wants == Direction::SendRecv && other.receives();
+        self.silence_limit = if talks { silence.talking } else { silence.held };
+        let settings = Box::new(agreed.port_settings(other, towards, self.silence_limit));
         exchange.command(self.worker, Command::Configure { port: self.port, settings });
     }
 

@@ -1,16 +1,25 @@
-//! Floor 3: calls. `switch` is the way in; `state` is what a call is, and a file for each thing that happens to it:
-//! `set_up`, `talk`, `release`.
+//! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `release`.
 
 pub mod account;
 mod admission;
+mod answered;
+mod dial;
 mod exchange;
 mod failure;
+mod invited;
 pub mod io;
 mod leg;
+mod local_end;
 mod negotiate;
 pub mod phone;
+mod progress;
+mod reason;
 pub mod record;
+mod refused;
 mod release;
+mod reoffer;
+mod requested;
 mod set_up;
 mod state;
 pub mod switch;

@@ -185,6 +185,12 @@ pub fn accept(ours: &Description, answered: &Description) -> Result<Agreed, Disa
     })
 }
 
+/// Whether an offer has something that a leg which may speak `ours` can answer.
+pub fn suits(offered: &Description, ours: &[Codec]) -> Result<(), Disagreement> {
+    let line = audio_line(offered).ok_or(Disagreement::NoAudio)?;
+    choose(&offered.media[line], ours, None).map(|_| ()).ok_or(Disagreement::NoCommonCodec)
+}
+
 /// The codecs of an offer that we also have, in the offer's order.
 pub fn codecs_of(description: &Description) -> Vec<Codec> {
     let formats = audio_line(description).map(|line| description.media[line].formats.as_slice()).unwrap_or_default();

@@ -2,42 +2,37 @@
 
 use crate::base::time::Now;
 use crate::call::exchange::{Exchange, Timer};
-use crate::call::failure::{Failure, passable};
+use crate::call::failure::Failure;
 use crate::call::io::Notice;
 use crate::call::leg::{End, Stage as LegStage};
+use crate::call::reason::passed_on;
 use crate::call::record::{EndedBy, State};
-use crate::call::state::{Call, Stage};
-use crate::media::command::Report;
+use crate::call::state::{Call, PATIENCE, Stage};
+use crate::media::command::{Report, Source};
 use crate::sip::agent::Ending;
 use crate::wire::sip::Name;
 
 impl Call {
     /// Gives the caller a final answer that isn't a success; the call is over.
-    pub fn refuse_caller(&mut self, exchange: &mut Exchange, now: Now, failure: Failure, by: EndedBy) {
+    pub fn refuse_caller(&mut self, exchange: &mut Exchange, now: Now, failure: Failure) {
+        let cause = failure.cause();
+        self.refuse_caller_for(exchange, now, failure, &cause);
+    }
+
+    /// The same, with the cause as the books have it.
+    fn refuse_caller_for(&mut self, exchange: &mut Exchange, now: Now, failure: Failure, cause: &str) {
+        let Failure { status, reason, headers, by, .. } = failure;
         if let Some(session) = self.caller_session().filter(|_| self.legs[0].is_live()) {
-            let headers = failure.reasons.iter().map(|reason| (Name::Reason, reason.clone())).collect();
-            exchange.agent.refuse(now, session, failure.status, &failure.reason, headers);
-            exchange.forget_session(session);
+            exchange.agent.refuse(now, session, status, &reason, headers);
         }
-        self.legs[0].stage = LegStage::Gone;
-        self.record.status = failure.status;
-        self.record.legs[0].status = failure.status;
-        let cause = match failure.reasons.first() {
-            Some(reason) if !reason.contains(&format!("cause={};", failure.status)) => {
-                format!("{} {} ({reason})", failure.status, failure.reason)
-            }
-            _ => format!("{} {}", failure.status, failure.reason),
-        };
-        self.finish(exchange, now, by, &cause);
+        self.record.status = status;
+        self.record.legs[0].status = status;
+        self.finish(exchange, now, by, cause);
     }
 
     /// The caller hung up before the answer; the agent has already told it 487.
     pub fn caller_gave_up(&mut self, exchange: &mut Exchange, now: Now, reason: Option<String>) {
-        self.legs[0].stage = LegStage::Gone;
-        if let Some(session) = self.caller_session() {
-            exchange.forget_session(session);
-        }
-        let reason = reason.filter(|reason| passable(reason));
+        let reason = reason.as_deref().and_then(passed_on);
         let hopefuls: Vec<usize> = self.hopefuls().collect();
         for leg in hopefuls {
             self.record.legs[leg].status = 487;
@@ -54,7 +49,7 @@ impl Call {
         let side = if leg == 0 { EndedBy::Caller } else { EndedBy::Callee };
         let name = if leg == 0 { "the caller" } else { "the called side" };
         let (by, cause, reason) = match by {
-            Ending::Peer { reason } => (side, format!("{name} hung up"), reason.filter(|reason| passable(reason))),
+            Ending::Peer { reason } => (side, format!("{name} hung up"), reason.as_deref().and_then(passed_on)),
             Ending::NoAck => (EndedBy::Gateway, format!("{name} never acknowledged the answer"), None),
             Ending::PeerGone => (EndedBy::Gateway, format!("{name} vanished"), None),
             Ending::Local | Ending::Cancelled { .. } => (EndedBy::Gateway, "ended here".to_owned(), None),
@@ -78,10 +73,9 @@ impl Call {
                 for leg in hopefuls {
                     self.hang_up_leg(exchange, now, leg, reason.clone());
                 }
-                let mut failure = Failure::new(480, "Temporarily Unavailable");
-                failure.reasons.extend(reason);
-                self.refuse_caller(exchange, now, failure, by);
-                self.record.cause = cause.to_owned();
+                let mut failure = Failure { by, ..Failure::new(480, "") };
+                failure.headers.extend(reason.map(|reason| (Name::Reason, reason)));
+                self.refuse_caller_for(exchange, now, failure, cause);
             }
         }
     }
@@ -92,18 +86,11 @@ impl Call {
             return;
         }
         let record = &mut self.record.legs[leg];
-        if record.status == 0 && record.reason.is_empty() && self.legs[leg].flow().is_some() {
+        if record.status == 0 && record.reason.is_empty() {
             record.reason = "the call was over".to_owned();
         }
         if let Some(session) = self.legs[leg].session() {
-            match self.legs[leg].stage {
-                LegStage::Talking => exchange.agent.bye(now, session, reason),
-                LegStage::Trying if self.record.legs[leg].answered.is_some() => {
-                    exchange.agent.bye(now, session, reason)
-                }
-                LegStage::Trying => exchange.agent.cancel(now, session, reason),
-                LegStage::Preparing | LegStage::Gone => {}
-            }
+            exchange.agent.bye(now, session, reason);
         }
         self.drop_leg(exchange, leg);
     }
@@ -122,6 +109,12 @@ impl Call {
             *session = None;
             exchange.forget_placed(&self.record.legs[leg].call_id);
         }
+        if self.heard == Some(leg) {
+            self.heard = None;
+            if let Some(media) = self.legs[0].media.as_ref().filter(|_| self.legs[0].is_live()) {
+                media.connect(exchange, Source::Nothing);
+            }
+        }
     }
 
     /// Nobody is left to be told: what remains is the workers' last word.
@@ -132,10 +125,10 @@ impl Call {
         }
         self.drop_leg(exchange, 0);
         self.stage = Stage::Ending;
-        for timer in [Timer::Ring(self.key), Timer::Probe(self.key)] {
+        for timer in [Timer::Ring(self.key), Timer::Probe(self.key), Timer::Rewire(self.key)] {
             exchange.timers.cancel(timer);
         }
-        exchange.timers.set(Timer::Patience(self.key), now.time + std::time::Duration::from_secs(5));
+        exchange.timers.set(Timer::Patience(self.key), now.time + PATIENCE);
         self.record.ended = Some(now.wall);
         self.record.talk_ms = self.answered_at.map_or(0, |at| (now.time - at).as_millis() as u64);
         self.record.ended_by = by;
@@ -156,8 +149,8 @@ impl Call {
         self.close_if_done(exchange);
     }
 
-    /// A worker that owes a report for too long is not waited for.
-    pub fn lose_patience(&mut self, exchange: &mut Exchange) {
+    /// The record is closed without what a worker owes.
+    pub fn forgo_reports(&mut self, exchange: &mut Exchange) {
         for leg in 0..self.legs.len() {
             if self.legs[leg].owes_report() {
                 self.port_closed(exchange, leg, Report::default());

@@ -5,11 +5,16 @@ use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
 use crate::call::leg::Leg;
 use crate::call::record::{CallRecord, LegRecord};
+use crate::call::trunk::Trunk;
 use crate::call::view::{CallView, Phase};
 use crate::dialplan::route::Target;
 use crate::sip::agent::SessionId;
 use crate::wire::description::Description;
 use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long a worker may owe the answer to an order: a thousand times what it takes.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Call {
     pub key: CallKey,
@@ -25,6 +30,10 @@ pub struct Call {
     pub target: Option<Target>,
     /// The best failure among the legs of this target: as seen there, and as the caller is told.
     pub failure: Option<(u16, Failure)>,
+    /// The leg whose early media the caller hears, before the answer.
+    pub heard: Option<usize>,
+    /// Offers of ours since a side last changed something of its own accord.
+    pub offers: u8,
     pub answered_at: Option<Time>,
 }
 
@@ -35,6 +44,8 @@ pub struct CallerSide {
     pub offer: Option<Description>,
     /// The number or name that the called side is shown.
     pub number: String,
+    /// The domain of a stranger, which is shown with its name.
+    pub host: Option<String>,
     pub display_name: Option<String>,
     pub max_forwards: u32,
     /// The last provisional answer that it was given, and whether media came with it.
@@ -115,6 +126,11 @@ impl Call {
             caller_codec: codec(0),
             callee_codec: called.and_then(codec),
         }
+    }
+
+    /// The trunk that a leg goes to.
+    pub fn trunk_of<'a>(&self, exchange: &'a mut Exchange, leg: usize) -> Option<&'a mut Trunk> {
+        exchange.trunks.by_name_mut(self.legs[leg].trunk.as_deref()?)
     }
 
     pub fn hold_trunk(&mut self, exchange: &mut Exchange, leg: usize, name: &str) {

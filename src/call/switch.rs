@@ -3,39 +3,37 @@
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
 use crate::call::account::Accounts;
-use crate::call::admission::{self, Admission, Identity};
 use crate::call::exchange::{CallKey, Exchange, LegKey, Timer};
-use crate::call::failure::sip_reason;
 use crate::call::io::{Input, Notice, Output};
-use crate::call::leg::{End, Leg, Media, Said, Stage as LegStage, description_of};
-use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
-use crate::call::state::{Call, CallerSide, Stage};
-use crate::call::trunk::Trunk;
+use crate::call::reason::sip_reason;
+use crate::call::record::EndedBy;
+use crate::call::state::{Call, Stage};
 use crate::call::view::{CallView, RegistrationView, TrunkView};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
-use crate::dialplan::route::{Decision, Request, Target};
 use crate::media::command::{Command, Event as MediaEvent};
-use crate::sip::agent::{Agent, AgentSettings, Event, ServerId, SessionEvent, SessionId};
+use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
 use crate::sip::digest::Verifier;
-use crate::sip::flow::{Flow, Headers};
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
-use crate::wire::sip::{Message, Method, Name};
-use std::collections::{HashMap, VecDeque};
+use crate::wire::sip::Message;
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// What is answered to a caller who may come back, in seconds.
-const RETRY_AFTER: &str = "10";
+/// After so long, orders are given again that found a worker's ring full.
+const AGAIN: Duration = Duration::from_millis(100);
+/// Sessions for each call that the limit allows: the caller's, and the phones that ring together.
+const SESSIONS: usize = 4;
 
 pub struct Switch {
-    exchange: Exchange,
-    calls: HashMap<CallKey, Call>,
+    pub(super) exchange: Exchange,
+    pub(super) calls: HashMap<CallKey, Call>,
     /// By the record's id.
-    ids: HashMap<String, CallKey>,
-    draining: bool,
+    pub(super) ids: HashMap<String, CallKey>,
+    pub(super) draining: bool,
     /// Why records can't be kept, while they can't.
-    records_failing: Option<String>,
-    attempts: u64,
+    pub(super) records_failing: Option<String>,
+    pub(super) attempts: u64,
 }
 
 /// How many of everything there are.
@@ -44,6 +42,8 @@ pub struct Counts {
     pub calls: usize,
     pub sessions: usize,
     pub transactions: usize,
+    /// Requests of ours outside calls that wait for an answer.
+    pub requests: usize,
     pub ports: usize,
     pub timers: usize,
     pub questions: usize,
@@ -65,18 +65,13 @@ impl Switch {
                 t1: settings.sip.t1,
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 max_transactions: settings.limits.transactions,
+                max_sessions: settings.limits.calls.saturating_mul(SESSIONS),
                 ..AgentSettings::default()
             },
             Chance::from_seed(seed(&mut chance)),
         );
         let verifier = Verifier::new(seed(&mut chance), settings.sip.nonce_lifetime);
-        let registrar = Registrar::new(RegistrarLimits {
-            contacts: settings.limits.contacts,
-            min: settings.sip.registration_min,
-            max: settings.sip.registration_max,
-            default: settings.sip.registration_default,
-            ..Default::default()
-        });
+        let registrar = Registrar::new(registrar_limits(&settings));
         let exchange = Exchange::new(settings, plan, accounts, agent, verifier, registrar, chance, workers, now);
         Switch {
             exchange,
@@ -96,7 +91,10 @@ impl Switch {
             },
             Input::FlowFailed { flow } => {
                 self.exchange.agent.flow_failed(now, flow);
-                self.exchange.registrar.drop_flow(flow);
+                // A datagram that couldn't be sent tells nothing of later ones.
+                if flow.transport.is_reliable() {
+                    self.exchange.registrar.drop_flow(flow);
+                }
             }
             Input::Located { ticket, result } => {
                 let (trunks, mut work) = self.exchange.trunk_work();
@@ -110,24 +108,17 @@ impl Switch {
             Input::Media(event) => self.media(now, event),
             Input::MediaRefused(command) => self.media_refused(now, command),
             Input::Timeout => self.time_out(now),
-            Input::Accounts(accounts) => self.exchange.accounts = accounts,
+            Input::Accounts(accounts) => self.take_accounts(accounts),
             Input::Reload { settings, plan } => self.reload(now, settings, plan),
             Input::HangUp { id } => {
                 if let Some(&call) = self.ids.get(&id) {
+                    let reason = sip_reason(200, "Ended by an operator");
                     self.with_call(call, |call, exchange| {
-                        call.end(
-                            exchange,
-                            now,
-                            EndedBy::Gateway,
-                            "hung up by an operator",
-                            Some(sip_reason(200, "Ended by an operator")),
-                        );
+                        call.end(exchange, now, EndedBy::Gateway, "hung up by an operator", Some(reason));
                     });
                 }
             }
-            Input::Drain => {
-                self.draining = true;
-            }
+            Input::Drain => self.draining = true,
             Input::EndAll => self.end_all(now),
             Input::RecordsFailing { why } => self.records_failing = why,
         }
@@ -157,6 +148,7 @@ impl Switch {
             calls: self.calls.len(),
             sessions: agent.sessions.max(owned),
             transactions: agent.client_transactions + agent.server_transactions,
+            requests: agent.requests,
             ports,
             timers: self.exchange.timers.len() + agent.timers,
             questions,
@@ -271,21 +263,16 @@ impl Switch {
             SessionEvent::Acked { message } => call.acknowledged(exchange, now, leg, &message),
             SessionEvent::Cancelled { reason } => call.caller_gave_up(exchange, now, reason),
             SessionEvent::Reoffered { message } => call.reoffered(exchange, now, leg, &message),
-            SessionEvent::ReAcked { message } => {
-                call.acknowledged(exchange, now, leg, &message);
-                call.settle(exchange, now, leg);
-            }
+            SessionEvent::ReAcked { message } => call.acknowledged(exchange, now, leg, &message),
             SessionEvent::Reanswered { message } => call.reanswered(exchange, now, leg, &message),
             SessionEvent::Rerefused { .. } => call.rerefused(exchange, now, leg),
-            SessionEvent::Info { id, .. } => {
-                exchange.agent.respond(now, id, 405, "", vec![(Name::Allow, ALLOW.to_owned())], None);
-            }
+            SessionEvent::Info { id, .. } => exchange.agent.respond(now, id, 405, "", Vec::new(), None),
             SessionEvent::Ended { by } => call.leg_ended(exchange, now, leg, by),
         });
     }
 
     /// Runs `work` on a call, and lets go of it when it is done.
-    fn with_call(&mut self, key: CallKey, work: impl FnOnce(&mut Call, &mut Exchange)) {
+    pub(super) fn with_call(&mut self, key: CallKey, work: impl FnOnce(&mut Call, &mut Exchange)) {
         let Some(call) = self.calls.get_mut(&key) else { return };
         work(call, &mut self.exchange);
         if call.is_done()
@@ -293,182 +280,6 @@ impl Switch {
         {
             self.ids.remove(&call.record.id);
         }
-    }
-
-    fn invited(&mut self, now: Now, session: SessionId, flow: Flow, message: &Message) {
-        self.attempts += 1;
-        if let Some((status, reason, headers)) = self.unwilling(message) {
-            self.exchange.agent.refuse(now, session, status, reason, headers);
-            return;
-        }
-        let identity = match admission::admit(&mut self.exchange, now, flow, message) {
-            Admission::Admitted(identity) => identity,
-            Admission::Unknown { stale } => {
-                let headers = admission::challenge(&mut self.exchange, now, message, stale);
-                self.exchange.agent.refuse(now, session, 401, "", headers);
-                return;
-            }
-            Admission::Denied { user } => {
-                self.exchange.notice(Notice::Denied { user, flow, what: "INVITE" });
-                self.exchange.agent.refuse(now, session, 403, "", Vec::new());
-                return;
-            }
-        };
-        let offer = match description_of(message) {
-            Said::Nothing => None,
-            Said::Media(description) => Some(description),
-            Said::Unreadable(_) => return self.exchange.agent.refuse(now, session, 400, "Unreadable SDP", Vec::new()),
-            Said::Foreign(_) => {
-                let headers = vec![(Name::Accept, crate::call::leg::SDP.to_owned())];
-                return self.exchange.agent.refuse(now, session, 415, "", headers);
-            }
-        };
-        let Some(dialled) = admission::dialled(&self.exchange, flow, message) else {
-            return self.exchange.agent.refuse(now, session, 484, "Address Incomplete", Vec::new());
-        };
-        self.begin(now, session, flow, message, identity, dialled, offer);
-    }
-
-    /// Reasons to take no call at all.
-    fn unwilling(&self, message: &Message) -> Option<(u16, &'static str, Headers)> {
-        let retry = || vec![(Name::RetryAfter, RETRY_AFTER.to_owned())];
-        if self.draining {
-            return Some((503, "Draining", retry()));
-        }
-        if self.records_failing.is_some() {
-            return Some((503, "No Records", retry()));
-        }
-        if self.calls.len() >= self.exchange.settings.limits.calls {
-            return Some((503, "Too Many Calls", retry()));
-        }
-        if self.exchange.is_placed(message.call_id()) {
-            return Some((482, "Loop Detected", Vec::new()));
-        }
-        None
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "everything that an INVITE said, on its way into a call")]
-    fn begin(
-        &mut self,
-        now: Now,
-        session: SessionId,
-        flow: Flow,
-        message: &Message,
-        identity: Identity,
-        dialled: String,
-        offer: Option<crate::wire::description::Description>,
-    ) {
-        let (said, display_name) = admission::calling(message);
-        let from = match &identity {
-            Identity::User { name, number, .. } => number.clone().unwrap_or_else(|| name.clone()),
-            _ => said,
-        };
-        let display_name = match &identity {
-            Identity::User { name, .. } => {
-                self.exchange.accounts.by_name(name).and_then(|account| account.display_name.clone()).or(display_name)
-            }
-            _ => display_name,
-        };
-        let request = Request { caller: identity.as_caller(), from: &from, to: &dialled, at: now.wall };
-        let decision = self.exchange.plan.route(&request);
-        let is_full = matches!(&identity, Identity::Trunk { name, .. }
-            if self.exchange.trunks.by_name(name).is_some_and(Trunk::is_full));
-        let (key, id, worker) = self.exchange.new_call();
-        let mut call = Call {
-            key,
-            worker,
-            record: open_record(now, id.clone(), &identity, &from, dialled.clone(), &decision),
-            stage: Stage::Preparing,
-            legs: Vec::new(),
-            caller: CallerSide {
-                offer,
-                number: decision.route.as_ref().and_then(|route| route.caller.clone()).unwrap_or_else(|| from.clone()),
-                display_name,
-                max_forwards: message.max_forwards().unwrap_or(70).saturating_sub(1).min(70),
-                told: None,
-            },
-            targets: match decision.route {
-                // A trunk's limit counts both ways.
-                Some(_) if is_full => VecDeque::from([Target::Reject { status: 503, reason: "Trunk Full".to_owned() }]),
-                route => route.map(|route| VecDeque::from(route.targets)).unwrap_or_default(),
-            },
-            target: None,
-            failure: None,
-            answered_at: None,
-        };
-        let leg = LegKey { call: key, leg: 0 };
-        self.exchange.own_session(session, leg);
-        let codecs = self.caller_codecs(&identity);
-        let silent = call.targets.iter().all(|target| matches!(target, Target::Reject { .. }));
-        let media = (!silent).then(|| Media::open(&mut self.exchange, leg, worker, flow.local.ip(), codecs, None));
-        let record = LegRecord {
-            target: identity.text(),
-            number: dialled.clone(),
-            call_id: message.call_id().to_owned(),
-            address: flow.to_string(),
-            started: now.wall,
-            ..LegRecord::default()
-        };
-        let end = End::Sip { flow, session: Some(session) };
-        call.add_leg(Leg { key: leg, end, stage: LegStage::Trying, trunk: None, media, dialling: None }, record);
-        if let Identity::Trunk { name, .. } = &identity {
-            call.hold_trunk(&mut self.exchange, 0, name);
-        }
-        self.exchange.keep(&call.record);
-        self.exchange.notice(Notice::CallStarted { id: id.clone(), caller: call.record.caller.clone(), dialled });
-        self.calls.insert(key, call);
-        self.ids.insert(id, key);
-        if silent {
-            self.with_call(key, |call, exchange| call.start(exchange, now));
-        }
-    }
-
-    fn caller_codecs(&self, identity: &Identity) -> Vec<tandem_codecs::Codec> {
-        let own = match identity {
-            Identity::Trunk { name, .. } => {
-                self.exchange.trunks.by_name(name).map(|trunk| trunk.settings.codecs.clone())
-            }
-            _ => None,
-        };
-        own.filter(|codecs| !codecs.is_empty()).unwrap_or_else(|| self.exchange.settings.media.codecs.clone())
-    }
-
-    /// Requests outside a call.
-    fn requested(&mut self, now: Now, id: ServerId, flow: Flow, message: &Message) {
-        match message.method() {
-            Method::Register => self.register(now, id, flow, message),
-            Method::Options => {
-                let status = if self.draining { 503 } else { 200 };
-                let headers = vec![(Name::Allow, ALLOW.to_owned()), (Name::Accept, crate::call::leg::SDP.to_owned())];
-                self.exchange.agent.respond(now, id, status, "", headers, None);
-            }
-            _ => {
-                let headers = vec![(Name::Allow, ALLOW.to_owned())];
-                self.exchange.agent.respond(now, id, 405, "", headers, None);
-            }
-        }
-    }
-
-    fn register(&mut self, now: Now, id: ServerId, flow: Flow, message: &Message) {
-        let name = match admission::authenticate(&mut self.exchange, now, message) {
-            Admission::Admitted(Identity::User { name, .. }) => name,
-            Admission::Unknown { stale } => {
-                let headers = admission::challenge(&mut self.exchange, now, message, stale);
-                return self.exchange.agent.respond(now, id, 401, "", headers, None);
-            }
-            Admission::Admitted(_) => return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None),
-            Admission::Denied { user } => {
-                self.exchange.notice(Notice::Denied { user, flow, what: "REGISTER" });
-                return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None);
-            }
-        };
-        let aor = message.to().ok().and_then(|to| Some(to.parse_uri().ok()?.user_decoded().into_owned()));
-        if aor.as_deref() != Some(name.as_str()) {
-            self.exchange.notice(Notice::Denied { user: Some(name), flow, what: "REGISTER for another" });
-            return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None);
-        }
-        let outcome = self.exchange.registrar.register(now, &name, message, flow);
-        self.exchange.agent.respond(now, id, outcome.status, outcome.reason, outcome.headers, None);
     }
 
     fn media(&mut self, now: Now, event: MediaEvent) {
@@ -481,12 +292,15 @@ impl Switch {
             | MediaEvent::Finished { port }
             | MediaEvent::Closed { port, .. } => *port,
         };
+        if matches!(event, MediaEvent::Closed { .. }) {
+            self.exchange.forget_closing(port);
+        }
         let Some(LegKey { call, leg }) = self.exchange.port_owner(port) else { return };
         self.with_call(call, |call, exchange| match event {
             MediaEvent::Opened { number, .. } => call.port_opened(exchange, now, leg, number),
-            MediaEvent::OpenFailed { .. } => {
+            MediaEvent::OpenFailed { why, .. } => {
                 call.port_closed(exchange, leg, Default::default());
-                call.port_failed(exchange, now, leg);
+                call.port_failed(exchange, now, leg, &why);
             }
             MediaEvent::Silent { since, .. } => call.silent(exchange, now, leg, since),
             MediaEvent::Finished { .. } => call.clip_ended(exchange, now),
@@ -495,14 +309,26 @@ impl Switch {
         });
     }
 
-    /// A full ring refuses new calls and never stops one in progress: only an order to open a port is given up.
+    /// A full ring refuses new calls and never stops one in progress: an order to open a port is given up, the others are
+    /// given again.
     fn media_refused(&mut self, now: Now, command: Command) {
         match command {
             Command::Open { port, .. } => {
                 self.media(now, MediaEvent::OpenFailed { port, why: "the media worker is overloaded".to_owned() });
             }
-            Command::Close { port } => self.media(now, MediaEvent::Closed { port, report: Default::default() }),
-            _ => {}
+            Command::Configure { port, .. } | Command::Connect { port, .. } => {
+                if let Some(LegKey { call, .. }) = self.exchange.port_owner(port) {
+                    self.exchange.timers.set(Timer::Rewire(call), now.time + AGAIN);
+                }
+            }
+            Command::Close { port } => {
+                let owner = self.exchange.port_owner(port).and_then(|leg| self.calls.get(&leg.call));
+                let worker = owner.map(|call| call.worker);
+                if let Some(worker) = self.exchange.closing(port, worker) {
+                    self.exchange.timers.set(Timer::Close { port, worker }, now.time + AGAIN);
+                }
+            }
+            Command::Dial { .. } | Command::Tap { .. } => {}
         }
     }
 
@@ -515,14 +341,29 @@ impl Switch {
             match timer {
                 Timer::Ring(call) => self.with_call(call, |call, exchange| call.rang_out(exchange, now)),
                 Timer::Probe(call) => self.with_call(call, |call, exchange| call.probe(exchange, now)),
-                Timer::Patience(call) => self.with_call(call, |call, exchange| call.lose_patience(exchange)),
+                Timer::Patience(call) => self.with_call(call, |call, exchange| call.lose_patience(exchange, now)),
+                Timer::Rewire(call) => self.with_call(call, |call, exchange| call.rewire(exchange)),
+                Timer::Close { port, worker } => self.exchange.command(worker, Command::Close { port }),
             }
         }
+    }
+
+    /// Who is no longer a user has no phones any more either.
+    fn take_accounts(&mut self, accounts: Arc<Accounts>) {
+        let registered = self.exchange.registrar.iter().map(|(user, _)| user);
+        let mut gone: Vec<String> =
+            registered.filter(|user| accounts.by_name(user).is_none()).map(str::to_owned).collect();
+        gone.dedup();
+        for user in gone {
+            self.exchange.registrar.forget(&user);
+        }
+        self.exchange.accounts = accounts;
     }
 
     fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {
         self.exchange.settings = Arc::clone(&settings);
         self.exchange.plan = plan;
+        self.exchange.registrar.set_limits(registrar_limits(&settings));
         let Exchange { trunks, chance, .. } = &mut self.exchange;
         trunks.reload(&settings, now, chance);
         // A trunk that was gone for a while has calls from before.
@@ -536,16 +377,13 @@ impl Switch {
     }
 
     fn end_all(&mut self, now: Now) {
-        let keys: Vec<CallKey> = self.calls.keys().copied().collect();
+        let mut keys: Vec<CallKey> = self.calls.keys().copied().collect();
+        // In an order of their own, so that a run can be replayed.
+        keys.sort_unstable();
         for key in keys {
+            let reason = sip_reason(503, "Gateway stopped");
             self.with_call(key, |call, exchange| {
-                call.end(
-                    exchange,
-                    now,
-                    EndedBy::Gateway,
-                    "the gateway was stopped",
-                    Some(sip_reason(503, "Gateway stopped")),
-                );
+                call.end(exchange, now, EndedBy::Gateway, "the gateway was stopped", Some(reason));
             });
         }
         let (trunks, mut work) = self.exchange.trunk_work();
@@ -553,7 +391,15 @@ impl Switch {
     }
 }
 
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, UPDATE";
+fn registrar_limits(settings: &Settings) -> RegistrarLimits {
+    RegistrarLimits {
+        contacts: settings.limits.contacts,
+        min: settings.sip.registration_min,
+        max: settings.sip.registration_max,
+        default: settings.sip.registration_default,
+        ..Default::default()
+    }
+}
 
 fn seed(chance: &mut Chance) -> [u8; 32] {
     let mut seed = [0; 32];
@@ -561,32 +407,4 @@ fn seed(chance: &mut Chance) -> [u8; 32] {
         word.copy_from_slice(&chance.u64().to_ne_bytes());
     }
     seed
-}
-
-fn open_record(
-    now: Now,
-    id: String,
-    identity: &Identity,
-    from: &str,
-    dialled: String,
-    decision: &Decision,
-) -> CallRecord {
-    CallRecord {
-        id,
-        state: State::Open,
-        caller: identity.text(),
-        from: from.to_owned(),
-        dialled,
-        number: decision.number.clone(),
-        rule: decision.route.as_ref().map(|route| route.rule.clone()),
-        started: now.wall,
-        ringing: None,
-        answered: None,
-        ended: None,
-        talk_ms: 0,
-        legs: Vec::new(),
-        status: 0,
-        ended_by: EndedBy::Nobody,
-        cause: String::new(),
-    }
 }

@@ -10,7 +10,7 @@ use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::qualify::{Qualify, QualifyState};
 use crate::sip::registration::{Action, Registration, RegistrationSettings, RegistrationState, Unanswered};
-use crate::wire::sip::{Message, Method, reason_phrase};
+use crate::wire::sip::{Message, Method, escape_user, reason_phrase};
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -189,11 +189,12 @@ impl Trunk {
     fn new(trunk: settings::Trunk, all: &settings::Settings, now: Now, chance: &mut Chance) -> Trunk {
         let domain = trunk.domain.clone().unwrap_or_else(|| host_text(&trunk.host));
         let registration = trunk.credentials.as_ref().filter(|_| trunk.register).map(|credentials| {
-            let aor = format!("sip:{}@{domain}", credentials.username);
+            let user = escape_user(&credentials.username);
+            let aor = format!("sip:{user}@{domain}");
             let settings = RegistrationSettings {
                 expires: trunk.expires,
                 credentials: Some(credentials_of(credentials)),
-                ..RegistrationSettings::new(&format!("sip:{domain}"), &aor, &credentials.username)
+                ..RegistrationSettings::new(&format!("sip:{domain}"), &aor, &user)
             };
             Registration::new(settings, format!("{}@{domain}", chance.token(24)))
         });
@@ -265,7 +266,7 @@ impl Trunk {
             TrunkTransport::Udp => "",
             TrunkTransport::Tcp => ";transport=tcp",
         };
-        format!("sip:{number}@{host}{port}{transport}")
+        format!("sip:{}@{host}{port}{transport}", escape_user(number))
     }
 
     pub fn credentials(&self) -> Option<ClientCredentials> {

@@ -148,7 +148,7 @@ impl Gateway {
         }
         if since.elapsed() < patience {
             let counts = self.switch.counts();
-            return self.ended && counts.calls == 0 && counts.sessions == 0 && counts.transactions == 0;
+            return self.ended && counts.calls == 0 && counts.sessions == 0 && counts.requests == 0;
         }
         if self.ended {
             return true;

@@ -163,6 +163,13 @@ impl Agent {
         result
     }
 
+    /// Gives up a re-INVITE that waits for its time after a glare. False where none does.
+    pub fn withdraw(&mut self, now: Now, id: SessionId) -> bool {
+        let mut withdrawn = false;
+        self.act(now, id, |session, core| withdrawn = session.withdraw(core));
+        withdrawn
+    }
+
     /// Our answer to the re-INVITE or UPDATE of a [`SessionEvent::Reoffered`].
     pub fn reanswer(
         &mut self,

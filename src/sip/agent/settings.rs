@@ -101,7 +101,7 @@ pub struct Invite {
     /// None for a new one.
     pub call_id: Option<String>,
     /// How long the peer may stay without any response, instead of 64*T1 (Timer B); then
-    /// [`Failed`](super::SessionEvent::Failed).
+    /// [`Failed`](super::SessionEvent::Failed). A response that comes later is cancelled, or ended, by the agent itself.
     pub no_response: Option<Duration>,
     /// How long until a final answer, ringing included; then the agent cancels by itself and the owner has
     /// [`Failed`](super::SessionEvent::Failed) at once. None for as long as it rings.

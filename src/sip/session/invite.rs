@@ -175,7 +175,7 @@ impl Session {
         self.finish(core, event);
     }
 
-    /// No final answer will come.
+    /// No final answer came in time. Where one may still come, it is cancelled, or ended, without the owner.
     pub fn invite_failed(&mut self, core: &mut Core, client: ClientId, cause: Failure) {
         let event = match &self.stage {
             Stage::Calling(calling) if calling.client != client => return,
@@ -185,6 +185,10 @@ impl Session {
             Stage::Calling(_) => SessionEvent::Failed { cause },
             _ => return,
         };
+        if core.clients.is_forsaken(client) {
+            self.conclude(core, event);
+            return self.cancel(core, None);
+        }
         self.finish(core, event);
     }
 

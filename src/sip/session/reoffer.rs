@@ -112,6 +112,15 @@ impl Session {
         }
     }
 
+    pub fn withdraw(&mut self, core: &mut Core) -> bool {
+        let Stage::Up(up) = &mut self.stage else { return false };
+        let withdrawn = up.ours.take_if(|ours| ours.state == State::Waiting).is_some();
+        if withdrawn {
+            self.stop(core, SessionTimer::Retry);
+        }
+        withdrawn
+    }
+
     pub fn reoffer_failed(&mut self, core: &mut Core, client: ClientId) {
         if let Stage::Up(up) = &mut self.stage
             && up.ours.take_if(|ours| ours.state == State::Sent(client)).is_some()

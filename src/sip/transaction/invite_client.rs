@@ -6,6 +6,9 @@
 //!      ├──────2xx──────┴──▶ Accepted ─M─▶ over
 //!      └──────300-699──────────────────────┘      B, transport error: over
 //! ```
+//!
+//! An INVITE whose user waits for less than Timer B is forsaken: it isn't sent again, and what still comes for it within
+//! that time is delivered, since a phone that rings after all has to be told.
 
 use super::timer::{Timer, Timing};
 use super::{Effect, Effects};
@@ -18,12 +21,15 @@ pub struct InviteClient {
     timing: Timing,
     reliable: bool,
     request: Bytes,
+    /// What is left of Timer B when its user's own patience is over.
+    rest: Option<Duration>,
     /// How long it may ring, where that was said before it did.
     limit: Option<Duration>,
 }
 
 enum State {
     Calling { pause: Duration },
+    Forsaken,
     Proceeding,
     Completed { ack: Bytes },
     Accepted,
@@ -31,7 +37,7 @@ enum State {
 }
 
 impl InviteClient {
-    /// `patience` replaces the 64*T1 of Timer B.
+    /// After `patience` the user is told what 64*T1 (Timer B) would tell.
     pub fn start(
         request: Bytes,
         timing: Timing,
@@ -43,20 +49,21 @@ impl InviteClient {
             effects.push(Effect::Start(Timer::A, timing.t1));
         }
         effects.push(Effect::Start(Timer::B, patience.unwrap_or(timing.lifetime())));
+        let rest = patience.and_then(|patience| timing.lifetime().checked_sub(patience)).filter(|rest| !rest.is_zero());
         let state = State::Calling { pause: timing.t1 };
-        (InviteClient { state, timing, reliable, request, limit: None }, effects)
+        (InviteClient { state, timing, reliable, request, rest, limit: None }, effects)
     }
 
     /// `ack` makes the ACK for a final answer other than 2xx (§17.1.1.3); it is asked once.
     pub fn response(&mut self, status: u16, ack: impl FnOnce() -> Bytes) -> Effects {
         match (&self.state, status) {
-            (State::Calling { .. }, 100..=199) => {
+            (State::Calling { .. } | State::Forsaken, 100..=199) => {
                 self.state = State::Proceeding;
                 let patience = self.limit.map_or(Effect::Stop(Timer::B), |after| Effect::Start(Timer::B, after));
                 smallvec![Effect::Stop(Timer::A), patience, Effect::Deliver]
             }
             (State::Proceeding, 100..=199) => smallvec![Effect::Deliver],
-            (State::Calling { .. } | State::Proceeding, 200..=299) => {
+            (State::Calling { .. } | State::Forsaken | State::Proceeding, 200..=299) => {
                 self.state = State::Accepted;
                 smallvec![
                     Effect::Stop(Timer::A),
@@ -66,7 +73,7 @@ impl InviteClient {
                 ]
             }
             (State::Accepted, 200..=299) => smallvec![Effect::Deliver],
-            (State::Calling { .. } | State::Proceeding, 300..=699) => self.refused(ack()),
+            (State::Calling { .. } | State::Forsaken | State::Proceeding, 300..=699) => self.refused(ack()),
             (State::Completed { ack }, 300..=699) => smallvec![Effect::Send(ack.clone())],
             _ => Effects::new(),
         }
@@ -92,7 +99,12 @@ impl InviteClient {
                 *pause = pause.saturating_mul(2);
                 smallvec![Effect::Send(self.request.clone()), Effect::Start(Timer::A, *pause)]
             }
-            (State::Calling { .. } | State::Proceeding, Timer::B) => {
+            (State::Calling { .. }, Timer::B) if self.rest.is_some() => {
+                self.state = State::Forsaken;
+                let rest = self.rest.unwrap_or_default();
+                smallvec![Effect::Stop(Timer::A), Effect::TimedOut, Effect::Start(Timer::B, rest)]
+            }
+            (State::Calling { .. } | State::Forsaken | State::Proceeding, Timer::B) => {
                 self.state = State::Over;
                 smallvec![Effect::TimedOut, Effect::Over]
             }
@@ -118,7 +130,7 @@ impl InviteClient {
     /// still come another way.
     pub fn failed(&mut self) -> Effects {
         match self.state {
-            State::Calling { .. } => {
+            State::Calling { .. } | State::Forsaken => {
                 self.state = State::Over;
                 smallvec![Effect::Failed, Effect::Over]
             }
@@ -129,6 +141,10 @@ impl InviteClient {
     /// Whether a provisional answer came and no final one, which is when CANCEL makes sense (§9.1).
     pub fn is_proceeding(&self) -> bool {
         matches!(self.state, State::Proceeding)
+    }
+
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
     }
 
     pub fn request(&self) -> &Bytes {

@@ -1,0 +1,111 @@
+//! A called side has answered: the others are told so, and the two are joined.
+
+use crate::base::time::Now;
+use crate::call::exchange::{Exchange, Timer};
+use crate::call::failure::Failure;
+use crate::call::io::Notice;
+use crate::call::leg::{Said, Stage as LegStage, description_of};
+use crate::call::negotiate::{self, Disagreement};
+use crate::call::reason::{phrase, sip_reason};
+use crate::call::state::{Call, Stage};
+use crate::sip::flow::Body;
+use crate::wire::sip::Message;
+
+impl Call {
+    pub fn answered(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
+        let Some(session) = self.legs[leg].session() else { return };
+        exchange.agent.ack(now, session, None);
+        if self.stage != Stage::Trying {
+            exchange.agent.bye(now, session, Some(completed_elsewhere()));
+            return;
+        }
+        self.record.legs[leg].reason = phrase(message.status(), message.reason_phrase());
+        if let Some(trunk) = self.trunk_of(exchange, leg) {
+            trunk.last_answer = Some((message.status(), now.wall));
+        }
+        if let Err(why) = self.take_answer(leg, message) {
+            exchange.agent.bye(now, session, Some(sip_reason(488, &why)));
+            self.record.legs[leg].reason.clone_from(&why);
+            self.leg_failed(exchange, now, leg, 488, Failure::new(488, "").because(why));
+            return;
+        }
+        self.join(exchange, now, leg);
+    }
+
+    fn take_answer(&mut self, leg: usize, message: &Message) -> Result<(), String> {
+        let Some(media) = self.legs[leg].media.as_mut() else { return Err("no media".to_owned()) };
+        match description_of(message) {
+            Said::Media(description) => media.accept(&description, false).map_err(|why| why.text().to_owned()),
+            Said::Nothing if media.agreed.is_some() => {
+                media.withdraw();
+                Ok(())
+            }
+            Said::Nothing => Err("an answer without SDP".to_owned()),
+            Said::Unreadable(_) => Err("an answer in SDP that can't be read".to_owned()),
+            Said::Foreign(_) => Err("an answer that isn't SDP".to_owned()),
+        }
+    }
+
+    /// Answers the caller's leg and joins it with `leg`.
+    pub fn join(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        let body = match self.final_answer(leg) {
+            Ok(body) => body,
+            Err(why) => {
+                self.record.legs[leg].status = 200;
+                self.hang_up_leg(exchange, now, leg, Some(sip_reason(488, why.text())));
+                self.refuse_caller(exchange, now, Failure::new(488, "").because(why.text()));
+                return;
+            }
+        };
+        self.dismiss_others(exchange, now, leg);
+        for timer in [Timer::Ring(self.key), Timer::Patience(self.key)] {
+            exchange.timers.cancel(timer);
+        }
+        for joined in [0, leg] {
+            self.legs[joined].stage = LegStage::Talking;
+            self.record.legs[joined].status = 200;
+            self.record.legs[joined].answered = Some(now.wall);
+        }
+        self.stage = Stage::Talking { with: leg };
+        self.answered_at = Some(now.time);
+        self.record.answered = Some(now.wall);
+        self.record.status = 200;
+        exchange.keep(&self.record);
+        if let Some(session) = self.caller_session() {
+            exchange.agent.answer(now, session, Vec::new(), body);
+        }
+        self.wire(exchange, leg);
+        // What early media promised the caller may be otherwise by now.
+        self.pass_on(exchange, now, leg);
+        self.plan_probe(exchange, now);
+        let target = self.record.legs[leg].target.clone();
+        exchange.notice(Notice::CallAnswered { id: self.record.id.clone(), target });
+    }
+
+    /// The media of our 200: the answer to the caller's offer, or our own offer where the caller left it to us.
+    fn final_answer(&mut self, leg: usize) -> Result<Option<Body>, Disagreement> {
+        let (towards, wish) = (self.legs[leg].codec(), self.legs[leg].wish());
+        let media = self.legs[0].media.as_mut().ok_or(Disagreement::NoAudio)?;
+        match &self.caller.offer {
+            Some(_) if media.agreed.is_some() => Ok(media.repeated()),
+            Some(offer) => media.answer(offer, wish, towards).map(Some),
+            None => {
+                let codecs = negotiate::order(&media.codecs, towards.as_slice());
+                Ok(media.offer(&codecs, wish))
+            }
+        }
+    }
+
+    /// The other phones stop ringing and learn that the call was taken (RFC 3326 §3.1).
+    fn dismiss_others(&mut self, exchange: &mut Exchange, now: Now, winner: usize) {
+        let others: Vec<usize> = self.hopefuls().filter(|&leg| leg != winner).collect();
+        for other in others {
+            self.record.legs[other].reason = "answered elsewhere".to_owned();
+            self.hang_up_leg(exchange, now, other, Some(completed_elsewhere()));
+        }
+    }
+}
+
+fn completed_elsewhere() -> String {
+    sip_reason(200, "Call completed elsewhere")
+}

@@ -1,0 +1,125 @@
+//! One leg towards a phone or a trunk: its port, then its INVITE.
+
+use crate::base::time::Now;
+use crate::call::exchange::{Exchange, Timer};
+use crate::call::failure::Failure;
+use crate::call::leg::{End, Leg, Media, Stage as LegStage};
+use crate::call::record::LegRecord;
+use crate::call::state::{Call, PATIENCE, Stage};
+use crate::sip::agent::Invite;
+use crate::sip::digest::ClientCredentials;
+use crate::sip::flow::Flow;
+use crate::wire::description::Direction;
+use std::time::Duration;
+use tandem_codecs::Codec;
+
+/// Where one leg goes, and what it is told of the caller.
+pub struct Destination {
+    pub flow: Flow,
+    pub uri: String,
+    /// Name-addrs.
+    pub to: String,
+    pub from: String,
+    pub contact_user: String,
+    pub codecs: Vec<Codec>,
+    pub ptime_ms: Option<u32>,
+    pub credentials: Option<ClientCredentials>,
+    /// How long it may stay without any response.
+    pub no_response: Option<Duration>,
+}
+
+impl Call {
+    /// Adds a leg and asks for its port; the INVITE follows when that is open.
+    pub fn dial(
+        &mut self,
+        exchange: &mut Exchange,
+        now: Now,
+        to: Destination,
+        target: String,
+        number: String,
+        trunk: Option<&str>,
+    ) {
+        let index = self.legs.len();
+        let key = self.leg_key(index);
+        let media = Media::open(exchange, key, self.worker, to.flow.local.ip(), to.codecs.clone(), to.ptime_ms);
+        let record =
+            LegRecord { target, number, address: to.flow.to_string(), started: now.wall, ..LegRecord::default() };
+        let leg = Leg {
+            key,
+            end: End::Sip { flow: to.flow, session: None },
+            stage: LegStage::Preparing,
+            trunk: None,
+            media: Some(media),
+            dialling: Some(Box::new(to)),
+        };
+        self.add_leg(leg, record);
+        if let Some(trunk) = trunk {
+            self.hold_trunk(exchange, index, trunk);
+        }
+        exchange.timers.set(Timer::Patience(self.key), now.time + PATIENCE);
+        exchange.keep(&self.record);
+    }
+
+    /// The worker has opened a leg's port.
+    pub fn port_opened(&mut self, exchange: &mut Exchange, now: Now, leg: usize, number: u16) {
+        let Some(flow) = self.legs[leg].flow() else { return };
+        if let Some(media) = &mut self.legs[leg].media {
+            media.opened(exchange, flow, number);
+        }
+        match (self.stage, leg) {
+            (Stage::Preparing, 0) => self.start(exchange, now),
+            (Stage::Trying, 1..) if self.legs[leg].stage == LegStage::Preparing => self.invite(exchange, now, leg),
+            _ => {}
+        }
+    }
+
+    pub fn port_failed(&mut self, exchange: &mut Exchange, now: Now, leg: usize, why: &str) {
+        let failure = Failure::new(503, "No Media Port").because(why);
+        match self.stage {
+            Stage::Preparing => self.refuse_caller(exchange, now, failure),
+            Stage::Trying if leg > 0 && self.legs[leg].is_live() => self.leg_failed(exchange, now, leg, 503, failure),
+            _ => {}
+        }
+    }
+
+    /// A worker that owes an answer for too long is not waited for.
+    pub fn lose_patience(&mut self, exchange: &mut Exchange, now: Now) {
+        const WHY: &str = "the media worker does not answer";
+        match self.stage {
+            Stage::Preparing => self.port_failed(exchange, now, 0, WHY),
+            Stage::Trying => {
+                for leg in 1..self.legs.len() {
+                    if self.legs[leg].awaits_port() {
+                        self.port_failed(exchange, now, leg, WHY);
+                    }
+                }
+            }
+            Stage::Talking { .. } => {}
+            Stage::Ending => self.forgo_reports(exchange),
+        }
+    }
+
+    fn invite(&mut self, exchange: &mut Exchange, now: Now, index: usize) {
+        let leg = &mut self.legs[index];
+        let (Some(to), Some(media)) = (leg.dialling.take(), leg.media.as_mut()) else { return };
+        let body = media.offer(&to.codecs, Direction::SendRecv);
+        let session = exchange.agent.invite(
+            now,
+            Invite {
+                contact_user: to.contact_user,
+                body,
+                credentials: to.credentials,
+                max_forwards: self.caller.max_forwards,
+                no_response: to.no_response,
+                ..Invite::new(to.flow, to.uri, to.from, to.to)
+            },
+        );
+        leg.stage = LegStage::Trying;
+        leg.end = End::Sip { flow: to.flow, session: Some(session) };
+        exchange.own_session(session, leg.key);
+        if let Some(call_id) = exchange.agent.call_id(session).map(str::to_owned) {
+            exchange.note_placed(&call_id);
+            self.record.legs[index].call_id = call_id;
+        }
+    }
+}

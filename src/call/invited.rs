@@ -1,0 +1,221 @@
+//! A new INVITE: who calls, whether the call is taken, and where it goes.
+
+use crate::base::time::Now;
+use crate::call::admission::{self, Admission, Calling, Identity};
+use crate::call::exchange::{LegKey, Timer};
+use crate::call::failure::Failure;
+use crate::call::io::Notice;
+use crate::call::leg::{End, Leg, Media, SDP, Said, Stage as LegStage, description_of};
+use crate::call::negotiate;
+use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
+use crate::call::state::{Call, CallerSide, PATIENCE, Stage};
+use crate::call::switch::Switch;
+use crate::dialplan::route::{Decision, Request, Target};
+use crate::sip::agent::SessionId;
+use crate::sip::flow::Flow;
+use crate::wire::description::Description;
+use crate::wire::sip::{Message, Name};
+use std::collections::VecDeque;
+use tandem_codecs::Codec;
+
+/// What is answered to a caller who may come back, in seconds.
+const RETRY_AFTER: &str = "10";
+/// RFC 3261 §8.1.1.6.
+const MAX_FORWARDS: u32 = 70;
+
+/// An INVITE of someone who is known, or let in.
+struct Invitation<'a> {
+    session: SessionId,
+    flow: Flow,
+    message: &'a Message,
+    identity: Identity,
+    calling: Calling,
+    dialled: String,
+    offer: Option<Description>,
+    codecs: Vec<Codec>,
+    /// Why the call is not taken; it has a record all the same.
+    refusal: Option<Failure>,
+}
+
+impl Switch {
+    pub(super) fn invited(&mut self, now: Now, session: SessionId, flow: Flow, message: &Message) {
+        if self.records_failing.is_some() {
+            let headers = vec![(Name::RetryAfter, RETRY_AFTER.to_owned())];
+            return self.exchange.agent.refuse(now, session, 503, "No Records", headers);
+        }
+        let identity = match admission::admit(&mut self.exchange, now, flow, message) {
+            Admission::Admitted(identity) => identity,
+            Admission::Unknown { stale } => {
+                let headers = admission::challenge(&mut self.exchange, now, message, stale);
+                return self.exchange.agent.refuse(now, session, 401, "", headers);
+            }
+            Admission::Denied { user } => {
+                self.exchange.notice(Notice::Denied { user, flow, what: "INVITE" });
+                return self.exchange.agent.refuse(now, session, 403, "", Vec::new());
+            }
+        };
+        self.attempts += 1;
+        let dialled = admission::dialled(&self.exchange, flow, message, &identity);
+        let (offer, unreadable) = match offer_of(message) {
+            Ok(offer) => (offer, None),
+            Err(failure) => (None, Some(failure)),
+        };
+        let incomplete = dialled.is_none().then(|| Failure::new(484, ""));
+        let refusal = self.unwilling(message, &identity).or(unreadable).or(incomplete);
+        let codecs = self.caller_codecs(&identity);
+        let calling = admission::calling(&self.exchange, message, &identity);
+        let dialled = dialled.unwrap_or_else(|| message.request_uri().to_owned());
+        self.begin(now, Invitation { session, flow, message, identity, calling, dialled, offer, codecs, refusal });
+    }
+
+    /// Reasons to take no call at all, whoever calls whom.
+    fn unwilling(&self, message: &Message, identity: &Identity) -> Option<Failure> {
+        let busy = |reason: &str| Failure::new(503, reason).with(Name::RetryAfter, RETRY_AFTER);
+        if self.draining {
+            return Some(busy("Draining"));
+        }
+        if self.calls.len() >= self.exchange.settings.limits.calls {
+            return Some(busy("Too Many Calls"));
+        }
+        // Who sends our own INVITE back, by whatever way, is told what a proxy tells (RFC 3261 §16.3 step 4).
+        if self.exchange.is_placed(message.call_id()) {
+            return Some(Failure::new(482, ""));
+        }
+        match identity {
+            Identity::Trunk { name, .. } => {
+                let trunk = self.exchange.trunks.by_name(name);
+                trunk.is_some_and(|trunk| trunk.is_full()).then(|| busy("Trunk Full"))
+            }
+            _ => None,
+        }
+    }
+
+    fn caller_codecs(&self, identity: &Identity) -> Vec<Codec> {
+        let own = match identity {
+            Identity::Trunk { name, .. } => {
+                self.exchange.trunks.by_name(name).map(|trunk| trunk.settings.codecs.clone())
+            }
+            _ => None,
+        };
+        own.filter(|codecs| !codecs.is_empty()).unwrap_or_else(|| self.exchange.settings.media.codecs.clone())
+    }
+
+    /// Opens the record, and then the caller's port, unless the call ends here.
+    fn begin(&mut self, now: Now, mut invitation: Invitation<'_>) {
+        let decision = self.decide(now, &invitation);
+        let (key, id, worker) = self.exchange.new_call();
+        let refusal = invitation.refusal.take();
+        let mut call = Call {
+            key,
+            worker,
+            record: open_record(now, id.clone(), &invitation, &decision),
+            stage: Stage::Preparing,
+            legs: Vec::new(),
+            caller: caller_side(&mut invitation, &decision),
+            targets: decision.route.map(|route| VecDeque::from(route.targets)).unwrap_or_default(),
+            target: None,
+            failure: None,
+            heard: None,
+            offers: 0,
+            answered_at: None,
+        };
+        // Nothing is opened where nobody can be heard, and nobody is called where nothing could be said.
+        let is_silent = call.targets.iter().all(|target| matches!(target, Target::Reject { .. }));
+        let refusal = refusal.or_else(|| {
+            let offer = call.caller.offer.as_ref().filter(|_| !is_silent)?;
+            let disagreement = negotiate::suits(offer, &invitation.codecs).err()?;
+            Some(Failure::new(488, "").because(disagreement.text()))
+        });
+        let leg = LegKey { call: key, leg: 0 };
+        let Invitation { session, flow, message, identity, dialled, codecs, .. } = invitation;
+        self.exchange.own_session(session, leg);
+        let media = (!is_silent && refusal.is_none())
+            .then(|| Media::open(&mut self.exchange, leg, worker, flow.local.ip(), codecs, None));
+        let is_ready = media.is_none();
+        let record = LegRecord {
+            target: identity.text(),
+            number: dialled.clone(),
+            call_id: message.call_id().to_owned(),
+            address: flow.to_string(),
+            started: now.wall,
+            ..LegRecord::default()
+        };
+        let end = End::Sip { flow, session: Some(session) };
+        call.add_leg(Leg { key: leg, end, stage: LegStage::Trying, trunk: None, media, dialling: None }, record);
+        if let Identity::Trunk { name, .. } = &identity {
+            call.hold_trunk(&mut self.exchange, 0, name);
+        }
+        self.exchange.keep(&call.record);
+        self.exchange.notice(Notice::CallStarted { id: id.clone(), caller: call.record.caller.clone(), dialled });
+        self.exchange.timers.set(Timer::Patience(key), now.time + PATIENCE);
+        self.calls.insert(key, call);
+        self.ids.insert(id, key);
+        match refusal {
+            Some(failure) => self.with_call(key, |call, exchange| call.refuse_caller(exchange, now, failure)),
+            None if is_ready => self.with_call(key, |call, exchange| call.start(exchange, now)),
+            None => {}
+        }
+    }
+
+    fn decide(&self, now: Now, invitation: &Invitation<'_>) -> Decision {
+        let Invitation { identity, calling, dialled, refusal, .. } = invitation;
+        if refusal.is_some() {
+            return Decision { number: dialled.clone(), route: None, steps: Vec::new() };
+        }
+        let request = Request { caller: identity.as_caller(), from: &calling.text(), to: dialled, at: now.wall };
+        self.exchange.plan.route(&request)
+    }
+}
+
+fn offer_of(message: &Message) -> Result<Option<Description>, Failure> {
+    match description_of(message) {
+        Said::Nothing => Ok(None),
+        Said::Media(description) => Ok(Some(description)),
+        Said::Unreadable(why) => Err(Failure::new(400, "Unreadable SDP").because(why)),
+        Said::Foreign(content_type) => {
+            Err(Failure::new(415, "").with(Name::Accept, SDP).because(format!("the offer is {content_type}")))
+        }
+    }
+}
+
+fn caller_side(invitation: &mut Invitation<'_>, decision: &Decision) -> CallerSide {
+    let shown = decision.route.as_ref().and_then(|route| route.caller.clone());
+    let calling = &invitation.calling;
+    let (number, host) = match shown {
+        Some(number) => (number, None),
+        None => (calling.user.clone(), calling.host.clone()),
+    };
+    CallerSide {
+        offer: invitation.offer.take(),
+        number,
+        host,
+        display_name: calling.display_name.clone(),
+        max_forwards: invitation
+            .message
+            .max_forwards()
+            .map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1))
+            .min(MAX_FORWARDS),
+        told: None,
+    }
+}
+
+fn open_record(now: Now, id: String, invitation: &Invitation<'_>, decision: &Decision) -> CallRecord {
+    CallRecord {
+        id,
+        state: State::Open,
+        caller: invitation.identity.text(),
+        from: invitation.calling.text(),
+        dialled: invitation.dialled.clone(),
+        number: decision.number.clone(),
+        rule: decision.route.as_ref().map(|route| route.rule.clone()),
+        started: now.wall,
+        ringing: None,
+        answered: None,
+        ended: None,
+        talk_ms: 0,
+        legs: Vec::new(),
+        status: 0,
+        ended_by: EndedBy::Nobody,
+        cause: String::new(),
+    }
+}

@@ -1,0 +1,107 @@
+//! A leg fails before anyone answered: others may still answer, the next target is tried, or the caller is told.
+
+use crate::base::time::Now;
+use crate::call::exchange::{Exchange, Timer};
+use crate::call::failure::Failure;
+use crate::call::reason::{phrase, q850_reason, sip_reason};
+use crate::call::state::{Call, Stage};
+use crate::sip::agent::{Ending, Failure as SipFailure};
+use crate::wire::sip::{Message, Name, reason_phrase};
+
+impl Call {
+    /// A leg got a final answer that isn't a success.
+    pub fn leg_refused(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
+        let status = message.status();
+        if let Some(trunk) = self.trunk_of(exchange, leg) {
+            trunk.last_answer = Some((status, now.wall));
+        }
+        self.record.legs[leg].reason = phrase(status, message.reason_phrase());
+        self.leg_failed(exchange, now, leg, status, Failure::translated(message));
+    }
+
+    /// A leg got no answer, or couldn't be asked.
+    pub fn leg_unreachable(&mut self, exchange: &mut Exchange, now: Now, leg: usize, cause: SipFailure) {
+        let seen = if cause == SipFailure::Timeout { 408 } else { 503 };
+        let trunk = self.trunk_of(exchange, leg);
+        let failure = Failure::unreachable(seen, trunk.is_some());
+        if let Some(trunk) = trunk {
+            trunk.last_answer = Some((seen, now.wall));
+        }
+        self.leg_failed(exchange, now, leg, seen, failure);
+    }
+
+    /// `seen` is the status that the leg failed with, `failure` what the caller would be told of it.
+    pub fn leg_failed(&mut self, exchange: &mut Exchange, now: Now, leg: usize, seen: u16, failure: Failure) {
+        self.record.legs[leg].status = seen;
+        if self.record.legs[leg].reason.is_empty() {
+            self.record.legs[leg].reason = failure.why.clone().unwrap_or_else(|| failure.reason.clone());
+        }
+        self.drop_leg(exchange, leg);
+        if self.stage != Stage::Trying {
+            return;
+        }
+        if self.failure.as_ref().is_none_or(|(_, best)| failure.rank() < best.rank()) {
+            self.failure = Some((seen, failure));
+        }
+        // Who declines for everyone ends it for all phones (RFC 3261 §16.7 step 5).
+        if (600..700).contains(&seen) {
+            self.dismiss_all(exchange, now);
+        }
+        if self.hopefuls().next().is_none() {
+            self.target_failed(exchange, now);
+        }
+    }
+
+    fn dismiss_all(&mut self, exchange: &mut Exchange, now: Now) {
+        let hopefuls: Vec<usize> = self.hopefuls().collect();
+        for leg in hopefuls {
+            self.record.legs[leg].status = 487;
+            self.record.legs[leg].reason = "declined elsewhere".to_owned();
+            self.hang_up_leg(exchange, now, leg, None);
+        }
+    }
+
+    /// All legs of a target have failed: the next target is tried where the answer leads on. A trunk that doesn't
+    /// believe us, or finds fault with our request, has failed like one that says 500.
+    fn target_failed(&mut self, exchange: &mut Exchange, now: Now) {
+        exchange.timers.cancel(Timer::Ring(self.key));
+        let Some((seen, failure)) = self.failure.clone() else { return self.try_next(exchange, now) };
+        let leads_on =
+            self.target.as_ref().is_some_and(|target| target.leads_on(seen) || target.leads_on(failure.status));
+        if leads_on && !self.targets.is_empty() {
+            self.try_next(exchange, now);
+        } else {
+            self.refuse_caller(exchange, now, failure);
+        }
+    }
+
+    /// Nobody answered in time.
+    pub fn rang_out(&mut self, exchange: &mut Exchange, now: Now) {
+        if self.stage != Stage::Trying {
+            return;
+        }
+        let hopefuls: Vec<usize> = self.hopefuls().collect();
+        for leg in hopefuls {
+            self.record.legs[leg].status = 408;
+            self.record.legs[leg].reason = "no answer".to_owned();
+            self.hang_up_leg(exchange, now, leg, Some(sip_reason(480, "No answer")));
+        }
+        let failure = Failure::new(480, "No Answer").with(Name::Reason, q850_reason(19, "No answer"));
+        self.failure = Some((408, failure));
+        self.target_failed(exchange, now);
+    }
+
+    /// A session ended of itself: the call is over if it was one of the two that talk.
+    pub fn leg_ended(&mut self, exchange: &mut Exchange, now: Now, leg: usize, by: Ending) {
+        match self.stage {
+            Stage::Talking { with } if leg == 0 || leg == with => self.side_left(exchange, now, leg, by),
+            Stage::Talking { .. } | Stage::Ending => self.drop_leg(exchange, leg),
+            Stage::Preparing | Stage::Trying if leg == 0 => self.caller_gave_up(exchange, now, None),
+            // A BYE that overtook its answer.
+            Stage::Preparing | Stage::Trying => {
+                let failure = Failure::new(480, reason_phrase(480)).because("the called side hung up at once");
+                self.leg_failed(exchange, now, leg, 480, failure);
+            }
+        }
+    }
+}

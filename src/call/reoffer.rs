@@ -1,0 +1,167 @@
+//! One side changes its media while two legs talk: it holds, resumes, moves, or changes its codec.
+
+use crate::base::time::Now;
+use crate::call::exchange::Exchange;
+use crate::call::leg::{SDP, Said, description_of};
+use crate::call::negotiate::{self, Disagreement};
+use crate::call::reason::q850_reason;
+use crate::call::record::EndedBy;
+use crate::call::state::{Call, Stage};
+use crate::sip::flow::Body;
+use crate::wire::description::{Description, Direction};
+use crate::wire::sip::{Message, Name};
+
+/// Offers of ours that may follow from one change of a side's own. Two sides that answer each offer with another wish
+/// would have us offer for ever.
+const MAX_OFFERS: u8 = 4;
+
+impl Call {
+    /// The offer of one side is answered at once, from what the other side last wanted; the other side is then told in an
+    /// exchange of its own, so that no side waits for the other.
+    pub fn reoffered(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
+        let Some(session) = self.legs[leg].session() else { return };
+        let Some(other) = self.other(leg) else {
+            exchange.agent.reanswer(now, session, 491, "", Vec::new(), None);
+            return;
+        };
+        self.let_through(exchange, now, leg);
+        let (status, reason, body) = match description_of(message) {
+            Said::Nothing => (200, "", self.late_offer(leg, other)),
+            Said::Media(offer) => match self.answer_again(leg, other, &offer) {
+                Ok(body) => (200, "", Some(body)),
+                Err(_) => (488, "", None),
+            },
+            Said::Unreadable(_) => (400, "Unreadable SDP", None),
+            Said::Foreign(_) => (415, "", None),
+        };
+        let headers = if status == 415 { vec![(Name::Accept, SDP.to_owned())] } else { Vec::new() };
+        exchange.agent.reanswer(now, session, status, reason, headers, body);
+        if let (200, Stage::Talking { with }) = (status, self.stage) {
+            self.offers = 0;
+            self.wire(exchange, with);
+            self.pass_on(exchange, now, leg);
+        }
+    }
+
+    /// An offer of ours that waits after a glare gives way; what it had to say is said anew when this exchange is over.
+    fn let_through(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        let Some(session) = self.legs[leg].session() else { return };
+        let Some(media) = self.legs[leg].media.as_mut().filter(|media| media.awaits_answer()) else { return };
+        exchange.agent.withdraw(now, session);
+        media.withdraw();
+        media.change_due = true;
+    }
+
+    fn answer_again(&mut self, leg: usize, other: usize, offer: &Description) -> Result<Body, Disagreement> {
+        let (wish, towards) = (self.legs[other].wish(), self.legs[other].codec());
+        self.legs[leg].media.as_mut().ok_or(Disagreement::NoAudio)?.answer(offer, wish, towards)
+    }
+
+    /// The peer asks us to offer (an INVITE without SDP): all that we have, its present codec first.
+    fn late_offer(&mut self, leg: usize, other: usize) -> Option<Body> {
+        let wish = self.legs[other].wish();
+        let present = self.legs[leg].codec();
+        let media = self.legs[leg].media.as_mut()?;
+        // Whatever hold it had is over, unless its answer says so again.
+        media.wish = Direction::SendRecv;
+        let codecs = negotiate::order(&media.codecs, present.as_slice());
+        media.offer(&codecs, wish)
+    }
+
+    /// An ACK; where the offer was ours, its answer is here.
+    pub fn acknowledged(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
+        if self.legs[leg].media.as_ref().is_some_and(|media| media.awaits_answer()) {
+            self.take_late_answer(exchange, now, leg, message);
+        }
+        self.settle(exchange, now, leg);
+    }
+
+    fn take_late_answer(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
+        let Some(media) = self.legs[leg].media.as_mut() else { return };
+        let taken = match description_of(message) {
+            Said::Media(description) => media.accept(&description, false).map_err(Disagreement::text),
+            _ => Err("no answer in the ACK"),
+        };
+        match (taken, self.stage) {
+            (Ok(()), Stage::Talking { with }) => {
+                self.wire(exchange, with);
+                self.pass_on(exchange, now, leg);
+            }
+            // What was agreed before stands.
+            (Err(_), _) if media.agreed.is_some() => {
+                media.withdraw();
+                media.wish = media.agreed.as_ref().map_or(media.wish, |agreed| agreed.peer_wants);
+            }
+            (Err(why), _) => {
+                let reason = q850_reason(88, "Incompatible destination");
+                self.end(exchange, now, EndedBy::Gateway, &format!("media not agreed: {why}"), Some(reason));
+            }
+            (Ok(()), _) => {}
+        }
+    }
+
+    /// Tells the other side what this one wants by now, where it was told otherwise.
+    pub fn pass_on(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        let Some(other) = self.other(leg) else { return };
+        let wish = self.legs[leg].wish();
+        let told = self.legs[other].media.as_ref().map(|media| media.told);
+        if told.is_some_and(|told| told != wish) && self.offers < MAX_OFFERS {
+            self.offer_again(exchange, now, other, wish);
+        }
+    }
+
+    fn offer_again(&mut self, exchange: &mut Exchange, now: Now, leg: usize, wish: Direction) {
+        let present = self.legs[leg].codec();
+        let Some(session) = self.legs[leg].session() else { return };
+        let Some(media) = self.legs[leg].media.as_mut() else { return };
+        if media.awaits_answer() {
+            media.change_due = true;
+            return;
+        }
+        let told = media.told;
+        let codecs = negotiate::order(&media.codecs, present.as_slice());
+        let body = media.offer(&codecs, wish);
+        match exchange.agent.reoffer(now, session, body) {
+            Ok(()) => self.offers += 1,
+            Err(_) => {
+                media.withdraw();
+                media.told = told;
+                media.change_due = true;
+            }
+        }
+    }
+
+    /// A leg has answered our offer.
+    pub fn reanswered(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
+        if let Some(media) = self.legs[leg].media.as_mut() {
+            match description_of(message) {
+                Said::Media(description) => {
+                    // An answer that can't be used leaves what was agreed before.
+                    let _ = media.accept(&description, false);
+                }
+                _ => media.withdraw(),
+            }
+        }
+        if let Stage::Talking { with } = self.stage {
+            self.wire(exchange, with);
+            self.pass_on(exchange, now, leg);
+        }
+        self.settle(exchange, now, leg);
+    }
+
+    /// A leg refused our offer: all stays as it was there.
+    pub fn rerefused(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        if let Some(media) = self.legs[leg].media.as_mut() {
+            media.withdraw();
+        }
+        self.settle(exchange, now, leg);
+    }
+
+    /// An exchange on a leg has ended: what had to wait for it is said now.
+    fn settle(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        let due = self.legs[leg].media.as_mut().is_some_and(|media| std::mem::take(&mut media.change_due));
+        if let (true, Some(other)) = (due, self.other(leg)) {
+            self.pass_on(exchange, now, other);
+        }
+    }
+}

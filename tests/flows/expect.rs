@@ -1,0 +1,66 @@
+//! What a ladder says of a message of the switch.
+
+use crate::line::rest;
+use crate::peer::{Peer, header_objection};
+use crate::sdp;
+use bytes::Bytes;
+use tandem::wire::sip::{Message, Method};
+
+/// `INVITE`, `200`, `200 BYE`.
+pub fn is_meant(message: &Message, words: &[&str]) -> bool {
+    let method_of = |word: &&str| Method::parse(word);
+    match words[0].parse::<u16>() {
+        Ok(status) => {
+            let method = words.get(1).and_then(method_of);
+            message.status() == status && method.is_none_or(|method| *message.method() == method)
+        }
+        Err(_) => message.is_request() && message.method().as_str() == words[0],
+    }
+}
+
+/// What comes by itself, and a ladder needn't name.
+pub fn is_by_the_way(message: &Message) -> bool {
+    message.status() == 100
+}
+
+/// What is wrong with a message by one item. `before` is what the switch described to this peer before.
+pub fn objection(message: &Message, item: &str, before: Option<&Bytes>) -> Option<String> {
+    let description = || tandem::wire::sdp::parse(&message.body()).ok();
+    if item == "no sdp" {
+        return (!message.body().is_empty()).then(|| "there is a body".to_owned());
+    }
+    if item == "same sdp" {
+        return (Some(&message.body()) != before).then(|| "it is another description than before".to_owned());
+    }
+    if let Some(words) = rest(item, "sdp") {
+        return match description() {
+            Some(description) => sdp::objection(&description, words),
+            None => Some("there is no description".to_owned()),
+        };
+    }
+    if let Some(uri) = rest(item, "uri") {
+        return (message.request_uri() != uri).then(|| format!("the URI is {}", message.request_uri()));
+    }
+    if let Some(reason) = rest(item, "phrase") {
+        return (message.reason_phrase() != reason).then(|| format!("the phrase is {}", message.reason_phrase()));
+    }
+    header_objection(message, item)
+}
+
+/// What a message to `to` tells of the others, if anything: their addresses, Call-IDs, tags, programs and own headers, or
+/// what the switch says to them alone.
+pub fn leak(message: &str, to: &Peer, others: &[Peer]) -> Option<String> {
+    // A phone that registers is told of all that its user has.
+    let registers = message.contains(" REGISTER\r\n");
+    for other in others.iter().filter(|other| other.name != to.name && !(registers && other.account == to.account)) {
+        let address = other.flow.remote.ip().to_string();
+        let own = [other.mark.as_str(), &address];
+        let known = own.into_iter().chain(other.secrets.iter().map(String::as_str));
+        for secret in known.filter(|secret| !to.secrets.iter().any(|known| known == secret)) {
+            if message.contains(secret) {
+                return Some(format!("{} learns `{secret}` of {}", to.name, other.name));
+            }
+        }
+    }
+    None
+}

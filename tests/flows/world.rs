@@ -1,0 +1,349 @@
+//! The switch in virtual time, its peers, its workers and its books.
+
+use crate::books::Books;
+use crate::expect::leak;
+use crate::peer::Peer;
+use crate::ports::Ports;
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tandem::base::chance::Chance;
+use tandem::base::time::{Now, Time, Wall};
+use tandem::call::account::{Account, Accounts};
+use tandem::call::io::{Input, Output, Ticket};
+use tandem::call::switch::Switch;
+use tandem::config::settings::{Settings, Trunk, TrunkCredentials, TrunkTransport};
+use tandem::dialplan::directory::PlanUser;
+use tandem::dialplan::plan::{Plan, PlanContext};
+use tandem::media::command::Command;
+use tandem::sip::digest::Hashes;
+use tandem::sip::flow::{Flow, Transport};
+use tandem::wire::sip::Message;
+use tandem_codecs::Codec;
+
+pub const REALM: &str = "tandem.local";
+const OURS: [&str; 2] = ["192.0.2.1:5060", "[2001:db8::1]:5060"];
+/// Everyone who may appear; none of the addresses is the beginning of another.
+const PEERS: [(&str, &str, Transport); 12] = [
+    ("alice", "192.0.2.11:5060", Transport::Udp),
+    ("alice2", "192.0.2.12:5060", Transport::Udp),
+    ("bob", "192.0.2.21:5060", Transport::Udp),
+    ("bob2", "192.0.2.22:5060", Transport::Udp),
+    ("bob3", "192.0.2.23:5060", Transport::Udp),
+    ("carol", "192.0.2.31:5060", Transport::Udp),
+    ("dora", "[2001:db8::d]:5060", Transport::Udp),
+    ("emil", "192.0.2.41:40001", Transport::Tcp),
+    ("acme", "198.51.100.11:5060", Transport::Udp),
+    ("globex", "198.51.100.12:5080", Transport::Udp),
+    ("sixth", "[2001:db8::6]:5060", Transport::Udp),
+    ("stranger", "203.0.113.9:5060", Transport::Udp),
+];
+const START: Wall = Wall::from_micros(1_780_000_000_000_000);
+
+/// What a ladder may want otherwise.
+pub struct Setting {
+    pub settings: Settings,
+    pub plan: String,
+}
+
+impl Default for Setting {
+    fn default() -> Setting {
+        let mut settings = Settings::default();
+        settings.sip.domain = REALM.to_owned();
+        settings.sip.udp = OURS.iter().map(|text| text.parse().expect("an address")).collect();
+        settings.sip.tcp.clone_from(&settings.sip.udp);
+        settings.media.codecs = vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
+        settings.sip.options_interval = Duration::ZERO;
+        settings.sip.dialog_interval = Duration::ZERO;
+        settings.trunks = vec![trunk("acme", "198.51.100.11", None), trunk("globex", "198.51.100.12", Some(5080))];
+        Setting { settings, plan: PLAN.to_owned() }
+    }
+}
+
+impl Setting {
+    pub fn trunk(&mut self, name: &str) -> &mut Trunk {
+        self.settings.trunks.iter_mut().find(|trunk| trunk.name == name).expect("a trunk")
+    }
+
+    /// Registers with acme as 4711.
+    pub fn account_at_acme(&mut self) {
+        let credentials = TrunkCredentials { username: "4711".to_owned(), password: "acme-password".to_owned() };
+        self.trunk("acme").credentials = Some(credentials);
+    }
+}
+
+pub fn trunk(name: &str, host: &str, port: Option<u16>) -> Trunk {
+    Trunk {
+        name: name.to_owned(),
+        host: host.to_owned(),
+        port,
+        transport: TrunkTransport::Udp,
+        credentials: None,
+        register: false,
+        expires: Trunk::EXPIRES,
+        domain: None,
+        codecs: Vec::new(),
+        ptime_ms: Trunk::PTIME_MS,
+        country: None,
+        max_calls: None,
+        from: Vec::new(),
+    }
+}
+
+/// `alice` and `emil` have numbers, `carol`'s password is kept as an MD5 hash only.
+const PLAN: &str = r#"
+[[rule]]
+name = "Echo"
+number = "*43"
+to = [{ echo = true }]
+
+[[rule]]
+name = "Announcement"
+number = "*60"
+to = [{ play = "closed.wav" }]
+
+[[rule]]
+name = "Music"
+number = "*61"
+to = [{ play = "music.wav", repeat = true }]
+
+[[rule]]
+name = "Barred"
+number = "*66"
+to = [{ reject = 603, reason = "Not from here" }]
+
+[[rule]]
+name = "Shown as the office"
+number = "*7N"
+caller = "+15550199999"
+to = [{ user = "bob" }]
+
+[[rule]]
+name = "Bob, then carol"
+number = "*80"
+to = [{ user = "bob" }, { user = "carol" }]
+
+[[rule]]
+name = "Doorbell"
+from = ["strangers"]
+number = "doorbell"
+to = [{ user = "bob" }]
+
+[[rule]]
+name = "People"
+from = ["users", "trunks"]
+dialled = "user"
+to = [{ user = "{user}" }]
+
+[[rule]]
+name = "One way"
+number = "+1555019."
+to = [{ trunk = "acme" }]
+
+[[rule]]
+name = "Not found leads on"
+number = "+1555018."
+to = [{ trunk = "acme", next_on = [404] }, { trunk = "globex" }]
+
+[[rule]]
+name = "Out"
+number = "+."
+to = [{ trunk = "acme" }, { trunk = "globex" }]
+"#;
+
+fn accounts() -> Vec<Account> {
+    let numbers = [("alice", Some("+15550100001"), Some("Alice")), ("bob", None, None), ("carol", None, None)];
+    let more = [("dora", None, None), ("emil", None, None)];
+    let account = |(name, number, display): (&str, Option<&str>, Option<&str>)| {
+        let mut hashes = Hashes::from_password(name, REALM, &format!("{name}-password"));
+        if name == "carol" {
+            hashes.ha1_sha256 = None;
+        }
+        Account {
+            name: name.to_owned(),
+            number: number.map(str::to_owned),
+            country: None,
+            display_name: display.map(str::to_owned),
+            hashes,
+        }
+    };
+    numbers.into_iter().chain(more).map(account).collect()
+}
+
+pub struct World {
+    pub switch: Switch,
+    pub time: Time,
+    pub peers: Vec<Peer>,
+    pub ports: Ports,
+    pub books: Books,
+    pub files: VecDeque<(Ticket, String)>,
+    /// Orders of this kind find the ring full, so often.
+    pub full: Option<(&'static str, usize)>,
+    pub log: Vec<String>,
+    /// Hosts that have no address.
+    pub lost: Vec<String>,
+    /// What each peer was described before its last message.
+    pub before: BTreeMap<String, Bytes>,
+    inputs: VecDeque<Input>,
+}
+
+impl World {
+    pub fn new(setting: &Setting) -> World {
+        let settings = Arc::new(setting.settings.clone());
+        let mut context = PlanContext::of(&settings);
+        context.users = accounts()
+            .into_iter()
+            .map(|account| PlanUser { name: account.name, number: account.number, country: account.country })
+            .collect();
+        let plan = Plan::parse(&[("plan.toml".to_owned(), setting.plan.clone())], &context)
+            .unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let now = Now::simulated(Time::from_millis(1_000), START);
+        let accounts = Arc::new(Accounts::new(accounts()));
+        let switch = Switch::new(settings, Arc::new(plan), accounts, Chance::from_number(7), 2, now);
+        let peers = PEERS.into_iter().map(|(name, remote, transport)| {
+            let remote: SocketAddr = remote.parse().expect("an address");
+            let local = OURS[usize::from(remote.is_ipv6())].parse().expect("an address");
+            Peer::new(name, local, remote, transport)
+        });
+        let mut world = World {
+            switch,
+            time: now.time,
+            peers: peers.collect(),
+            ports: Ports::default(),
+            books: Books::default(),
+            files: VecDeque::new(),
+            full: None,
+            log: Vec::new(),
+            lost: Vec::new(),
+            before: BTreeMap::new(),
+            inputs: VecDeque::new(),
+        };
+        world.feed(Input::Timeout);
+        world
+    }
+
+    pub fn now(&self) -> Now {
+        Now::simulated(self.time, START)
+    }
+
+    pub fn peer(&mut self, name: &str) -> &mut Peer {
+        let found = self.peers.iter_mut().find(|peer| peer.name == name);
+        found.unwrap_or_else(|| panic!("nobody is called {name}"))
+    }
+
+    /// Hands the switch an input, and carries out what it says to it.
+    pub fn feed(&mut self, input: Input) {
+        self.inputs.push_back(input);
+        while let Some(input) = self.inputs.pop_front() {
+            let now = self.now();
+            self.switch.handle(now, input);
+            while let Some(output) = self.switch.poll_output() {
+                self.carry_out(output);
+            }
+        }
+    }
+
+    pub fn say(&mut self, name: &str, bytes: Bytes) {
+        let (flow, message) = (self.peer(name).flow, Message::parse(bytes.clone()).expect("a message of a peer"));
+        self.note(format!("{name} -> tandem  {}", summary(&message)));
+        self.feed(Input::Received { flow, bytes });
+    }
+
+    pub fn pass(&mut self, span: Duration) {
+        let end = self.time + span;
+        while let Some(next) = self.switch.poll_timeout().filter(|&next| next <= end) {
+            assert!(next > self.time || self.switch.poll_timeout() == Some(next), "time stands still");
+            self.time = self.time.max(next);
+            self.feed(Input::Timeout);
+            assert!(self.switch.poll_timeout().is_none_or(|after| after > self.time), "a timer that doesn't go off");
+        }
+        self.time = end;
+    }
+
+    pub fn note(&mut self, text: String) {
+        self.log.push(format!("{:>9} ms  {text}", self.time.millis() - 1_000));
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send(transmit) => self.deliver(transmit.flow, transmit.bytes),
+            Output::Media { worker, command } => self.order(worker, command),
+            Output::Record(record) => self.books.keep(*record),
+            Output::Load { ticket, file } => {
+                self.note(format!("          file {file} is wanted"));
+                self.files.push_back((ticket, file));
+            }
+            Output::Locate { ticket, host, port, transport } => {
+                let result = self.locate(&host, port, transport);
+                self.inputs.push_back(Input::Located { ticket, result });
+            }
+            Output::Notice(notice) => self.note(format!("          {notice:?}")),
+        }
+    }
+
+    fn deliver(&mut self, flow: Flow, bytes: Bytes) {
+        let message = Message::parse(bytes.clone()).expect("the switch writes what can be read");
+        let Some(index) = self.peers.iter().position(|peer| peer.flow == flow) else {
+            panic!("a message to nobody, on {flow:?}:\n{message}");
+        };
+        let name = self.peers[index].name.clone();
+        self.note(format!("tandem -> {name}  {}", summary(&message)));
+        message.check().unwrap_or_else(|defect| panic!("the switch writes what is legal: {defect:?}\n{message}"));
+        let begins_call = message.is_request() && message.method().as_str() == "INVITE" && {
+            let asked = &self.peers[index].asked;
+            !asked.iter().any(|(before, _)| before.call_id() == message.call_id())
+        };
+        assert!(!begins_call || self.books.open() > 0, "a phone rings before there is a record");
+        if let Some(described) = self.peers[index].described.clone() {
+            self.before.insert(name.clone(), described);
+        }
+        let said = self.peers[index].receive(message);
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some(leak) = leak(&text, &self.peers[index], &self.peers) {
+            panic!("{leak}:\n{text}");
+        }
+        if let Some(bytes) = said {
+            self.inputs.push_back(Input::Received { flow, bytes });
+        }
+    }
+
+    fn order(&mut self, worker: usize, command: Command) {
+        assert!(worker < 2, "worker {worker}");
+        let kind = match &command {
+            Command::Open { .. } => "open",
+            Command::Configure { .. } => "configure",
+            Command::Connect { .. } => "connect",
+            Command::Close { .. } => "close",
+            Command::Dial { .. } | Command::Tap { .. } => "other",
+        };
+        if let Some((full, left)) = self.full.as_mut().filter(|(full, left)| *full == kind && *left > 0) {
+            *left -= 1;
+            self.log.push(format!("              the ring is full for {full}"));
+            return self.inputs.push_back(Input::MediaRefused(command));
+        }
+        if let Some(event) = self.ports.obey(command) {
+            self.inputs.push_back(Input::Media(event));
+        }
+    }
+
+    fn locate(&self, host: &str, port: Option<u16>, transport: Transport) -> Result<Vec<Flow>, String> {
+        if self.lost.iter().any(|lost| lost == host) {
+            return Err("no such host".to_owned());
+        }
+        let ip: IpAddr = host.parse().map_err(|_| "not an address".to_owned())?;
+        let local = OURS[usize::from(ip.is_ipv6())].parse().expect("an address");
+        Ok(vec![Flow { transport, local, remote: SocketAddr::new(ip, port.unwrap_or(5060)) }])
+    }
+}
+
+/// `INVITE sip:bob@…`, `200 OK INVITE`.
+pub fn summary(message: &Message) -> String {
+    let what = match message.is_request() {
+        true => format!("{} {}", message.method(), message.request_uri()),
+        false => format!("{} {} {}", message.status(), message.reason_phrase(), message.method()),
+    };
+    let body = if message.body().is_empty() { "" } else { " +body" };
+    format!("{what}{body}")
+}
