@@ -12,7 +12,7 @@ use crate::script::Placing;
 use crate::trace::Trace;
 use crate::worker::Worker;
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,8 @@ use tandem::wire::sip::{Message, Method};
 
 /// 2026-11-23T10:00:00Z.
 pub const DAWN: Wall = Wall::from_micros(1_795_428_000_000_000);
+/// 64*T1, after which an INVITE that nobody answered is forgotten.
+const TRANSACTION: Duration = Duration::from_secs(32);
 /// Timeouts of the switch at one moment, after which it is spinning.
 const SPIN: u32 = 1_000;
 
@@ -52,10 +54,8 @@ pub struct World {
     scheduled: u64,
     clocks: Timers<Clock>,
     chance: Chance,
-    /// INVITEs that the switch has sent, by Call-ID and CSeq.
-    invites: HashSet<(String, u32)>,
-    /// Call-IDs of legs from which the switch has heard anything.
-    pub heard: HashSet<String>,
+    /// The last INVITE that the switch has sent, by its Call-ID.
+    invites: HashMap<String, Invited>,
     fingerprint: u64,
     spins: u32,
     looks: u64,
@@ -69,6 +69,14 @@ enum Clock {
     Switch,
     Worker,
     Peer(usize),
+}
+
+/// An INVITE of the switch's.
+struct Invited {
+    cseq: u32,
+    sent: Time,
+    /// When the first answer to it came in.
+    heard: Option<Time>,
 }
 
 enum Happening {
@@ -107,8 +115,7 @@ impl World {
             scheduled: 0,
             clocks: Timers::default(),
             chance,
-            invites: HashSet::new(),
-            heard: HashSet::new(),
+            invites: HashMap::new(),
             fingerprint: 0xcbf2_9ce4_8422_2325,
             spins: 0,
             looks: 0,
@@ -231,7 +238,7 @@ impl World {
                 if let Ok(message) = Message::parse(bytes.clone())
                     && !message.is_request()
                 {
-                    self.heard.insert(message.call_id().to_owned());
+                    self.hear(&message);
                 }
                 self.give(Input::Received { flow, bytes });
             }
@@ -411,6 +418,19 @@ impl World {
         Ok(vec![Flow { transport, local: office::GATEWAY, remote }])
     }
 
+    fn hear(&mut self, message: &Message) {
+        let (Some(invited), Ok(cseq)) = (self.invites.get_mut(message.call_id()), message.cseq()) else { return };
+        if cseq.number == invited.cseq && *message.method() == Method::Invite {
+            invited.heard.get_or_insert(self.time);
+        }
+    }
+
+    /// Whether the switch can know that its INVITE has arrived: an answer came in while its transaction lived.
+    pub fn knows_of(&self, call_id: &str) -> bool {
+        let invited = self.invites.get(call_id);
+        invited.is_some_and(|invited| invited.heard.is_some_and(|heard| heard - invited.sent < TRANSACTION))
+    }
+
     /// What must be true of everything that the switch sends.
     fn examine(&mut self, transmit: &Transmit) {
         let message = match Message::parse(transmit.bytes.clone()) {
@@ -427,9 +447,12 @@ impl World {
             return;
         }
         let number = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
-        if !self.invites.insert((message.call_id().to_owned(), number)) {
+        let before = self.invites.get(message.call_id()).map(|invited| invited.cseq);
+        if before.is_some_and(|before| before >= number) {
             return;
         }
+        let invited = Invited { cseq: number, sent: self.time, heard: None };
+        self.invites.insert(message.call_id().to_owned(), invited);
         let named = message.from().ok().and_then(|from| from.display()?.strip_prefix('c')?.parse::<usize>().ok());
         let known = self.ledger.call_of(message.call_id());
         let Some(call) = known.or(named) else { return };
