@@ -50,6 +50,7 @@ pub struct World {
     /// When the last bytes of a connection arrive, by its direction.
     streams: HashMap<(SocketAddr, SocketAddr), Time>,
     trunks: BTreeMap<String, SocketAddr>,
+    inbox: Vec<Input>,
     on_the_way: BTreeMap<(Time, u64), Happening>,
     scheduled: u64,
     clocks: Timers<Clock>,
@@ -67,6 +68,8 @@ pub struct World {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Clock {
     Switch,
+    /// The switch begins with what has come in.
+    Turn,
     Worker,
     Peer(usize),
 }
@@ -111,6 +114,7 @@ impl World {
             datagrams: 0,
             inspected: 0,
             trunks: office::trunk_addresses(),
+            inbox: Vec::new(),
             on_the_way: BTreeMap::new(),
             scheduled: 0,
             clocks: Timers::default(),
@@ -172,8 +176,38 @@ impl World {
     /// Gives the switch an input and carries out what comes of it, as the shell does: what it says of the books first,
     /// then what it sends.
     pub fn give(&mut self, input: Input) {
+        self.inbox.push(input);
+        self.turn();
+    }
+
+    /// Something arrives for the switch, which may be busy and then takes several things in one turn.
+    fn arrive(&mut self, input: Input) {
+        self.inbox.push(input);
+        if self.inbox.len() > 1 {
+            return;
+        }
+        match self.chance.below(4) {
+            0 => {
+                let wait = below(&mut self.chance, Duration::from_millis(6));
+                self.clocks.set(Clock::Turn, self.time + wait);
+            }
+            _ => self.turn(),
+        }
+    }
+
+    fn turn(&mut self) {
+        self.clocks.cancel(Clock::Turn);
         let now = self.now();
-        self.switch.handle(now, input);
+        for input in std::mem::take(&mut self.inbox) {
+            self.switch.handle(now, input);
+        }
+        if self.switch.poll_timeout().is_some_and(|due| due <= self.time) {
+            self.switch.handle(now, Input::Timeout);
+        }
+        self.carry_out(now);
+    }
+
+    fn carry_out(&mut self, now: Now) {
         let mut sends = Vec::new();
         while let Some(output) = self.switch.poll_output() {
             match output {
@@ -240,7 +274,7 @@ impl World {
                 {
                     self.hear(&message);
                 }
-                self.give(Input::Received { flow, bytes });
+                self.arrive(Input::Received { flow, bytes });
             }
             Happening::Datagram { to, flow, bytes } => {
                 let Some(&peer) = self.at.get(&to.ip()) else { return };
@@ -255,7 +289,7 @@ impl World {
                 }
                 self.settle(peer);
             }
-            Happening::Answer(input) => self.give(input),
+            Happening::Answer(input) => self.arrive(input),
             Happening::Place => self.place(),
             Happening::Reload => {
                 self.variant += 1;
@@ -282,13 +316,18 @@ impl World {
             Clock::Switch => {
                 self.spins += 1;
                 assert!(self.spins < SPIN, "at {:?} the switch asks to be woken again and again", self.time);
-                self.give(Input::Timeout);
+                match self.inbox.is_empty() {
+                    true => self.turn(),
+                    // It is busy: what is due comes with the turn that is about to begin.
+                    false => self.clocks.cancel(Clock::Switch),
+                }
             }
+            Clock::Turn => self.turn(),
             Clock::Worker => {
-                match self.worker.poll_event(self.time) {
-                    Some(event) => self.give(Input::Media(event)),
-                    None => self.wind(Clock::Worker, self.worker.poll_timeout()),
-                };
+                while let Some(event) = self.worker.poll_event(self.time) {
+                    self.arrive(Input::Media(event));
+                }
+                self.wind(Clock::Worker, self.worker.poll_timeout());
             }
             Clock::Peer(peer) => {
                 self.spins = 0;
