@@ -35,6 +35,7 @@ pub fn run(name: &str, profile: fn() -> Profile, calls: usize, seeds: u64) {
             took.as_secs_f64(),
             calls as f64 / took.as_secs_f64().max(0.001),
         );
+        println!("  {}", verdict::variety(&world));
         if !world.ledger.violations.is_empty() {
             panic!("{}", account(name, profile, seed, calls, &world));
         }

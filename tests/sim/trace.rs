@@ -42,10 +42,6 @@ impl Trace {
         ));
     }
 
-    pub fn note(&mut self, at: Time, what: &str) {
-        self.lines.push(format!("{:>18} {what}", format!("{at:?}")));
-    }
-
     pub fn text(&self) -> String {
         self.lines.join("\n")
     }

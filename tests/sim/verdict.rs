@@ -4,9 +4,9 @@
 use crate::books::Books;
 use crate::ledger::{Final, Leg, Story};
 use crate::reference;
-use crate::script::Offer;
 use crate::worker::Plug;
 use crate::world::{DAWN, World};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 use tandem::base::time::{Time, Wall};
@@ -171,7 +171,7 @@ impl Judge<'_> {
             }
         }
         let fewest = usize::from(self.must_have_record());
-        let most = usize::from(!self.may_have_no_record_at_all());
+        let most = usize::from(!self.is_unknown());
         if !(fewest..=most).contains(&records.len()) {
             wrong.push(format!("{} records for one call", records.len()));
         }
@@ -192,12 +192,13 @@ impl Judge<'_> {
         match self.final_answer() {
             Some(Final::Answered) => true,
             Some(Final::Refused { status, reason }) => {
-                let unwilling = ["Draining", "No Records", "Too Many Calls"].contains(&reason.as_str());
+                // Where no record can be kept there is no call.
+                let unwilling = reason == "No Records";
                 let reloads = !self.world.profile.reload.is_zero();
                 // A carrier that a reload took away, or that isn't found again yet, is a stranger.
                 let is_lost = self.story.caller == "globex" && reloads && *status == 401;
                 let unknown = is_lost || self.is_unknown() && matches!(status, 401 | 403);
-                !unwilling && !unknown && self.story.offer != Offer::Unreadable
+                !unwilling && !unknown
             }
             Some(Final::Failed | Final::Cancelled { .. }) | None => false,
         }
@@ -205,10 +206,6 @@ impl Judge<'_> {
 
     fn is_unknown(&self) -> bool {
         ["guesser", "stranger"].contains(&self.story.caller.as_str())
-    }
-
-    fn may_have_no_record_at_all(&self) -> bool {
-        self.is_unknown() || self.story.offer == Offer::Unreadable
     }
 
     /// The record against what the caller saw.
@@ -320,7 +317,7 @@ impl Judge<'_> {
         if leg.invited > ended + self.world.profile.faults.longest() + PATIENCE {
             wrong.push(format!("{peer} was called at {:?}, long after the end", leg.invited));
         }
-        if leg.vanished.is_some() || !self.world.heard.contains(call_id) {
+        if leg.vanished.is_some() || !self.world.knows_of(call_id) {
             return;
         }
         match &leg.over {
@@ -350,6 +347,37 @@ fn reason_of(how: &Final) -> &str {
 fn since_dawn(wall: Wall) -> Time {
     let micros = u64::try_from(wall.micros() - DAWN.micros()).unwrap_or(0);
     Time::ZERO + Duration::from_micros(micros)
+}
+
+/// What happened in a run, and how often: what never happens there isn't tested there.
+pub fn variety(world: &World) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut count = |what: String| *counts.entry(what).or_default() += 1;
+    for story in &world.ledger.stories {
+        match story.finals.first() {
+            Some((_, Final::Answered)) | None => {}
+            Some((_, Final::Refused { status, .. })) => count(format!("refused {status}")),
+            Some((_, Final::Failed)) => count("no answer at all".to_owned()),
+            Some((_, Final::Cancelled { status })) => count(format!("cancelled {status}")),
+        }
+        let answers = story.legs.values().filter(|leg| leg.answered.is_some()).count();
+        if answers > 1 {
+            count("answered by several phones".to_owned());
+        }
+    }
+    for record in world.books.iter() {
+        let trunks = record.legs.iter().skip(1).filter(|leg| leg.target.starts_with("trunk:")).count();
+        if trunks > 1 {
+            count("tried two trunks".to_owned());
+        }
+        if record.answered.is_some() {
+            count(format!("talk ended by {:?}", record.ended_by));
+            if record.ended_by == EndedBy::Gateway {
+                count(format!("- {}", record.cause.replace(|letter: char| letter.is_ascii_digit(), "")));
+            }
+        }
+    }
+    counts.iter().map(|(what, count)| format!("{what}: {count}")).collect::<Vec<_>>().join(", ")
 }
 
 /// A call in a few lines.
