@@ -16,7 +16,7 @@ pub fn reasons(story: &Story) -> Vec<u16> {
         "*99" => reasons.push(603),
         "nobody" => reasons.push(404),
         // Full, silent, or not found.
-        dialled if dialled.starts_with(['1', '2', '3', '4']) => reasons.extend([503, 408]),
+        dialled if dialled.starts_with(['1', '2', '3', '4']) => reasons.extend([503, 504]),
         dialled if dialled == NOBODY_HOME || dialled == "70" => reasons.push(480),
         dialled if dialled.starts_with('+') => reasons.push(480),
         _ => {}
@@ -35,7 +35,7 @@ pub fn reasons(story: &Story) -> Vec<u16> {
 /// How one phone's answer is told to the caller: what was meant for the gateway itself is not passed on.
 fn told(leg: &Leg) -> u16 {
     match leg.refused {
-        Some(300..=399) => 480,
+        Some(300..=399 | 408) => 480,
         Some(401 | 407 | 503) => 500,
         Some(status) => status,
         // An answer without SDP.

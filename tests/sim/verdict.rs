@@ -317,7 +317,7 @@ impl Judge<'_> {
         if leg.invited > ended + self.world.profile.faults.longest() + PATIENCE {
             wrong.push(format!("{peer} was called at {:?}, long after the end", leg.invited));
         }
-        if leg.vanished.is_some() || !self.world.heard.contains(call_id) {
+        if leg.vanished.is_some() || !self.world.knows_of(call_id) {
             return;
         }
         match &leg.over {

@@ -12,7 +12,7 @@ use crate::script::Placing;
 use crate::trace::Trace;
 use crate::worker::Worker;
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,8 @@ use tandem::wire::sip::{Message, Method};
 
 /// 2026-11-23T10:00:00Z.
 pub const DAWN: Wall = Wall::from_micros(1_795_428_000_000_000);
+/// 64*T1, after which an INVITE that nobody answered is forgotten.
+const TRANSACTION: Duration = Duration::from_secs(32);
 /// Timeouts of the switch at one moment, after which it is spinning.
 const SPIN: u32 = 1_000;
 
@@ -48,14 +50,13 @@ pub struct World {
     /// When the last bytes of a connection arrive, by its direction.
     streams: HashMap<(SocketAddr, SocketAddr), Time>,
     trunks: BTreeMap<String, SocketAddr>,
+    inbox: Vec<Input>,
     on_the_way: BTreeMap<(Time, u64), Happening>,
     scheduled: u64,
     clocks: Timers<Clock>,
     chance: Chance,
-    /// INVITEs that the switch has sent, by Call-ID and CSeq.
-    invites: HashSet<(String, u32)>,
-    /// Call-IDs of legs from which the switch has heard anything.
-    pub heard: HashSet<String>,
+    /// The last INVITE that the switch has sent, by its Call-ID.
+    invites: HashMap<String, Invited>,
     fingerprint: u64,
     spins: u32,
     looks: u64,
@@ -67,8 +68,18 @@ pub struct World {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Clock {
     Switch,
+    /// The switch begins with what has come in.
+    Turn,
     Worker,
     Peer(usize),
+}
+
+/// An INVITE of the switch's.
+struct Invited {
+    cseq: u32,
+    sent: Time,
+    /// When the first answer to it came in.
+    heard: Option<Time>,
 }
 
 enum Happening {
@@ -103,12 +114,12 @@ impl World {
             datagrams: 0,
             inspected: 0,
             trunks: office::trunk_addresses(),
+            inbox: Vec::new(),
             on_the_way: BTreeMap::new(),
             scheduled: 0,
             clocks: Timers::default(),
             chance,
-            invites: HashSet::new(),
-            heard: HashSet::new(),
+            invites: HashMap::new(),
             fingerprint: 0xcbf2_9ce4_8422_2325,
             spins: 0,
             looks: 0,
@@ -165,8 +176,38 @@ impl World {
     /// Gives the switch an input and carries out what comes of it, as the shell does: what it says of the books first,
     /// then what it sends.
     pub fn give(&mut self, input: Input) {
+        self.inbox.push(input);
+        self.turn();
+    }
+
+    /// Something arrives for the switch, which may be busy and then takes several things in one turn.
+    fn arrive(&mut self, input: Input) {
+        self.inbox.push(input);
+        if self.inbox.len() > 1 {
+            return;
+        }
+        match self.chance.below(4) {
+            0 => {
+                let wait = below(&mut self.chance, Duration::from_millis(6));
+                self.clocks.set(Clock::Turn, self.time + wait);
+            }
+            _ => self.turn(),
+        }
+    }
+
+    fn turn(&mut self) {
+        self.clocks.cancel(Clock::Turn);
         let now = self.now();
-        self.switch.handle(now, input);
+        for input in std::mem::take(&mut self.inbox) {
+            self.switch.handle(now, input);
+        }
+        if self.switch.poll_timeout().is_some_and(|due| due <= self.time) {
+            self.switch.handle(now, Input::Timeout);
+        }
+        self.carry_out(now);
+    }
+
+    fn carry_out(&mut self, now: Now) {
         let mut sends = Vec::new();
         while let Some(output) = self.switch.poll_output() {
             match output {
@@ -231,9 +272,9 @@ impl World {
                 if let Ok(message) = Message::parse(bytes.clone())
                     && !message.is_request()
                 {
-                    self.heard.insert(message.call_id().to_owned());
+                    self.hear(&message);
                 }
-                self.give(Input::Received { flow, bytes });
+                self.arrive(Input::Received { flow, bytes });
             }
             Happening::Datagram { to, flow, bytes } => {
                 let Some(&peer) = self.at.get(&to.ip()) else { return };
@@ -248,7 +289,7 @@ impl World {
                 }
                 self.settle(peer);
             }
-            Happening::Answer(input) => self.give(input),
+            Happening::Answer(input) => self.arrive(input),
             Happening::Place => self.place(),
             Happening::Reload => {
                 self.variant += 1;
@@ -275,13 +316,18 @@ impl World {
             Clock::Switch => {
                 self.spins += 1;
                 assert!(self.spins < SPIN, "at {:?} the switch asks to be woken again and again", self.time);
-                self.give(Input::Timeout);
+                match self.inbox.is_empty() {
+                    true => self.turn(),
+                    // It is busy: what is due comes with the turn that is about to begin.
+                    false => self.clocks.cancel(Clock::Switch),
+                }
             }
+            Clock::Turn => self.turn(),
             Clock::Worker => {
-                match self.worker.poll_event(self.time) {
-                    Some(event) => self.give(Input::Media(event)),
-                    None => self.wind(Clock::Worker, self.worker.poll_timeout()),
-                };
+                while let Some(event) = self.worker.poll_event(self.time) {
+                    self.arrive(Input::Media(event));
+                }
+                self.wind(Clock::Worker, self.worker.poll_timeout());
             }
             Clock::Peer(peer) => {
                 self.spins = 0;
@@ -411,6 +457,19 @@ impl World {
         Ok(vec![Flow { transport, local: office::GATEWAY, remote }])
     }
 
+    fn hear(&mut self, message: &Message) {
+        let (Some(invited), Ok(cseq)) = (self.invites.get_mut(message.call_id()), message.cseq()) else { return };
+        if cseq.number == invited.cseq && *message.method() == Method::Invite {
+            invited.heard.get_or_insert(self.time);
+        }
+    }
+
+    /// Whether the switch can know that its INVITE has arrived: an answer came in while its transaction lived.
+    pub fn knows_of(&self, call_id: &str) -> bool {
+        let invited = self.invites.get(call_id);
+        invited.is_some_and(|invited| invited.heard.is_some_and(|heard| heard - invited.sent < TRANSACTION))
+    }
+
     /// What must be true of everything that the switch sends.
     fn examine(&mut self, transmit: &Transmit) {
         let message = match Message::parse(transmit.bytes.clone()) {
@@ -427,9 +486,12 @@ impl World {
             return;
         }
         let number = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
-        if !self.invites.insert((message.call_id().to_owned(), number)) {
+        let before = self.invites.get(message.call_id()).map(|invited| invited.cseq);
+        if before.is_some_and(|before| before >= number) {
             return;
         }
+        let invited = Invited { cseq: number, sent: self.time, heard: None };
+        self.invites.insert(message.call_id().to_owned(), invited);
         let named = message.from().ok().and_then(|from| from.display()?.strip_prefix('c')?.parse::<usize>().ok());
         let known = self.ledger.call_of(message.call_id());
         let Some(call) = known.or(named) else { return };
