@@ -6,7 +6,7 @@ use crate::call::trunk::Trunk;
 use crate::dialplan::route::{Caller, Request};
 use crate::sip::digest::{Algorithm, Hashes, Verdict};
 use crate::sip::flow::Flow;
-use crate::wire::sip::{Message, Method, Name, Scheme, Uri};
+use crate::wire::sip::{Credentials, Message, Method, Name, Scheme, Uri};
 use std::net::IpAddr;
 
 /// A caller as the switch keeps it.
@@ -54,7 +54,7 @@ impl Identity {
 /// Judges an INVITE.
 pub fn admit(exchange: &mut Exchange, now: Now, flow: Flow, message: &Message) -> Admission {
     let claims_user = claimed_user(exchange, flow, message);
-    let signed = message.header(Name::Authorization).is_some() || message.header(Name::ProxyAuthorization).is_some();
+    let signed = is_signed(exchange, message);
     if let Some(trunk) = exchange.trunks.at(flow.remote) {
         return Admission::Admitted(identity_of(trunk));
     }
@@ -203,6 +203,16 @@ fn claimed_user(exchange: &Exchange, flow: Flow, message: &Message) -> bool {
     let Ok(from) = message.from() else { return false };
     let Ok(uri) = from.parse_uri() else { return false };
     exchange.accounts.by_name(&uri.user_decoded()).is_some() && is_ours(exchange, flow, uri.host())
+}
+
+/// Whether a request has credentials for us; those for others are none of our business.
+fn is_signed(exchange: &Exchange, message: &Message) -> bool {
+    let names = [Name::Authorization, Name::ProxyAuthorization];
+    let mut fields = message.fields().filter(|field| names.contains(&field.kind()));
+    fields.any(|field| {
+        let credentials = Credentials::parse(field.value()).ok();
+        credentials.and_then(|credentials| credentials.get("realm")).as_deref() == Some(&exchange.settings.sip.domain)
+    })
 }
 
 /// Whether the plan has a rule for unknown callers that takes this call.

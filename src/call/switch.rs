@@ -22,8 +22,10 @@ use std::time::Duration;
 
 /// After so long, orders are given again that found a worker's ring full.
 const AGAIN: Duration = Duration::from_millis(100);
-/// Sessions for each call that the limit allows: the caller's, and the phones that ring together.
+/// Sessions for each call that the limit allows: the caller's, and the phones that ring together. A few more serve small
+/// limits, and callers who are only asked who they are.
 const SESSIONS: usize = 4;
+const SPARE_SESSIONS: usize = 1_000;
 
 pub struct Switch {
     pub(super) exchange: Exchange,
@@ -65,7 +67,7 @@ impl Switch {
                 t1: settings.sip.t1,
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 max_transactions: settings.limits.transactions,
-                max_sessions: settings.limits.calls.saturating_mul(SESSIONS),
+                max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
                 ..AgentSettings::default()
             },
             Chance::from_seed(seed(&mut chance)),

@@ -52,6 +52,13 @@ impl Player {
         let line = Line::read(text);
         let fault = match line.words.as_slice() {
             ["tandem", "->", name, words @ ..] => self.expect(name, words, &line),
+            [name, "->", "tandem", "noise"] => {
+                let flow = self.world.peer(name).flow;
+                for noise in [&b"\r\n\r\n"[..], b"", b"INVITE", b"INVITE sip:bob SIP/2.0\r\n\r\n", &[0xff; 2_000]] {
+                    self.world.feed(Input::Received { flow, bytes: noise.into() });
+                }
+                None
+            }
             [name, "->", "tandem", words @ ..] => {
                 self.say(name, words, &line);
                 None
@@ -177,6 +184,8 @@ impl Player {
                 };
                 world.feed(Input::Loaded { ticket, result });
             }
+            [name, "is", "no", "user"] => world.accounts(|account| account != *name),
+            [_, "is", "a", "user", "again"] => world.accounts(|_| true),
             ["operator", "hangs", "up"] => {
                 let id = world.books.records.last().expect("a call").id.clone();
                 world.feed(Input::HangUp { id });

@@ -133,3 +133,36 @@ fn what_is_not_taken_says_what_is() {
         ",
     );
 }
+
+#[test]
+fn who_is_no_longer_a_user_has_no_phones() {
+    play(
+        "
+        bob registers
+        bob is no user
+        alice calls bob (sdp PCMU)
+        tandem -> alice 404
+        quiet bob
+        bob is a user again
+        alice -> tandem INVITE bob (auth | sdp PCMU)
+        tandem -> alice 480
+        ",
+    );
+}
+
+#[test]
+fn a_cancel_of_nothing_and_noise_change_nothing() {
+    play(
+        "
+        alice -> tandem noise
+        alice calls *43 (sdp PCMU)
+        tandem -> alice 200
+        alice -> tandem ACK
+        alice -> tandem BYE
+        tandem -> alice 200
+        wait 60s
+        alice -> tandem CANCEL
+        tandem -> alice 481 CANCEL
+        ",
+    );
+}

@@ -399,3 +399,58 @@ fn a_call_that_is_held_goes_on_while_the_gateway_drains() {
         {GOODBYE}"
     ));
 }
+
+#[test]
+fn a_side_that_no_longer_knows_the_call_ends_it() {
+    play(
+        "
+        alice talks to bob (PCMU)
+        alice -> tandem re-INVITE (sdp PCMU sendonly)
+        tandem -> alice 200
+        alice -> tandem ACK
+        tandem -> bob INVITE [sdp sendonly]
+        bob -> tandem 481
+        tandem -> alice BYE
+        alice -> tandem 200
+        record [by gateway | cause the called side vanished]
+        ",
+    );
+}
+
+#[test]
+fn a_change_that_is_never_answered_ends_the_call() {
+    play(
+        "
+        alice talks to bob (PCMU)
+        alice -> tandem re-INVITE (sdp PCMU sendonly)
+        tandem -> alice 200
+        alice -> tandem ACK
+        wait 32s
+        tandem -> bob INVITE x7 [sdp sendonly]
+        tandem -> bob BYE
+        tandem -> alice BYE
+        alice -> tandem 200
+        bob -> tandem 481
+        record [by gateway | cause the called side vanished]
+        ",
+    );
+}
+
+#[test]
+fn a_change_that_is_never_acknowledged_ends_the_call() {
+    play(
+        "
+        alice talks to bob (PCMU)
+        alice -> tandem re-INVITE (sdp PCMU)
+        wait 31s
+        tandem -> alice 200 x10
+        wait 2s
+        tandem -> alice 200
+        tandem -> alice BYE x+
+        tandem -> bob BYE x+
+        alice -> tandem 481
+        bob -> tandem 200
+        record [by gateway | cause never acknowledged]
+        ",
+    );
+}

@@ -407,3 +407,70 @@ fn we_register_and_are_called() {
         ",
     );
 }
+
+#[test]
+fn credentials_for_others_do_not_make_a_carrier_a_stranger() {
+    play_in(
+        |setting| setting.trunk("acme").port = Some(5099),
+        "
+        alice registers
+        acme -> tandem INVITE sip:+15550100001@192.0.2.1 (sdp PCMA | Authorization: Digest username=\"x\", realm=\"theirs\", nonce=\"n\", uri=\"sip:x\", response=\"0\")
+        tandem -> alice INVITE
+        alice -> tandem 486
+        tandem -> acme 486
+        record [caller trunk:acme]
+        ",
+    );
+}
+
+#[test]
+fn a_carrier_that_forks_is_answered_once_and_hung_up_for_the_rest() {
+    play(
+        "
+        alice calls +14155550100 (sdp PCMU)
+        tandem -> acme INVITE
+        acme -> tandem 183 (sdp PCMU | fork one)
+        tandem -> alice 183
+        acme -> tandem 180 (fork two)
+        tandem -> alice 180
+        acme -> tandem 200 INVITE (sdp PCMU | fork two)
+        tandem -> acme ACK
+        tandem -> alice 200
+        alice -> tandem ACK
+        acme -> tandem 200 INVITE (sdp PCMU | fork three)
+        tandem -> acme ACK [To ~ three]
+        tandem -> acme BYE [To ~ three]
+        acme -> tandem 200 BYE
+        quiet alice
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> acme BYE [To ~ two]
+        acme -> tandem 200 BYE
+        ",
+    );
+}
+
+#[test]
+fn a_carrier_holds_and_the_phone_is_told() {
+    play(
+        "
+        alice registers
+        acme -> tandem INVITE sip:+15550100001@192.0.2.1 (sdp PCMA | From: <sip:+14155550100@acme.example>)
+        tandem -> alice INVITE
+        alice -> tandem 200 (sdp PCMA)
+        tandem -> alice ACK
+        tandem -> acme 200
+        acme -> tandem ACK
+        acme -> tandem re-INVITE (sdp PCMA sendonly)
+        tandem -> acme 200 [sdp PCMA recvonly]
+        acme -> tandem ACK
+        tandem -> alice INVITE [sdp sendonly]
+        alice -> tandem 200 (sdp PCMA recvonly)
+        tandem -> alice ACK
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> acme BYE
+        acme -> tandem 200
+        ",
+    );
+}

@@ -245,6 +245,12 @@ impl World {
         }
     }
 
+    /// Only some of the users are left.
+    pub fn accounts(&mut self, stays: impl Fn(&str) -> bool) {
+        let left = accounts().into_iter().filter(|account| stays(&account.name));
+        self.feed(Input::Accounts(Arc::new(Accounts::new(left))));
+    }
+
     pub fn say(&mut self, name: &str, bytes: Bytes) {
         let (flow, message) = (self.peer(name).flow, Message::parse(bytes.clone()).expect("a message of a peer"));
         self.note(format!("{name} -> tandem  {}", summary(&message)));
