@@ -10,6 +10,7 @@ use crate::call::negotiate;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::call::state::{Call, CallerSide, PATIENCE, Stage};
 use crate::call::switch::Switch;
+use crate::call::trunk::Trunk;
 use crate::dialplan::route::{Decision, Request, Target};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::Flow;
@@ -103,6 +104,8 @@ impl Switch {
     /// Opens the record, and then the caller's port, unless the call ends here.
     fn begin(&mut self, now: Now, mut invitation: Invitation<'_>) {
         let decision = self.decide(now, &invitation);
+        let is_full = matches!(&invitation.identity, Identity::Trunk { name, .. }
+            if self.exchange.trunks.by_name(name).is_some_and(Trunk::is_full));
         let (key, id, worker) = self.exchange.new_call();
         let refusal = invitation.refusal.take();
         let mut call = Call {
@@ -112,7 +115,11 @@ impl Switch {
             stage: Stage::Preparing,
             legs: Vec::new(),
             caller: caller_side(&mut invitation, &decision),
-            targets: decision.route.map(|route| VecDeque::from(route.targets)).unwrap_or_default(),
+            targets: match decision.route {
+                // A trunk's limit counts both ways.
+                Some(_) if is_full => VecDeque::from([Target::Reject { status: 503, reason: "Trunk Full".to_owned() }]),
+                route => route.map(|route| VecDeque::from(route.targets)).unwrap_or_default(),
+            },
             target: None,
             failure: None,
             heard: None,

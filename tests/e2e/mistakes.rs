@@ -70,13 +70,13 @@ fn a_port_that_is_taken_is_named() {
     setup.write(net, folder.path());
     let host = net.gateway();
     let taken = UdpSocket::bind((host, 5060)).expect("the port is free");
-    refuses_to_run(folder.path(), &[&format!("{host}:5060"), "sip.udp"]);
+    refuses_to_run(folder.path(), &[&format!("{host}:5060"), "`udp` of [sip]"]);
     drop(taken);
     let taken = TcpListener::bind((host, 5060)).expect("the port is free");
-    refuses_to_run(folder.path(), &[&format!("{host}:5060"), "sip.tcp"]);
+    refuses_to_run(folder.path(), &[&format!("{host}:5060"), "`tcp` of [sip]"]);
     drop(taken);
     let _taken = TcpListener::bind((host, 8080)).expect("the port is free");
-    refuses_to_run(folder.path(), &[&format!("{host}:8080"), "[http]"]);
+    refuses_to_run(folder.path(), &[&format!("{host}:8080"), "`listen` of [http]"]);
 }
 
 #[test]

@@ -304,9 +304,9 @@ fn a_trunk_that_is_down_or_not_found_is_passed_over() {
 fn a_number_is_written_as_a_uri_wants_it() {
     play_in(
         |setting| {
-            setting.plan = format!(
-                "[[rule]]\nname = \"Tech prefix\"\nnumber = \"+.\"\nto = [{{ trunk = \"acme\", prefix = \"77#\" }}]\n"
-            )
+            setting.plan =
+                "[[rule]]\nname = \"Tech prefix\"\nnumber = \"+.\"\nto = [{ trunk = \"acme\", prefix = \"77#\" }]\n"
+                    .to_owned()
         },
         "
         alice calls +14155550100 (sdp PCMU)
