@@ -4,7 +4,6 @@
 use crate::books::Books;
 use crate::ledger::{Final, Leg, Story};
 use crate::reference;
-use crate::worker::Plug;
 use crate::world::{DAWN, World};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -32,82 +31,6 @@ impl World {
             && counts.ports == 0
             && counts.timers == 0
             && counts.questions == 0
-    }
-
-    /// How long a change may take to be known on both sides.
-    fn settling(&self) -> Duration {
-        match self.profile.faults.loss {
-            0.0 => Duration::from_secs(12),
-            // A message may have to be sent five times, and one after a glare again.
-            ..0.15 => Duration::from_secs(25),
-            _ => Duration::from_secs(50),
-        }
-    }
-}
-
-/// Compares what both sides of a call believe of their media with what the worker was told.
-pub fn inspect(world: &mut World, call: usize) {
-    let Some(story) = world.ledger.stories.get(call) else { return };
-    if story.vanished.is_some() || story.legs.values().any(|leg| leg.vanished.is_some()) {
-        return;
-    }
-    let is_local = story.legs.is_empty();
-    let (mut caller, mut called) = (None, None);
-    for peer in &world.peers {
-        caller = caller.or(peer.side(call, true));
-        called = called.or(peer.side(call, false));
-    }
-    let Some(caller) = caller else { return };
-    let oldest = called.as_ref().map_or(caller.changed, |called| called.changed.max(caller.changed));
-    let is_settled = caller.is_settled && called.as_ref().is_none_or(|called| called.is_settled);
-    if !is_settled || world.time - oldest < world.settling() || (called.is_none() && !is_local) {
-        return;
-    }
-    world.inspected += 1;
-    let mut wrong = Vec::new();
-    let port_of = |side: &crate::peer::Side<'_>| world.worker.port_at(side.voice.gateway?.port());
-    let (Some((caller_id, caller_port)), called_port) = (port_of(&caller), called.as_ref().and_then(port_of)) else {
-        wrong.push("the caller's port is not open".to_owned());
-        return complain(world, call, wrong);
-    };
-    if let Some(called) = &called {
-        let Some((called_id, called_port)) = called_port else {
-            return complain(world, call, vec!["the called side's port is not open".to_owned()]);
-        };
-        for (port, other, name) in [(caller_port, called_id, "caller"), (called_port, caller_id, "called side")] {
-            if port.source != Plug::Peer(other) {
-                wrong.push(format!("the {name}'s port plays {:?} and not its peer", port.source));
-            }
-        }
-        let there = caller.voice.wish.sends() && called.voice.wish.receives();
-        let back = called.voice.wish.sends() && caller.voice.wish.receives();
-        let sides = [("caller", &caller, caller_port, there, back), ("called side", called, called_port, back, there)];
-        for (name, side, port, sends, hears) in sides {
-            if side.voice.believes() != Some((sends, hears)) {
-                let wishes = (caller.voice.wish, called.voice.wish);
-                wrong.push(format!("{wishes:?}: the {name} believes (sends, hears) {:?}", side.voice.believes()));
-            }
-            let Some(settings) = &port.settings else {
-                wrong.push(format!("the {name}'s port was never configured"));
-                continue;
-            };
-            if settings.receive.is_empty() == sends || settings.send.is_none() == hears {
-                wrong.push(format!(
-                    "the {name} sends {sends} and hears {hears}, its port receives {} and sends {}",
-                    !settings.receive.is_empty(),
-                    settings.send.is_some()
-                ));
-            }
-        }
-    } else if !matches!(caller_port.source, Plug::Echo | Plug::Clip) {
-        wrong.push(format!("the caller hears {:?}", caller_port.source));
-    }
-    complain(world, call, wrong);
-}
-
-fn complain(world: &mut World, call: usize, wrong: Vec<String>) {
-    for what in wrong {
-        world.ledger.violation(world.time, Some(call), format!("media: {what}"));
     }
 }
 
@@ -313,8 +236,14 @@ impl Judge<'_> {
         let Some(entry) = record.legs.iter().find(|entry| entry.call_id == call_id) else {
             return wrong.push(format!("{peer} was called, and the record doesn't know"));
         };
-        let ended = record.ended.map_or(Time::ZERO, since_dawn);
-        if leg.invited > ended + self.world.profile.faults.longest() + PATIENCE {
+        // For who was left out it is over when another one answers.
+        let ended = match record.answered.filter(|_| entry.answered.is_none()) {
+            Some(answered) => Some(answered),
+            None => record.ended,
+        };
+        let ended = ended.map_or(Time::ZERO, since_dawn);
+        let patience = if self.is_perfect() { Duration::from_secs(1) } else { PATIENCE };
+        if leg.invited > ended + self.world.profile.faults.longest() + patience {
             wrong.push(format!("{peer} was called at {:?}, long after the end", leg.invited));
         }
         if leg.vanished.is_some() || !self.world.knows_of(call_id) {
@@ -322,7 +251,7 @@ impl Judge<'_> {
         }
         match &leg.over {
             None => wrong.push(format!("{peer} was never told that the call is over")),
-            Some((at, how)) if *at > ended.max(leg.invited) + PATIENCE + self.world.profile.faults.longest() => {
+            Some((at, how)) if *at > ended.max(leg.invited) + patience + self.world.profile.faults.longest() => {
                 wrong.push(format!("{peer} learnt at {at:?} that the call is over ({how}), which it was at {ended:?}"));
             }
             Some(_) => {}

@@ -341,7 +341,7 @@ impl World {
     /// Sends what a peer has to send, and winds its clock.
     fn settle(&mut self, peer: usize) {
         for call in std::mem::take(&mut self.ledger.inspections) {
-            crate::verdict::inspect(self, call);
+            self.inspect(call);
         }
         for address in std::mem::take(&mut self.ledger.silenced) {
             self.worker.falls_silent(address);
