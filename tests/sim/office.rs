@@ -115,7 +115,7 @@ pub fn settings(variant: u64) -> Settings {
     settings.sip.domain = DOMAIN.to_owned();
     settings.sip.udp = vec![GATEWAY];
     settings.sip.tcp = vec![GATEWAY];
-    settings.sip.ring_timeout = Duration::from_secs(if variant % 2 == 0 { 45 } else { 30 });
+    settings.sip.ring_timeout = Duration::from_secs(if variant.is_multiple_of(2) { 45 } else { 30 });
     settings.sip.registration_default = Duration::from_secs(600);
     settings.limits.calls = MAX_CALLS;
     settings.media.silence_timeout = Duration::from_secs(30);

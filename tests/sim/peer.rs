@@ -310,7 +310,7 @@ impl Peer {
         self.errands = Timers::default();
         mishap.into_iter().for_each(|at| self.errands.set(Errand::Mishap, at));
         match &mut self.role {
-            Role::Provider(provider) => provider.restart(&mut self.chance),
+            Role::Provider(provider) => provider.restart(now.time, &mut self.chance),
             Role::Phone(phone) => {
                 phone.restart();
                 self.errands.set(Errand::Register, self.deaf_until);

@@ -10,6 +10,9 @@ use tandem::sip::flow::Headers;
 use tandem::wire::sip::{Message, Name};
 
 const REALM: &str = "acme";
+/// Within so long a gateway registers anew with a provider that has forgotten it: the time that it asks for, a provider
+/// that is silent for a while after its restart, and a few datagrams lost.
+const OUTAGE: Duration = Duration::from_secs(200);
 
 pub struct Provider {
     /// None for one that knows us by our address.
@@ -21,6 +24,8 @@ struct Gate {
     hashes: Hashes,
     /// Where we said that we are, and until when.
     binding: Option<(String, Time)>,
+    /// Since when it knows nothing of us.
+    lost: Option<Time>,
     /// 407 in place of 401.
     is_proxy: bool,
 }
@@ -32,15 +37,27 @@ impl Provider {
 
     pub fn gated(chance: &mut Chance) -> Provider {
         let hashes = Hashes::from_password(ACME_USER, REALM, PASSWORD);
-        let gate = Gate { verifier: verifier(chance), hashes, binding: None, is_proxy: chance.below(2) == 0 };
+        let gate = Gate {
+            verifier: verifier(chance),
+            hashes,
+            binding: None,
+            lost: Some(Time::ZERO),
+            is_proxy: chance.below(2) == 0,
+        };
         Provider { gate: Some(gate) }
     }
 
-    pub fn restart(&mut self, chance: &mut Chance) {
+    pub fn restart(&mut self, now: Time, chance: &mut Chance) {
         if let Some(gate) = &mut self.gate {
             gate.verifier = verifier(chance);
             gate.binding = None;
+            gate.lost.get_or_insert(now);
         }
+    }
+
+    /// Whether the gateway should have registered long ago.
+    pub fn is_forsaken(&self, now: Time) -> bool {
+        self.gate.as_ref().and_then(|gate| gate.lost).is_some_and(|lost| now - lost > OUTAGE)
     }
 
     /// Where it calls us, if we are registered.
@@ -64,6 +81,7 @@ impl Provider {
         let contact = message.header(Name::Contact).unwrap_or_default();
         let uri = message.contacts().ok().and_then(|contacts| Some(contacts.first()?.uri().to_owned()));
         let until = now.time + Duration::from_secs(u64::from(expires));
+        gate.lost = None;
         gate.binding = uri.filter(|_| expires > 0).map(|uri| (uri, until));
         (200, vec![(Name::Contact, format!("{contact};expires={expires}"))])
     }

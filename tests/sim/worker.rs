@@ -71,7 +71,7 @@ impl Worker {
         match command {
             Command::Open { port, .. } => self.open(now, port),
             Command::Configure { port, settings } => {
-                let Some(known) = self.known(port, "Configure") else { return None };
+                let known = self.known(port, "Configure")?;
                 known.settings = Some(*settings);
                 known.configured_at = now;
                 self.watch(port);
@@ -88,7 +88,7 @@ impl Worker {
                     Source::Echo => Plug::Echo,
                     Source::Play { .. } => Plug::Clip,
                 };
-                let Some(known) = self.known(port, "Connect") else { return None };
+                let known = self.known(port, "Connect")?;
                 let began = known.source != plug;
                 known.source = plug;
                 if let (Source::Play { clip, repeat: false }, true) = (&source, began) {

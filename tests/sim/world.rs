@@ -332,6 +332,14 @@ impl World {
             Clock::Peer(peer) => {
                 self.spins = 0;
                 let now = self.now();
+                if let Role::Provider(provider) = &self.peers[peer].role
+                    && provider.is_forsaken(now.time)
+                    && self.profile.faults.loss < 0.15
+                    && !self.is_draining
+                {
+                    let what = format!("the gateway doesn't register with {} any more", self.peers[peer].name);
+                    self.ledger.violation(now.time, None, what);
+                }
                 self.peers[peer].wake(now, &mut self.ledger);
                 self.settle(peer);
             }
@@ -515,7 +523,7 @@ impl World {
         }
         self.looks += 1;
         // Trunks are shown in many words, which take their time.
-        let trunks = if self.looks % 16 == 0 { self.switch.trunks(self.now()) } else { Vec::new() };
+        let trunks = if self.looks.is_multiple_of(16) { self.switch.trunks(self.now()) } else { Vec::new() };
         for trunk in trunks {
             if trunk.max_calls.is_some() && trunk.calls > office::GLOBEX_CALLS + 2 {
                 self.ledger.violation(self.time, None, format!("{} calls over {}", trunk.calls, trunk.name));
