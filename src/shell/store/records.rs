@@ -5,8 +5,8 @@ use crate::base::time::Wall;
 use crate::call::record::{CallRecord, LegRecord};
 use crate::shell::document::{LegDocument, ended_by_from, ended_by_text, state_from, state_text};
 use crate::shell::error::ShellError;
-use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Connection, Row};
 
 /// What `tandem cdr` asks for. The default is the last hundred.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,12 +102,23 @@ impl Store {
     }
 
     async fn put_all(&self, records: &[CallRecord]) -> Result<(), sqlx::Error> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        for record in records {
-            put(&mut transaction, record).await?;
+        let mut connection = self.pool.acquire().await?;
+        let done = put_at_once(&mut connection, records).await;
+        if done.is_err() {
+            // Where the disk is full, SQLite rolls back by itself. The connection doesn't notice, takes the transaction
+            // for one that goes on, and would never begin another.
+            connection.close_on_drop();
         }
-        transaction.commit().await
+        done
     }
+}
+
+async fn put_at_once(connection: &mut SqliteConnection, records: &[CallRecord]) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for record in records {
+        put(&mut transaction, record).await?;
+    }
+    transaction.commit().await
 }
 
 async fn put(connection: &mut SqliteConnection, record: &CallRecord) -> Result<(), sqlx::Error> {

@@ -246,3 +246,19 @@ async fn damage_wrong_urls_and_closed_doors_are_told_with_their_place_and_mend()
     let error = Store::open(&format!("sqlite:{}", folder.path().display())).await.unwrap_err();
     assert!(error.mend.contains("folder"), "{error}");
 }
+
+/// SQLite rolls a transaction back by itself where the disk is full, as it does for this trigger.
+#[tokio::test]
+async fn records_are_taken_again_after_a_transaction_that_the_database_ended() {
+    let (_folder, store) = store().await;
+    let ends = "CREATE TRIGGER full BEFORE INSERT ON records BEGIN SELECT RAISE(ROLLBACK, 'no room'); END";
+    sqlx::query(ends).execute(&store.pool).await.unwrap();
+    for _ in 0..8 {
+        assert!(store.put_records(&[open("1", 1)]).await.is_err());
+    }
+    sqlx::query("DROP TRIGGER full").execute(&store.pool).await.unwrap();
+    for _ in 0..8 {
+        store.put_records(&[closed("1", 1)]).await.unwrap();
+    }
+    assert_eq!(store.records(&Filter::default()).await.unwrap().len(), 1);
+}
