@@ -135,7 +135,7 @@ fn a_trunk_that_rings_after_all_is_cancelled() {
         alice calls +14155550100 (sdp PCMU)
         tandem -> acme INVITE
         wait 20s
-        tandem -> acme INVITE x3
+        tandem -> acme INVITE x5
         tandem -> globex INVITE x+
         tandem -> alice 504
         acme -> tandem 180
@@ -160,6 +160,9 @@ fn all_trunks_are_silent() {
         tandem -> globex INVITE x3
         tandem -> alice 504 [Reason ~ SIP;cause=408]
         record [status 504 | by gateway]
+        wait 40s
+        tandem -> acme INVITE x3
+        tandem -> globex INVITE x3
         ",
     );
 }

@@ -185,7 +185,7 @@ impl Session {
             Stage::Calling(_) => SessionEvent::Failed { cause },
             _ => return,
         };
-        if core.clients.is_forsaken(client) {
+        if core.clients.is_open(client) {
             self.conclude(core, event);
             return self.cancel(core, None);
         }

@@ -144,8 +144,8 @@ impl<O> Clients<O> {
         }
     }
 
-    /// Whether an INVITE may still be answered, though its user was told that it isn't.
-    pub fn is_forsaken(&self, id: ClientId) -> bool {
+    /// Whether an INVITE may still be answered.
+    pub fn is_open(&self, id: ClientId) -> bool {
         let entry = self.entries.get(Id::from_number(id.0));
         entry.is_some_and(|entry| matches!(&entry.machine, Machine::Invite(machine) if !machine.is_over()))
     }

@@ -7,8 +7,8 @@
 //!      └──────300-699──────────────────────┘      B, transport error: over
 //! ```
 //!
-//! An INVITE whose user waits for less than Timer B is forsaken: it isn't sent again, and what still comes for it within
-//! that time is delivered, since a phone that rings after all has to be told.
+//! A user that waits for less than Timer B is told so when its patience is over. The transaction goes on until Timer B all
+//! the same: a peer that has the INVITE, and whose answers were lost, answers the next one and can then be cancelled.
 
 use super::timer::{Timer, Timing};
 use super::{Effect, Effects};
@@ -29,7 +29,6 @@ pub struct InviteClient {
 
 enum State {
     Calling { pause: Duration },
-    Forsaken,
     Proceeding,
     Completed { ack: Bytes },
     Accepted,
@@ -57,13 +56,13 @@ impl InviteClient {
     /// `ack` makes the ACK for a final answer other than 2xx (§17.1.1.3); it is asked once.
     pub fn response(&mut self, status: u16, ack: impl FnOnce() -> Bytes) -> Effects {
         match (&self.state, status) {
-            (State::Calling { .. } | State::Forsaken, 100..=199) => {
+            (State::Calling { .. }, 100..=199) => {
                 self.state = State::Proceeding;
                 let patience = self.limit.map_or(Effect::Stop(Timer::B), |after| Effect::Start(Timer::B, after));
                 smallvec![Effect::Stop(Timer::A), patience, Effect::Deliver]
             }
             (State::Proceeding, 100..=199) => smallvec![Effect::Deliver],
-            (State::Calling { .. } | State::Forsaken | State::Proceeding, 200..=299) => {
+            (State::Calling { .. } | State::Proceeding, 200..=299) => {
                 self.state = State::Accepted;
                 smallvec![
                     Effect::Stop(Timer::A),
@@ -73,7 +72,7 @@ impl InviteClient {
                 ]
             }
             (State::Accepted, 200..=299) => smallvec![Effect::Deliver],
-            (State::Calling { .. } | State::Forsaken | State::Proceeding, 300..=699) => self.refused(ack()),
+            (State::Calling { .. } | State::Proceeding, 300..=699) => self.refused(ack()),
             (State::Completed { ack }, 300..=699) => smallvec![Effect::Send(ack.clone())],
             _ => Effects::new(),
         }
@@ -100,11 +99,10 @@ impl InviteClient {
                 smallvec![Effect::Send(self.request.clone()), Effect::Start(Timer::A, *pause)]
             }
             (State::Calling { .. }, Timer::B) if self.rest.is_some() => {
-                self.state = State::Forsaken;
-                let rest = self.rest.unwrap_or_default();
-                smallvec![Effect::Stop(Timer::A), Effect::TimedOut, Effect::Start(Timer::B, rest)]
+                let rest = self.rest.take().unwrap_or_default();
+                smallvec![Effect::TimedOut, Effect::Start(Timer::B, rest)]
             }
-            (State::Calling { .. } | State::Forsaken | State::Proceeding, Timer::B) => {
+            (State::Calling { .. } | State::Proceeding, Timer::B) => {
                 self.state = State::Over;
                 smallvec![Effect::TimedOut, Effect::Over]
             }
@@ -130,7 +128,7 @@ impl InviteClient {
     /// still come another way.
     pub fn failed(&mut self) -> Effects {
         match self.state {
-            State::Calling { .. } | State::Forsaken => {
+            State::Calling { .. } => {
                 self.state = State::Over;
                 smallvec![Effect::Failed, Effect::Over]
             }
