@@ -47,15 +47,20 @@ const CODECS: [(Codec, u8); 5] =
     [(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::G722, 9), (Codec::Opus, 111), (Codec::L16 { rate: 16_000 }, 97)];
 
 fn settings(n: usize, (codec, payload_type): (Codec, u8)) -> PortSettings {
-    let events = EventFormat { payload_type: 101, clock_rate: codec.clock_rate() };
+    let events = EventFormat { payload_type: 101, clock_rate: codec.clock_rate(), events: EventSet::DIGITS };
     PortSettings {
         remote: Some(address(n)),
-        remote_rtcp: None,
-        rtcp_mux: false,
-        send: Some(Sending { codec, payload_type, ptime_ms: 20, events: Some(events), opus: OpusSettings::default() }),
+        send: Some(Sending {
+            coding: Coding::Sound(codec),
+            payload_type,
+            ptime_ms: 20,
+            events: Some(events),
+            opus: OpusSettings::default(),
+        }),
         receive: vec![Receiving { payload_type, codec }],
         receive_events: vec![events],
         silence_limit: Some(Duration::from_secs(30)),
+        ..PortSettings::default()
     }
 }
 

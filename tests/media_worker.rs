@@ -62,12 +62,15 @@ impl Bench {
     fn configure_codec(&mut self, id: u64, phone: &UdpSocket, codec: Codec, payload_type: u8) {
         let settings = PortSettings {
             remote: Some(phone.local_addr().unwrap()),
-            remote_rtcp: None,
-            rtcp_mux: false,
-            send: Some(Sending { codec, payload_type, ptime_ms: 20, events: None, opus: OpusSettings::default() }),
+            send: Some(Sending {
+                coding: Coding::Sound(codec),
+                payload_type,
+                ptime_ms: 20,
+                events: None,
+                opus: OpusSettings::default(),
+            }),
             receive: vec![Receiving { payload_type, codec }],
-            receive_events: Vec::new(),
-            silence_limit: None,
+            ..PortSettings::default()
         };
         self.worker.send(Command::Configure { port: PortId(id), settings: Box::new(settings) }).unwrap();
     }

@@ -433,6 +433,7 @@ fn a_media() -> impl Strategy<Value = Media> {
             formats: if is_rtp { formats } else { Vec::new() },
             ptime_ms,
             maxptime_ms,
+            bandwidths: vec![("AS".to_owned(), 64), ("TIAS".to_owned(), u64::from(port))],
             attributes,
             raw_formats: if is_rtp { String::new() } else { "t38".into() },
         },

@@ -1,7 +1,7 @@
 //! The shapes of the API: every time is RFC 3339 in UTC, every unknown value null.
 
 use crate::base::time::Wall;
-use crate::call::record::{CallRecord, LegRecord};
+use crate::call::record::{CallRecord, LegRecord, StreamRecord};
 use crate::call::view::{CallView, RegistrationView, TrunkView};
 use crate::config::settings::User;
 use crate::media::command::Report;
@@ -44,7 +44,12 @@ fn leg(leg: &LegRecord) -> Value {
         "reason": leg.reason,
         "codec": leg.codec,
         "media": leg.media.as_ref().map(report),
+        "streams": leg.streams.iter().map(stream).collect::<Vec<_>>(),
     })
+}
+
+fn stream(stream: &StreamRecord) -> Value {
+    json!({ "kind": stream.kind, "codec": stream.codec, "media": report(&stream.media) })
 }
 
 fn report(report: &Report) -> Value {

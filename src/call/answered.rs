@@ -5,7 +5,7 @@ use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
 use crate::call::leg::{Said, Stage as LegStage, description_of};
-use crate::call::negotiate::{self, Disagreement};
+use crate::call::negotiate::Disagreement;
 use crate::call::reason::{phrase, sip_reason};
 use crate::call::state::{Call, Stage};
 use crate::sip::flow::Body;
@@ -36,7 +36,7 @@ impl Call {
         let Some(media) = self.legs[leg].media.as_mut() else { return Err("no media".to_owned()) };
         match description_of(message) {
             Said::Media(description) => media.accept(&description, false).map_err(|why| why.text().to_owned()),
-            Said::Nothing if media.agreed.is_some() => {
+            Said::Nothing if media.is_agreed() => {
                 media.withdraw();
                 Ok(())
             }
@@ -84,15 +84,12 @@ impl Call {
 
     /// The media of our 200: the answer to the caller's offer, or our own offer where the caller left it to us.
     fn final_answer(&mut self, leg: usize) -> Result<Option<Body>, Disagreement> {
-        let (towards, wish) = (self.legs[leg].codec(), self.legs[leg].wish());
+        let called = self.legs[leg].opposites();
         let media = self.legs[0].media.as_mut().ok_or(Disagreement::NoAudio)?;
         match &self.caller.offer {
-            Some(_) if media.agreed.is_some() => Ok(media.repeated()),
-            Some(offer) => media.answer(offer, wish, towards).map(Some),
-            None => {
-                let codecs = negotiate::order(&media.codecs, towards.as_slice());
-                Ok(media.offer(&codecs, wish))
-            }
+            Some(_) if media.is_agreed() => Ok(media.repeated()),
+            Some(offer) => media.answer(offer, &called).map(Some),
+            None => Ok(media.offer(&called)),
         }
     }
 

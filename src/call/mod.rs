@@ -1,9 +1,10 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `release`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `change`, `release`.
 
 pub mod account;
 mod admission;
 mod answered;
+mod change;
 mod dial;
 mod exchange;
 mod failure;
@@ -11,6 +12,7 @@ mod invited;
 pub mod io;
 mod leg;
 mod local_end;
+mod media;
 mod negotiate;
 pub mod phone;
 mod progress;
@@ -22,6 +24,7 @@ mod reoffer;
 mod requested;
 mod set_up;
 mod state;
+mod stream;
 pub mod switch;
 mod talk;
 mod trunk;

@@ -52,12 +52,12 @@ impl Call {
     /// The caller's answer for early media. It is said once, and then repeated word for word, whoever is heard: the
     /// caller made one offer.
     fn answer_caller_early(&mut self, leg: usize) -> Option<Body> {
-        let (towards, wish) = (self.legs[leg].codec(), self.legs[leg].wish());
+        let called = self.legs[leg].opposites();
         let offer = self.caller.offer.as_ref()?;
         let media = self.legs[0].media.as_mut()?;
-        match media.agreed {
-            Some(_) => media.repeated(),
-            None => media.answer(offer, wish, towards).ok(),
+        match media.is_agreed() {
+            true => media.repeated(),
+            false => media.answer(offer, &called).ok(),
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use crate::base::time::Now;
 use crate::call::exchange::Exchange;
-use crate::call::leg::{SDP, Said, description_of};
-use crate::call::negotiate::{self, Disagreement};
+use crate::call::leg::{Said, description_of};
+use crate::call::media::SDP;
+use crate::call::negotiate::Disagreement;
 use crate::call::reason::q850_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
+use crate::call::stream::Opposite;
 use crate::sip::flow::Body;
 use crate::wire::description::{Description, Direction};
 use crate::wire::sip::{Message, Name};
@@ -20,13 +22,17 @@ impl Call {
     /// exchange of its own, so that no side waits for the other.
     pub fn reoffered(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
         let Some(session) = self.legs[leg].session() else { return };
-        let Some(other) = self.other(leg) else {
+        // While a line is being added, the whole call has an offer without an answer (RFC 3261 §14.2).
+        let Some(other) = self.other(leg).filter(|_| self.change.is_none()) else {
             exchange.agent.reanswer(now, session, 491, "", Vec::new(), None);
             return;
         };
         self.let_through(exchange, now, leg);
         let (status, reason, body) = match description_of(message) {
             Said::Nothing => (200, "", self.late_offer(leg, other)),
+            Said::Media(offer) if self.adds_lines(exchange, leg, message, &offer) => {
+                return self.begin_change(exchange, now, leg, other, offer);
+            }
             Said::Media(offer) => match self.answer_again(leg, other, &offer) {
                 Ok(body) => (200, "", Some(body)),
                 Err(_) => (488, "", None),
@@ -52,20 +58,18 @@ impl Call {
         media.change_due = true;
     }
 
-    fn answer_again(&mut self, leg: usize, other: usize, offer: &Description) -> Result<Body, Disagreement> {
-        let (wish, towards) = (self.legs[other].wish(), self.legs[other].codec());
-        self.legs[leg].media.as_mut().ok_or(Disagreement::NoAudio)?.answer(offer, wish, towards)
+    pub fn answer_again(&mut self, leg: usize, other: usize, offer: &Description) -> Result<Body, Disagreement> {
+        let opposites = self.legs[other].opposites();
+        self.legs[leg].media.as_mut().ok_or(Disagreement::NoAudio)?.answer(offer, &opposites)
     }
 
     /// The peer asks us to offer (an INVITE without SDP): all that we have, its present codec first.
     fn late_offer(&mut self, leg: usize, other: usize) -> Option<Body> {
-        let wish = self.legs[other].wish();
-        let present = self.legs[leg].codec();
+        let opposites = self.legs[other].opposites();
         let media = self.legs[leg].media.as_mut()?;
         // Whatever hold it had is over, unless its answer says so again.
-        media.wish = Direction::SendRecv;
-        let codecs = negotiate::order(&media.codecs, present.as_slice());
-        media.offer(&codecs, wish)
+        media.streams.iter_mut().for_each(|stream| stream.wish = Direction::SendRecv);
+        media.offer(&opposites)
     }
 
     /// An ACK; where the offer was ours, its answer is here.
@@ -88,9 +92,11 @@ impl Call {
                 self.pass_on(exchange, now, leg);
             }
             // What was agreed before stands.
-            (Err(_), _) if media.agreed.is_some() => {
+            (Err(_), _) if media.is_agreed() => {
                 media.withdraw();
-                media.wish = media.agreed.as_ref().map_or(media.wish, |agreed| agreed.peer_wants);
+                for stream in &mut media.streams {
+                    stream.wish = stream.agreed.as_ref().map_or(stream.wish, |agreed| agreed.peer_wants);
+                }
             }
             (Err(why), _) => {
                 let reason = q850_reason(88, "Incompatible destination");
@@ -103,29 +109,31 @@ impl Call {
     /// Tells the other side what this one wants by now, where it was told otherwise.
     pub fn pass_on(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
         let Some(other) = self.other(leg) else { return };
-        let wish = self.legs[leg].wish();
-        let told = self.legs[other].media.as_ref().map(|media| media.told);
-        if told.is_some_and(|told| told != wish) && self.offers < MAX_OFFERS {
-            self.offer_again(exchange, now, other, wish);
+        let opposites = self.legs[leg].opposites();
+        let media = self.legs[other].media.as_ref();
+        let is_news = media.is_some_and(|media| media.is_agreed() && media.is_told_otherwise(&opposites));
+        if is_news && self.change.is_none() && self.offers < MAX_OFFERS {
+            self.offer_again(exchange, now, other, &opposites);
         }
     }
 
-    fn offer_again(&mut self, exchange: &mut Exchange, now: Now, leg: usize, wish: Direction) {
-        let present = self.legs[leg].codec();
+    fn offer_again(&mut self, exchange: &mut Exchange, now: Now, leg: usize, opposites: &[Opposite]) {
         let Some(session) = self.legs[leg].session() else { return };
         let Some(media) = self.legs[leg].media.as_mut() else { return };
         if media.awaits_answer() {
             media.change_due = true;
             return;
         }
-        let told = media.told;
-        let codecs = negotiate::order(&media.codecs, present.as_slice());
-        let body = media.offer(&codecs, wish);
+        let before = media.streams.clone();
+        let body = media.offer(opposites);
+        if body.is_none() {
+            return;
+        }
         match exchange.agent.reoffer(now, session, body) {
             Ok(()) => self.offers += 1,
             Err(_) => {
                 media.withdraw();
-                media.told = told;
+                media.streams = before;
                 media.change_due = true;
             }
         }
@@ -133,6 +141,9 @@ impl Call {
 
     /// A leg has answered our offer.
     pub fn reanswered(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
+        if self.is_changing_beside(leg) {
+            return self.change_answered(exchange, now, message);
+        }
         if let Some(media) = self.legs[leg].media.as_mut() {
             match description_of(message) {
                 Said::Media(description) => {
@@ -151,6 +162,9 @@ impl Call {
 
     /// A leg refused our offer: all stays as it was there.
     pub fn rerefused(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        if self.is_changing_beside(leg) {
+            return self.abandon_change(exchange, now, 488);
+        }
         if let Some(media) = self.legs[leg].media.as_mut() {
             media.withdraw();
         }
@@ -158,7 +172,7 @@ impl Call {
     }
 
     /// An exchange on a leg has ended: what had to wait for it is said now.
-    fn settle(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+    pub fn settle(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
         let due = self.legs[leg].media.as_mut().is_some_and(|media| std::mem::take(&mut media.change_due));
         if let (true, Some(other)) = (due, self.other(leg)) {
             self.pass_on(exchange, now, other);

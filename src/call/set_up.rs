@@ -9,6 +9,7 @@ use crate::call::negotiate;
 use crate::call::reason::q850_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
+use crate::call::stream::Repertoire;
 use crate::config::settings::Settings;
 use crate::dialplan::route::Target;
 use crate::wire::sip::{Name, escape_user, quote};
@@ -74,7 +75,7 @@ impl Call {
         }
         let settings = Arc::clone(&exchange.settings);
         let domain = &settings.sip.domain;
-        let codecs = self.offered_codecs(&settings, None);
+        let speaks = self.offered(&settings, None, None);
         for binding in bindings {
             let destination = Destination {
                 flow: binding.flow,
@@ -82,8 +83,7 @@ impl Call {
                 to: format!("<sip:{}@{domain}>", escape_user(&account.name)),
                 from: self.shown_caller(domain),
                 contact_user: self.contact_user(),
-                codecs: codecs.clone(),
-                ptime_ms: None,
+                speaks: speaks.clone(),
                 credentials: None,
                 no_response: None,
             };
@@ -114,8 +114,7 @@ impl Call {
             from: self.shown_caller(if credentials.is_some() { &domain } else { &settings.sip.domain }),
             contact_user: credentials
                 .map_or_else(|| self.contact_user(), |known| escape_user(&known.username).into_owned()),
-            codecs: self.offered_codecs(&settings, Some(&trunk.settings.codecs)),
-            ptime_ms: Some(trunk.settings.ptime_ms),
+            speaks: self.offered(&settings, Some(&trunk.settings.codecs), Some(trunk.settings.ptime_ms)),
             credentials: trunk.credentials(),
             no_response: Some(settings.sip.trunk_timeout),
         };
@@ -125,14 +124,15 @@ impl Call {
     }
 
     /// A trunk's own list is offered as it stands; otherwise what the caller also has, and may have, comes first.
-    fn offered_codecs(&self, settings: &Settings, chosen: Option<&Vec<Codec>>) -> Vec<Codec> {
+    fn offered(&self, settings: &Settings, chosen: Option<&Vec<Codec>>, ptime_ms: Option<u32>) -> Repertoire {
         if let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) {
-            return chosen.clone();
+            return Repertoire { codecs: chosen.clone(), keeps_order: true, ptime_ms };
         }
-        let allowed = self.legs[0].media.as_ref().map(|media| media.codecs.as_slice()).unwrap_or_default();
+        let allowed = self.legs[0].media.as_ref().map(|media| media.speaks.codecs.as_slice()).unwrap_or_default();
         let mut theirs = self.caller.offer.as_ref().map(negotiate::codecs_of).unwrap_or_default();
         theirs.retain(|codec| allowed.contains(codec));
-        negotiate::order(&settings.media.codecs, &theirs)
+        let codecs = negotiate::order(&settings.media.codecs, &theirs);
+        Repertoire { codecs, keeps_order: false, ptime_ms }
     }
 
     /// The caller as the called side is shown it: a number or name in a domain of ours, or a stranger's own address,

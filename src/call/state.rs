@@ -1,6 +1,7 @@
 //! A call: the caller's leg, the legs that are tried for it, and the one that answered.
 
 use crate::base::time::Time;
+use crate::call::change::Change;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
 use crate::call::leg::Leg;
@@ -35,6 +36,10 @@ pub struct Call {
     /// Offers of ours since a side last changed something of its own accord.
     pub offers: u8,
     pub answered_at: Option<Time>,
+    /// Lines that one side wants to add, until the other has said whether it wants them too.
+    pub change: Option<Box<Change>>,
+    /// What the next line that is added has in common on both legs.
+    pub next_bond: usize,
 }
 
 /// What the caller's INVITE said, as far as the other side needs it.
@@ -105,8 +110,8 @@ impl Call {
             _ => self.hopefuls().last(),
         };
         let codec = |leg: usize| {
-            let agreed = self.legs[leg].media.as_ref()?.agreed.as_ref()?;
-            Some(agreed.codec_text())
+            let media = self.legs[leg].media.as_ref()?;
+            Some(media.agreed()?.codec_text())
         };
         CallView {
             id: self.record.id.clone(),

@@ -45,7 +45,15 @@ const MEDIA: Keys = Keys {
 };
 const STORE: Keys = Keys { known: &["url"], later: &[] };
 const LIMITS: Keys = Keys {
-    known: &["calls", "transactions", "contacts", "tcp_connections", "tcp_connections_per_address", "message_bytes"],
+    known: &[
+        "calls",
+        "transactions",
+        "contacts",
+        "tcp_connections",
+        "tcp_connections_per_address",
+        "message_bytes",
+        "streams",
+    ],
     later: &[],
 };
 const USER: Keys =
@@ -162,6 +170,7 @@ fn limits(part: &Section<'_>) -> Limits {
         tcp_connections: count("tcp_connections", default.tcp_connections),
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        streams: part.integer("streams", 1..=32u32).map_or(default.streams, |count| count as usize),
     }
 }
 

@@ -89,6 +89,8 @@ pub struct Limits {
     pub tcp_connections_per_address: usize,
     /// Bytes of one SIP message.
     pub message_bytes: usize,
+    /// Media lines that one side of a call may have open; others are refused.
+    pub streams: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -288,6 +290,8 @@ impl Default for Limits {
             tcp_connections_per_address: 200,
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,
+            // Sound, pictures, slides and text. Each has ports of its own on both sides.
+            streams: 4,
         }
     }
 }

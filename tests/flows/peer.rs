@@ -25,6 +25,8 @@ pub struct Peer {
     pub asked: Vec<(Message, u16)>,
     /// Where the switch has its sound for this peer, and what it said of it last.
     pub heard: Option<u16>,
+    /// The same for each of its lines, by kind.
+    pub lines: Vec<(String, u16)>,
     pub described: Option<Bytes>,
     /// It doesn't acknowledge refusals.
     pub deaf: bool,
@@ -64,6 +66,7 @@ impl Peer {
             inbox: VecDeque::new(),
             asked: Vec::new(),
             heard: None,
+            lines: Vec::new(),
             described: None,
             deaf: false,
             unacknowledged: 0,
@@ -78,6 +81,14 @@ impl Peer {
         }
     }
 
+    /// Where the switch has its first line, or the first of a kind, for this peer.
+    pub fn line(&self, kind: Option<&str>) -> Option<u16> {
+        match kind {
+            None => self.heard,
+            Some(kind) => self.lines.iter().find(|(known, _)| known == kind).map(|&(_, number)| number),
+        }
+    }
+
     /// Takes a message of the switch; what the peer says to it by itself is given back.
     pub fn receive(&mut self, message: Message) -> Option<Bytes> {
         self.note_secrets(&message);
@@ -85,6 +96,8 @@ impl Peer {
             && let Some(media) = description.media.iter().find(|media| !media.is_refused())
         {
             self.heard = Some(media.address.port());
+            let open = description.media.iter().filter(|media| !media.is_refused());
+            self.lines = open.map(|media| (media.kind.as_str().to_owned(), media.address.port())).collect();
             self.described = Some(message.body());
         }
         if message.is_request() { self.requested(message) } else { self.answered(message) }

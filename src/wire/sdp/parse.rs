@@ -1,7 +1,7 @@
 //! SDP → description.
 
 use super::payload::assigned;
-use super::{MAX_ATTRIBUTES, MAX_BYTES, MAX_FORMATS, MAX_MEDIA};
+use super::{MAX_ATTRIBUTES, MAX_BANDWIDTHS, MAX_BYTES, MAX_FORMATS, MAX_MEDIA};
 use crate::wire::description::{Description, Direction, Format, Kind, Media, UNRESOLVED_HOST};
 use sdp_types::{AddrType, Attribute, Connection, ParserError, Session};
 use std::borrow::Cow;
@@ -70,6 +70,7 @@ fn cleaned(bytes: &[u8]) -> Result<(String, Vec<usize>), SdpError> {
                 text.push_str(&line);
             }
             Some("v=" | "c=") => text.push_str(&line),
+            Some("b=") if is_bandwidth(&line) => text.push_str(&line),
             Some("o=") if has_origin(&line) => text.push_str(&line),
             _ => {}
         }
@@ -97,6 +98,11 @@ fn media_line(line: &str) -> String {
 }
 
 /// Some phones number their sessions beyond 64 bits or leave fields out, which is no reason to refuse a call.
+fn is_bandwidth(line: &str) -> bool {
+    let value = line.split_once(':').filter(|(name, _)| name.len() > 2);
+    value.is_some_and(|(_, value)| value.parse::<u64>().is_ok())
+}
+
 fn has_origin(line: &str) -> bool {
     let fields: Vec<_> = line.split_ascii_whitespace().collect();
     fields.len() == 6 && fields.get(2).is_some_and(|version| version.parse::<u64>().is_ok())
@@ -126,6 +132,7 @@ fn read_media(session: &Session, media: &sdp_types::Media, line: usize) -> Resul
         formats,
         ptime_ms: milliseconds("ptime"),
         maxptime_ms: milliseconds("maxptime"),
+        bandwidths: media.bandwidths.iter().take(MAX_BANDWIDTHS).map(|b| (b.bwtype.clone(), b.bandwidth)).collect(),
         attributes,
     })
 }
