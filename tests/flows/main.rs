@@ -29,6 +29,8 @@ mod identity;
 mod limits;
 mod local;
 mod phones;
+mod prack;
 mod registering;
 mod renegotiating;
 mod trunks;
+mod updating;

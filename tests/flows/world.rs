@@ -89,6 +89,7 @@ pub fn trunk(name: &str, host: &str, port: Option<u16>) -> Trunk {
         country: None,
         max_calls: None,
         from: Vec::new(),
+        prack: Trunk::PRACK,
     }
 }
 

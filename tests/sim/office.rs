@@ -197,5 +197,6 @@ fn trunk(name: &str, host: &str) -> Trunk {
         country: None,
         max_calls: None,
         from: Vec::new(),
+        prack: Trunk::PRACK,
     }
 }

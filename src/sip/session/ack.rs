@@ -2,7 +2,7 @@
 
 use super::send::Request;
 use super::{Session, Stage};
-use crate::sip::agent::SessionId;
+use crate::sip::agent::{SessionId, Terms};
 use crate::sip::core::{Core, Owner};
 use crate::sip::dialog::{Dialog, Sent};
 use crate::sip::digest::{ClientCredentials, Responder};
@@ -24,6 +24,8 @@ pub(crate) struct Invitation {
     pub local_tag: String,
     pub contact: String,
     pub cseq: u32,
+    /// The highest number that any of its early dialogs has used.
+    pub last_cseq: u32,
     /// What the INVITE carried, and its ACK carries too (§22.1).
     pub credentials: Headers,
     pub account: Option<ClientCredentials>,
@@ -99,8 +101,8 @@ impl Session {
 pub(crate) fn hang_up_fork(core: &mut Core, client: ClientId, message: &Message) {
     let Some(Owner::Invite(invitation)) = core.clients.owner_mut(client) else { return };
     let flow = invitation.flow;
-    let Invitation { uri, from, local_tag, cseq, .. } = &**invitation;
-    let dialog = Dialog::caller(message, Sent { uri, flow, from, local_tag, cseq: *cseq });
+    let Invitation { uri, from, local_tag, last_cseq, .. } = &**invitation;
+    let dialog = Dialog::caller(message, Sent { uri, flow, from, local_tag, cseq: *last_cseq });
     let contact = invitation.contact.clone();
     let account = invitation.account.clone();
     let due = Due { client, cseq: invitation.cseq, credentials: invitation.credentials.clone() };
@@ -115,6 +117,9 @@ pub(crate) fn hang_up_fork(core: &mut Core, client: ClientId, message: &Message)
             is_caller: true,
             responder: account.map(Responder::new),
             is_muted: true,
+            terms: Terms::default(),
+            ours: None,
+            theirs: None,
             stage: Stage::Over,
         };
         session.leave(core, dialog, None, None);
