@@ -28,5 +28,6 @@ mod set_up;
 mod state;
 pub mod switch;
 mod talk;
+mod terms;
 mod trunk;
 pub mod view;

@@ -93,6 +93,20 @@ impl Call {
         }
     }
 
+    /// The leg whose wishes this one is told of: the one that it is joined to, or before the answer the one that is heard.
+    pub fn across(&self, leg: usize) -> Option<usize> {
+        match self.stage {
+            Stage::Trying if leg == 0 => self.heard,
+            Stage::Trying => Some(0),
+            _ => self.other(leg),
+        }
+    }
+
+    /// Whether the caller hears this leg of the called side.
+    pub fn is_heard(&self, leg: usize) -> bool {
+        self.heard == Some(leg) || self.other(leg).is_some()
+    }
+
     /// The legs of the called side that may still answer.
     pub fn hopefuls(&self) -> impl Iterator<Item = usize> {
         (1..self.legs.len()).filter(|&leg| self.legs[leg].is_live())

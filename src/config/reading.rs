@@ -8,7 +8,7 @@ use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::quantity;
 use crate::config::section::{Keys, Section};
 use crate::config::settings::{
-    Http, Limits, Media, Network, Secret, Settings, Sip, Store, Trunk, TrunkCredentials, TrunkTransport, User,
+    Http, Limits, Media, Network, Prack, Secret, Settings, Sip, Store, Trunk, TrunkCredentials, TrunkTransport, User,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -82,6 +82,7 @@ const TRUNK: Keys = Keys {
         "from_user",
         "forwards_in",
         "pass_headers",
+        "prack",
     ],
     later: &["tls", "srtp", "rates"],
 };
@@ -265,6 +266,7 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         max_calls: part.integer("max_calls", 1..=1_000_000u32).map(|count| count as usize),
         from: part.list("from", network).unwrap_or_default().into_iter().map(|(network, _)| network).collect(),
         identity: TrunkIdentity::read(part),
+        prack: part.read("prack", prack).unwrap_or(Trunk::PRACK),
     }
 }
 
@@ -507,6 +509,15 @@ fn transport(text: &str) -> Result<TrunkTransport, Wrong> {
             Err(Wrong::new(format!("transport `{text}` comes with a later release"), "write \"udp\" or \"tcp\""))
         }
         _ => Err(Wrong::new(format!("`{text}` is not a transport"), "write \"udp\" or \"tcp\"")),
+    }
+}
+
+fn prack(text: &str) -> Result<Prack, Wrong> {
+    match text {
+        "never" => Ok(Prack::Never),
+        "supported" => Ok(Prack::Supported),
+        "required" => Ok(Prack::Required),
+        _ => Err(Wrong::new(format!("`{text}` is no use of PRACK"), "write \"supported\", \"required\" or \"never\"")),
     }
 }
 

@@ -146,6 +146,17 @@ pub struct Trunk {
     /// Other addresses or networks from which this trunk calls us.
     pub from: Vec<Network>,
     pub identity: TrunkIdentity,
+    pub prack: Prack,
+}
+
+/// Whether provisional answers are acknowledged by PRACK (RFC 3262).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prack {
+    Never,
+    /// Where the peer asks for it, and for descriptions of early media where it is able to.
+    Supported,
+    /// Nothing is said provisionally without, and no call is taken from a peer that can't.
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,6 +181,8 @@ pub struct Network {
 impl Trunk {
     /// An hour, as RFC 3261 §10.2 suggests: a provider that wants us more often says so with 423 or in its answer.
     pub const EXPIRES: Duration = Duration::from_secs(3_600);
+    /// What is lost of early media is heard by the caller; a peer that doesn't know PRACK goes without.
+    pub const PRACK: Prack = Prack::Supported;
     /// What every telephone and carrier takes.
     pub const PTIME_MS: u32 = 20;
 }

@@ -91,6 +91,7 @@ pub fn trunk(name: &str, host: &str, port: Option<u16>) -> Trunk {
         max_calls: None,
         from: Vec::new(),
         identity: TrunkIdentity::default(),
+        prack: Trunk::PRACK,
     }
 }
 

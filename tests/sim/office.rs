@@ -199,5 +199,6 @@ fn trunk(name: &str, host: &str) -> Trunk {
         max_calls: None,
         from: Vec::new(),
         identity: TrunkIdentity::default(),
+        prack: Trunk::PRACK,
     }
 }
