@@ -1,6 +1,7 @@
 //! A call: the caller's leg, the legs that are tried for it, and the one that answered.
 
 use crate::base::time::Time;
+use crate::call::asked::Carried;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
 use crate::call::leg::Leg;
@@ -35,6 +36,8 @@ pub struct Call {
     /// Offers of ours since a side last changed something of its own accord.
     pub offers: u8,
     pub answered_at: Option<Time>,
+    /// Requests of one side that the other has yet to answer.
+    pub carried: Vec<Carried>,
 }
 
 /// What the caller's INVITE said, as far as the other side needs it.

@@ -248,7 +248,7 @@ impl Switch {
             // A session that no call looks after any more: whatever it still asks is turned down.
             match event {
                 SessionEvent::Reoffered { .. } => self.exchange.agent.reanswer(now, session, 481, "", Vec::new(), None),
-                SessionEvent::Info { id, .. } => self.exchange.agent.respond(now, id, 481, "", Vec::new(), None),
+                SessionEvent::Asked { id, .. } => self.exchange.agent.respond(now, id, 481, "", Vec::new(), None),
                 SessionEvent::Answered { .. } => {
                     self.exchange.agent.ack(now, session, None);
                     self.exchange.agent.bye(now, session, None);
@@ -268,7 +268,9 @@ impl Switch {
             SessionEvent::ReAcked { message } => call.acknowledged(exchange, now, leg, &message),
             SessionEvent::Reanswered { message } => call.reanswered(exchange, now, leg, &message),
             SessionEvent::Rerefused { .. } => call.rerefused(exchange, now, leg),
-            SessionEvent::Info { id, .. } => exchange.agent.respond(now, id, 405, "", Vec::new(), None),
+            SessionEvent::Asked { id, message } => call.asked(exchange, now, leg, id, &message),
+            SessionEvent::Replied { id, message } => call.replied(exchange, now, id, &message),
+            SessionEvent::Unanswered { id, .. } => call.unanswered(exchange, now, id),
             SessionEvent::Ended { by } => call.leg_ended(exchange, now, leg, by),
         });
     }

@@ -11,8 +11,8 @@ mod event;
 mod receive;
 mod settings;
 
-pub use event::{Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
-pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest};
+pub use event::{AskId, Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
+pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest, Question};
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
@@ -199,6 +199,15 @@ impl Agent {
         self.act(now, id, |session, core| session.probe(core));
     }
 
+    /// Sends another request in the dialog of an answered session, such as INFO or REFER; challenges are answered inside.
+    /// [`SessionEvent::Replied`] or [`SessionEvent::Unanswered`] follows, unless the session ends before. INVITE, ACK, BYE
+    /// and UPDATE have verbs of their own.
+    pub fn ask(&mut self, now: Now, id: SessionId, question: Question) -> Result<AskId, Busy> {
+        let mut result = Err(Busy);
+        self.act(now, id, |session, core| result = session.ask(core, question));
+        result
+    }
+
     /// The way by which the session's requests come and go, unless its peer's Contact leads elsewhere.
     pub fn flow(&self, id: SessionId) -> Option<Flow> {
         self.session(id).map(Session::flow)
@@ -277,6 +286,10 @@ impl Agent {
             }
             Some(&mut Owner::Bye(session)) => self.with(session, |session, core| session.bye_failed(core)),
             Some(&mut Owner::Probe(session)) => self.with(session, |session, core| session.probe_failed(core)),
+            Some(owner @ Owner::Ask(_)) => {
+                let Owner::Ask(asking) = std::mem::replace(owner, Owner::Nobody) else { return };
+                self.with(asking.session, |session, core| session.ask_failed(core, &asking, cause));
+            }
             Some(Owner::Nobody) | None => {}
         }
     }

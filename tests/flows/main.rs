@@ -21,6 +21,7 @@ mod sdp;
 mod world;
 
 mod answering;
+mod asking;
 mod cancelling;
 mod ending;
 mod failing;

@@ -9,6 +9,7 @@
 
 mod ack;
 mod answer;
+mod ask;
 mod bye;
 mod cancel;
 mod invite;
@@ -20,6 +21,7 @@ mod reoffer;
 mod send;
 
 pub(crate) use ack::{Accepted, Invitation, hang_up_fork};
+pub(crate) use ask::Asking;
 use invite::Calling;
 
 use crate::sip::agent::{Ending, Event, SessionEvent, SessionId};
@@ -101,13 +103,24 @@ struct Up {
     theirs: Option<ServerTxId>,
     /// Attempts of the OPTIONS under way.
     probe: Option<u8>,
+    /// Other requests of ours that wait for an answer.
+    asking: usize,
     /// A BYE, with its reason, that waits for the peer's ACK (§15).
     bye: Option<Option<String>>,
 }
 
 impl Up {
     fn new(dialog: Dialog) -> Box<Up> {
-        Box::new(Up { dialog, ack_due: None, unacked: None, ours: None, theirs: None, probe: None, bye: None })
+        Box::new(Up {
+            dialog,
+            ack_due: None,
+            unacked: None,
+            ours: None,
+            theirs: None,
+            probe: None,
+            asking: 0,
+            bye: None,
+        })
     }
 
     /// Nothing stays open: a re-INVITE of the peer is answered (§15.1.2), one of ours isn't waited for without end.

@@ -58,7 +58,8 @@ impl Request<'_> {
         credentials: &Headers,
     ) -> (Flow, Bytes) {
         let way = dialog.way();
-        let refreshes = matches!(self.method, Method::Invite | Method::Update);
+        let method = &self.method;
+        let refreshes = method.creates_dialog() || matches!(method, Method::Update | Method::Notify);
         let draft = Draft {
             method: &self.method,
             uri: &way.uri,
