@@ -23,6 +23,7 @@ impl Call {
     /// A request of `leg`, which `id` is to answer.
     pub fn asked(&mut self, exchange: &mut Exchange, now: Now, leg: usize, id: ServerId, message: &Message) {
         match message.method() {
+            Method::Info => self.informed(exchange, now, leg, id, message),
             Method::Message => self.carry(exchange, now, leg, id, message),
             // It is of no subscription here (RFC 6665 §4.1.3).
             Method::Notify => exchange.agent.respond(now, id, 481, "", Headers::new(), None),
@@ -32,7 +33,7 @@ impl Call {
     }
 
     /// Asks the other side the same, of which only the body and its type pass.
-    fn carry(&mut self, exchange: &mut Exchange, now: Now, leg: usize, id: ServerId, message: &Message) {
+    pub fn carry(&mut self, exchange: &mut Exchange, now: Now, leg: usize, id: ServerId, message: &Message) {
         let session = self.other(leg).and_then(|other| self.legs[other].session());
         let Some(session) = session else {
             return exchange.agent.respond(now, id, 480, "", Headers::new(), None);

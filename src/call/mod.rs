@@ -1,5 +1,6 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `asked`, `release`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `asked`, `inform`,
+//! `release`.
 
 pub mod account;
 mod admission;
@@ -8,6 +9,7 @@ mod asked;
 mod dial;
 mod exchange;
 mod failure;
+mod inform;
 mod invited;
 pub mod io;
 mod leg;

@@ -309,7 +309,8 @@ impl Switch {
             MediaEvent::Silent { since, .. } => call.silent(exchange, now, leg, since),
             MediaEvent::Finished { .. } => call.clip_ended(exchange, now),
             MediaEvent::Closed { report, .. } => call.port_closed(exchange, leg, report),
-            MediaEvent::Learnt { .. } | MediaEvent::Digit { .. } => {}
+            MediaEvent::Digit { digit, duration, .. } => call.digit_heard(exchange, now, leg, digit, duration),
+            MediaEvent::Learnt { .. } => {}
         });
     }
 
@@ -332,7 +333,13 @@ impl Switch {
                     self.exchange.timers.set(Timer::Close { port, worker }, now.time + AGAIN);
                 }
             }
-            Command::Dial { .. } | Command::Tap { .. } => {}
+            Command::Dial { port, digits } => {
+                if let Some(LegKey { call, leg }) = self.exchange.port_owner(port) {
+                    self.with_call(call, |call, _| call.undialled(leg, &digits));
+                    self.exchange.timers.set(Timer::Rewire(call), now.time + AGAIN);
+                }
+            }
+            Command::Tap { .. } => {}
         }
     }
 

@@ -47,14 +47,31 @@ fn a_message_is_carried_across_and_so_is_its_answer() {
 }
 
 #[test]
-fn a_message_that_nobody_answers_fails() {
+fn a_message_that_nobody_answers_is_given_up_by_whoever_sent_it() {
     talking(
         "
         alice -> tandem MESSAGE (type: text/plain | body: hello?)
         tandem -> bob MESSAGE
         wait 33s
         tandem -> bob MESSAGE x10
+        quiet alice
+        ",
+    );
+}
+
+#[test]
+fn a_message_that_cannot_be_sent_fails_at_once() {
+    play(
+        "
+        alice talks to emil (PCMU)
+        alice -> tandem MESSAGE (type: text/plain | body: hello?)
+        tandem -> emil MESSAGE
+        emil is gone
         tandem -> alice 504 MESSAGE
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> emil BYE
+        emil -> tandem 200
         ",
     );
 }
@@ -95,6 +112,7 @@ fn a_peer_that_lost_the_call_ends_it() {
 #[test]
 fn a_side_that_asks_too_much_at_once_is_told_to_wait() {
     let ask = "alice -> tandem MESSAGE (type: text/plain | body: x)\ntandem -> bob MESSAGE\n".repeat(16);
+    let answer = "bob -> tandem 200\ntandem -> alice 200 MESSAGE\n".repeat(16);
     play(&format!(
         "
         alice talks to bob (PCMU)
@@ -102,14 +120,8 @@ fn a_side_that_asks_too_much_at_once_is_told_to_wait() {
         alice -> tandem MESSAGE (type: text/plain | body: x)
         tandem -> alice 500 MESSAGE [Retry-After: 5]
         quiet bob
-        bob -> tandem 200 MESSAGE
-        tandem -> alice 200 MESSAGE
-        bob -> tandem BYE
-        tandem -> bob 200 BYE
-        tandem -> alice BYE
-        tandem -> alice 487 MESSAGE x15
-        alice -> tandem 200 BYE
-        "
+        {answer}
+        {GOODBYE}"
     ));
 }
 

@@ -23,6 +23,7 @@ mod world;
 mod answering;
 mod asking;
 mod cancelling;
+mod digits;
 mod ending;
 mod failing;
 mod hearing;

@@ -14,7 +14,7 @@ use tandem::base::time::{Now, Time, Wall};
 use tandem::call::account::{Account, Accounts};
 use tandem::call::io::{Input, Output, Ticket};
 use tandem::call::switch::Switch;
-use tandem::config::settings::{Settings, Trunk, TrunkCredentials, TrunkTransport};
+use tandem::config::settings::{Dtmf, Settings, Transfer, Trunk, TrunkCredentials, TrunkTransport};
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::Command;
@@ -88,6 +88,8 @@ pub fn trunk(name: &str, host: &str, port: Option<u16>) -> Trunk {
         ptime_ms: Trunk::PTIME_MS,
         country: None,
         max_calls: None,
+        dtmf: Dtmf::Auto,
+        transfer: Transfer::Ours,
         from: Vec::new(),
     }
 }
@@ -322,7 +324,8 @@ impl World {
             Command::Configure { .. } => "configure",
             Command::Connect { .. } => "connect",
             Command::Close { .. } => "close",
-            Command::Dial { .. } | Command::Tap { .. } => "other",
+            Command::Dial { .. } => "dial",
+            Command::Tap { .. } => "other",
         };
         if let Some((full, left)) = self.full.as_mut().filter(|(full, left)| *full == kind && *left > 0) {
             *left -= 1;

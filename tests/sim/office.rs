@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::call::account::{Account, Accounts};
-use tandem::config::settings::{Settings, Trunk, TrunkCredentials, TrunkTransport};
+use tandem::config::settings::{Dtmf, Settings, Transfer, Trunk, TrunkCredentials, TrunkTransport};
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::Clip;
@@ -196,6 +196,8 @@ fn trunk(name: &str, host: &str) -> Trunk {
         ptime_ms: Trunk::PTIME_MS,
         country: None,
         max_calls: None,
+        dtmf: Dtmf::Auto,
+        transfer: Transfer::Ours,
         from: Vec::new(),
     }
 }

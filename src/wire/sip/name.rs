@@ -102,6 +102,9 @@ names! {
     MimeVersion "MIME-Version",
     SessionId "Session-ID",
     Identity "Identity" b'y',
+    InfoPackage "Info-Package",
+    RecvInfo "Recv-Info",
+    ReferSub "Refer-Sub",
 }
 
 impl Name {
