@@ -1,14 +1,17 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `release`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `asked`, `inform`,
+//! `release`.
 
 pub mod account;
 mod admission;
 mod answered;
+mod asked;
 mod brought;
 mod dial;
 mod diversion;
 mod exchange;
 mod failure;
+mod inform;
 mod invited;
 pub mod io;
 mod leg;

@@ -12,8 +12,8 @@ mod receive;
 mod settings;
 mod terms;
 
-pub use event::{Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
-pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest};
+pub use event::{AskId, Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
+pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest, Question};
 pub use terms::Terms;
 
 use crate::base::chance::Chance;
@@ -214,6 +214,15 @@ impl Agent {
         self.session(id).is_some_and(|session| session.is_acknowledged(&self.core, has_body))
     }
 
+    /// Sends another request in the dialog of an answered session, such as INFO or REFER; challenges are answered inside.
+    /// [`SessionEvent::Replied`] or [`SessionEvent::Unanswered`] follows, unless the session ends before. INVITE, ACK, BYE
+    /// and UPDATE have verbs of their own.
+    pub fn ask(&mut self, now: Now, id: SessionId, question: Question) -> Result<AskId, Busy> {
+        let mut result = Err(Busy);
+        self.act(now, id, |session, core| result = session.ask(core, question));
+        result
+    }
+
     /// The way by which the session's requests come and go, unless its peer's Contact leads elsewhere.
     pub fn flow(&self, id: SessionId) -> Option<Flow> {
         self.session(id).map(Session::flow)
@@ -292,6 +301,10 @@ impl Agent {
             }
             Some(&mut Owner::Bye(session)) => self.with(session, |session, core| session.bye_failed(core)),
             Some(&mut Owner::Probe(session)) => self.with(session, |session, core| session.probe_failed(core)),
+            Some(owner @ Owner::Ask(_)) => {
+                let Owner::Ask(asking) = std::mem::replace(owner, Owner::Nobody) else { return };
+                self.with(asking.session, |session, core| session.ask_failed(core, &asking, cause));
+            }
             Some(Owner::Prack { .. } | Owner::Nobody) | None => {}
         }
     }

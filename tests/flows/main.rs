@@ -21,7 +21,9 @@ mod sdp;
 mod world;
 
 mod answering;
+mod asking;
 mod cancelling;
+mod digits;
 mod ending;
 mod failing;
 mod headers;

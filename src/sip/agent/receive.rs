@@ -54,7 +54,11 @@ impl Agent {
             Some(&mut Owner::Probe(session)) => {
                 self.with(session, |session, core| session.probe_response(core, &message));
             }
-            Some(Owner::Nobody) | None => {}
+            Some(owner @ Owner::Ask(_)) if message.status() >= 200 => {
+                let Owner::Ask(asking) = std::mem::replace(owner, Owner::Nobody) else { return };
+                self.with(asking.session, |session, core| session.ask_response(core, *asking, message));
+            }
+            Some(Owner::Ask(_) | Owner::Nobody) | None => {}
         }
     }
 

@@ -85,6 +85,14 @@ impl OutgoingRequest {
     }
 }
 
+/// A request in the dialog of a session: its dialog gives it the rest.
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub method: Method,
+    pub headers: Headers,
+    pub body: Option<Body>,
+}
+
 /// A call that we start.
 #[derive(Clone, Debug)]
 pub struct Invite {
