@@ -45,6 +45,8 @@ fn leg(leg: &LegRecord) -> Value {
         "codec": leg.codec,
         "media": leg.media.as_ref().map(report),
         "streams": leg.streams.iter().map(stream).collect::<Vec<_>>(),
+        "session_id": leg.session_id,
+        "diverted": leg.diverted,
     })
 }
 

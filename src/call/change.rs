@@ -34,7 +34,8 @@ impl Call {
     }
 
     /// Opens ports on both legs for what is to be added; the other side is asked when they are there.
-    pub fn begin_change(&mut self, exchange: &mut Exchange, now: Now, leg: usize, other: usize, offer: Description) {
+    pub fn begin_change(&mut self, exchange: &mut Exchange, now: Now, leg: usize, offer: Description) {
+        let Some(other) = self.other(leg) else { return };
         let limit = exchange.settings.limits.streams;
         let next_bond = &mut self.next_bond;
         let (low, high) = self.legs.split_at_mut(leg.max(other));
@@ -118,7 +119,7 @@ impl Call {
             media.commit_change(exchange);
         }
         let Some(change) = self.change.take() else { return };
-        let body = match self.answer_again(leg, other, &change.offer) {
+        let body = match self.answer_again(leg, Some(other), &change.offer) {
             Ok(body) => Some(body),
             // What the other side took, this one no longer wants; it is told so below.
             Err(_) => None,
@@ -146,7 +147,7 @@ impl Call {
         }
         let (leg, other) = (change.leg, change.other);
         let body = match status {
-            488 => self.answer_again(leg, other, &change.offer).ok(),
+            488 => self.answer_again(leg, Some(other), &change.offer).ok(),
             _ => None,
         };
         self.conclude_change(exchange, now, leg, other, status, body);

@@ -1,11 +1,13 @@
 //! One leg towards a phone or a trunk: its port, then its INVITE.
 
 use crate::base::time::Now;
+use crate::call::brought::Brought;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::leg::{End, Leg, Stage as LegStage};
 use crate::call::media::Media;
 use crate::call::negotiate::{self, Disagreement};
+use crate::call::party::Party;
 use crate::call::record::LegRecord;
 use crate::call::state::{Call, PATIENCE, Stage};
 use crate::call::stream::{Bond, Repertoire};
@@ -24,6 +26,8 @@ pub struct Destination {
     pub to: String,
     pub from: String,
     pub contact_user: String,
+    /// Whom we know to be there.
+    pub party: Option<Party>,
     pub speaks: Repertoire,
     pub credentials: Option<ClientCredentials>,
     /// How long it may stay without any response.
@@ -53,6 +57,7 @@ impl Call {
             stage: LegStage::Preparing,
             trunk: None,
             media: Some(media),
+            brought: Brought::of(to.party.clone()),
             dialling: Some(Box::new(to)),
         };
         self.add_leg(leg, record);
@@ -129,6 +134,7 @@ impl Call {
     }
 
     fn invite(&mut self, exchange: &mut Exchange, now: Now, index: usize) {
+        let headers = self.told_callee(exchange, index);
         let caller = self.legs[0].opposites();
         let leg = &mut self.legs[index];
         let (Some(to), Some(media)) = (leg.dialling.take(), leg.media.as_mut()) else { return };
@@ -137,14 +143,17 @@ impl Call {
             self.record.legs[index].reason = why.to_owned();
             return self.leg_failed(exchange, now, index, 488, Failure::new(488, "").because(why));
         };
+        let terms = exchange.terms(leg.trunk.as_deref());
         let session = exchange.agent.invite(
             now,
             Invite {
                 contact_user: to.contact_user,
+                headers,
                 body: Some(body),
                 credentials: to.credentials,
                 max_forwards: self.caller.max_forwards,
                 no_response: to.no_response,
+                terms,
                 ..Invite::new(to.flow, to.uri, to.from, to.to)
             },
         );

@@ -3,6 +3,7 @@
 use crate::call::exchange::{Exchange, LegKey};
 use crate::call::negotiate::{self, Agreed, Disagreement};
 use crate::call::stream::{Bond, Opposite, Repertoire, SilenceLimits, Stream};
+use crate::config::settings::Dtmf;
 use crate::media::command::{Command, PortId, Report, Source};
 use crate::sip::flow::{Body, Flow};
 use crate::wire::description::{Description, Direction, Kind, Media as MediaLine};
@@ -29,10 +30,31 @@ pub struct Media {
     reports: Vec<Carried>,
     /// Our description that awaits the peer's answer.
     offered: Option<Description>,
+    /// Our offer in the INVITE, once a fork has settled with it, for the answers of others.
+    first: Option<Description>,
+    /// The streams as that offer had them: what one fork refuses, another may take.
+    base: Option<Vec<Stream>>,
+    /// What forks of this leg said before the answer.
+    forks: Vec<Fork>,
+    /// The fork whose description holds.
+    fork: String,
     /// Our last answer, to be said again word for word.
     answered: Option<Description>,
     /// A change of ours waits until an exchange in progress has ended.
     pub change_due: bool,
+    /// Digits that the worker had no room for.
+    pub undialled: String,
+}
+
+/// Forks of one INVITE whose early media are told apart.
+const MAX_FORKS: usize = 16;
+
+/// What one phone or machine behind a proxy said before the answer.
+struct Fork {
+    tag: String,
+    description: Description,
+    /// It can't say otherwise but by an UPDATE.
+    is_settled: bool,
 }
 
 struct Held {
@@ -76,8 +98,13 @@ impl Media {
             ports: Vec::new(),
             reports: Vec::new(),
             offered: None,
+            first: None,
+            base: None,
+            forks: Vec::new(),
+            fork: String::new(),
             answered: None,
             change_due: false,
+            undialled: String::new(),
         };
         media.streams = lines
             .into_iter()
@@ -173,9 +200,13 @@ impl Media {
     /// Takes the peer's answer to our offer. A provisional one may be said again by the final response. A line that the
     /// peer refuses stays so.
     pub fn accept(&mut self, answered: &Description, provisional: bool) -> Result<(), Disagreement> {
-        let offered = if provisional { self.offered.clone() } else { self.offered.take() };
+        let offered = match provisional {
+            true => self.offered.clone().or_else(|| self.first.clone()),
+            false => self.offered.take().or_else(|| self.first.take()),
+        };
         let offered = offered.ok_or(Disagreement::UnfitAnswer)?;
-        let mut streams = self.streams.clone();
+        let before = self.base.clone().unwrap_or_else(|| self.streams.clone());
+        let mut streams = before.clone();
         let mut result = Err(Disagreement::UnfitAnswer);
         for (index, (stream, ours)) in streams.iter_mut().zip(&offered.media).enumerate() {
             if ours.is_refused() {
@@ -198,8 +229,55 @@ impl Media {
         }
         result?;
         self.streams = streams;
+        self.base = provisional.then_some(before);
         self.note_codecs();
         Ok(())
+    }
+
+    /// Takes what a fork answers before the call is answered. False where that changes nothing.
+    pub fn accept_early(&mut self, fork: &str, answered: Description, is_reliable: bool) -> bool {
+        let known = self.forks.iter().position(|known| known.tag == fork);
+        if let Some(known) = known.and_then(|known| self.forks.get(known)) {
+            // Said again, by whichever fork, it doesn't take the caller's ear off the one that spoke last.
+            if known.is_settled || known.description == answered {
+                return false;
+            }
+        }
+        if self.forks.len() >= MAX_FORKS || self.accept(&answered, true).is_err() {
+            return false;
+        }
+        if let Some(known) = known {
+            self.forks.swap_remove(known);
+        }
+        self.forks.push(Fork { tag: fork.to_owned(), description: answered, is_settled: is_reliable });
+        self.fork = fork.to_owned();
+        if is_reliable && self.first.is_none() {
+            self.first = self.offered.take();
+        }
+        true
+    }
+
+    /// Whether a fork has given its answer for good.
+    pub fn is_settled_with(&self, fork: &str) -> bool {
+        self.forks.iter().any(|known| known.is_settled && known.tag == fork)
+    }
+
+    /// The fork that answered the call is the one that holds, whoever spoke last. What we have offered another one since
+    /// is none of its business.
+    pub fn answered_by(&mut self, fork: &str) -> Result<(), Disagreement> {
+        if self.fork == fork || self.forks.is_empty() {
+            return Ok(());
+        }
+        if let Some(first) = self.first.take() {
+            self.offered = Some(first);
+        }
+        let known = self.forks.iter().find(|known| known.tag == fork).map(|known| known.description.clone());
+        known.map_or(Ok(()), |description| self.accept(&description, true))
+    }
+
+    /// The call is answered: what other forks said of the lines is over.
+    pub fn settled(&mut self) {
+        self.base = None;
     }
 
     pub fn withdraw(&mut self) {
@@ -260,7 +338,10 @@ impl Media {
     pub fn is_told_otherwise(&self, other: &[Opposite]) -> bool {
         self.streams.iter().filter(|stream| stream.port.is_some()).any(|stream| {
             let opposite = other.iter().find(|opposite| opposite.bond == stream.bond);
-            opposite.is_none_or(|opposite| opposite.wish != stream.told || !stream.understands(opposite))
+            match opposite {
+                Some(opposite) => opposite.wish != stream.told || !stream.understands(opposite),
+                None => stream.agreed.is_some(),
+            }
         })
     }
 
@@ -283,9 +364,9 @@ impl Media {
 
     /// Closes the ports of lines that are refused by now.
     pub fn close_unused(&mut self, exchange: &mut Exchange) {
-        let Media { streams, former, ports, worker, .. } = self;
+        let Media { streams, former, base, ports, worker, .. } = self;
         let is_used = |port: PortId| {
-            let mut all = streams.iter().chain(former.iter().flatten());
+            let mut all = streams.iter().chain(former.iter().flatten()).chain(base.iter().flatten());
             all.any(|stream| stream.port == Some(port))
         };
         for held in ports.iter_mut().filter(|held| !held.closing && !is_used(held.port)) {
@@ -302,13 +383,14 @@ impl Media {
         ports: &[(Bond, PortId)],
         own: Option<&Source>,
         silence: SilenceLimits,
+        digits: Dtmf,
     ) {
         self.close_unused(exchange);
         for stream in &mut self.streams {
             let Some(opposite) = other.iter().find(|opposite| opposite.bond == stream.bond) else { continue };
             let peer = ports.iter().find(|(bond, _)| *bond == stream.bond).map(|&(_, port)| Source::Peer(port));
             let source = own.cloned().or(peer).unwrap_or(Source::Nothing);
-            stream.wire(exchange, self.worker, opposite, source, silence);
+            stream.wire(exchange, self.worker, opposite, source, silence, digits);
         }
     }
 

@@ -1,20 +1,27 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `change`, `release`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `change`, `asked`,
+//! `inform`, `release`.
 
 pub mod account;
 mod admission;
 mod answered;
+mod asked;
+mod brought;
 mod change;
 mod dial;
+mod diversion;
 mod exchange;
 mod failure;
+mod inform;
 mod invited;
 pub mod io;
 mod leg;
 mod local_end;
 mod media;
 mod negotiate;
+mod party;
 pub mod phone;
+mod privacy;
 mod progress;
 mod reason;
 pub mod record;
@@ -27,5 +34,6 @@ mod state;
 mod stream;
 pub mod switch;
 mod talk;
+mod terms;
 mod trunk;
 pub mod view;

@@ -68,6 +68,10 @@ pub struct LegRecord {
     pub media: Option<Report>,
     /// What went beside the sound: pictures, text, fax.
     pub streams: Vec<StreamRecord>,
+    /// What this end calls the session, on whichever side of a gateway it is seen (RFC 7989).
+    pub session_id: Option<String>,
+    /// Who sent the call on to here and why: `user:bob, no-answer`.
+    pub diverted: Option<String>,
 }
 
 /// What was relayed of one kind.

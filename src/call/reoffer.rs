@@ -22,16 +22,17 @@ impl Call {
     /// exchange of its own, so that no side waits for the other.
     pub fn reoffered(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
         let Some(session) = self.legs[leg].session() else { return };
+        let other = self.across(leg);
         // While a line is being added, the whole call has an offer without an answer (RFC 3261 §14.2).
-        let Some(other) = self.other(leg).filter(|_| self.change.is_none()) else {
+        if other.is_none() && self.stage != Stage::Trying || self.change.is_some() {
             exchange.agent.reanswer(now, session, 491, "", Vec::new(), None);
             return;
-        };
+        }
         self.let_through(exchange, now, leg);
         let (status, reason, body) = match description_of(message) {
             Said::Nothing => (200, "", self.late_offer(leg, other)),
             Said::Media(offer) if self.adds_lines(exchange, leg, message, &offer) => {
-                return self.begin_change(exchange, now, leg, other, offer);
+                return self.begin_change(exchange, now, leg, offer);
             }
             Said::Media(offer) => match self.answer_again(leg, other, &offer) {
                 Ok(body) => (200, "", Some(body)),
@@ -42,9 +43,9 @@ impl Call {
         };
         let headers = if status == 415 { vec![(Name::Accept, SDP.to_owned())] } else { Vec::new() };
         exchange.agent.reanswer(now, session, status, reason, headers, body);
-        if let (200, Stage::Talking { with }) = (status, self.stage) {
+        if status == 200 {
             self.offers = 0;
-            self.wire(exchange, with);
+            self.rewire(exchange);
             self.pass_on(exchange, now, leg);
         }
     }
@@ -58,14 +59,30 @@ impl Call {
         media.change_due = true;
     }
 
-    pub fn answer_again(&mut self, leg: usize, other: usize, offer: &Description) -> Result<Body, Disagreement> {
-        let opposites = self.legs[other].opposites();
+    pub fn answer_again(
+        &mut self,
+        leg: usize,
+        other: Option<usize>,
+        offer: &Description,
+    ) -> Result<Body, Disagreement> {
+        let opposites = self.beside(leg, other);
         self.legs[leg].media.as_mut().ok_or(Disagreement::NoAudio)?.answer(offer, &opposites)
     }
 
+    /// What a leg is told of the other side. Before there is one, it is taken to want all that the leg itself has.
+    fn beside(&self, leg: usize, other: Option<usize>) -> Vec<Opposite> {
+        let mut opposites = self.legs[other.unwrap_or(if leg > 0 { 0 } else { leg })].opposites();
+        if other.is_none() {
+            for opposite in &mut opposites {
+                (opposite.wish, opposite.format) = (Direction::SendRecv, None);
+            }
+        }
+        opposites
+    }
+
     /// The peer asks us to offer (an INVITE without SDP): all that we have, its present codec first.
-    fn late_offer(&mut self, leg: usize, other: usize) -> Option<Body> {
-        let opposites = self.legs[other].opposites();
+    fn late_offer(&mut self, leg: usize, other: Option<usize>) -> Option<Body> {
+        let opposites = self.beside(leg, other);
         let media = self.legs[leg].media.as_mut()?;
         // Whatever hold it had is over, unless its answer says so again.
         media.streams.iter_mut().for_each(|stream| stream.wish = Direction::SendRecv);
@@ -86,32 +103,32 @@ impl Call {
             Said::Media(description) => media.accept(&description, false).map_err(Disagreement::text),
             _ => Err("no answer in the ACK"),
         };
-        match (taken, self.stage) {
-            (Ok(()), Stage::Talking { with }) => {
-                self.wire(exchange, with);
+        match taken {
+            Ok(()) => {
+                self.rewire(exchange);
                 self.pass_on(exchange, now, leg);
             }
             // What was agreed before stands.
-            (Err(_), _) if media.is_agreed() => {
+            Err(_) if media.is_agreed() => {
                 media.withdraw();
                 for stream in &mut media.streams {
                     stream.wish = stream.agreed.as_ref().map_or(stream.wish, |agreed| agreed.peer_wants);
                 }
             }
-            (Err(why), _) => {
+            Err(why) => {
                 let reason = q850_reason(88, "Incompatible destination");
                 self.end(exchange, now, EndedBy::Gateway, &format!("media not agreed: {why}"), Some(reason));
             }
-            (Ok(()), _) => {}
         }
     }
 
     /// Tells the other side what this one wants by now, where it was told otherwise.
     pub fn pass_on(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
-        let Some(other) = self.other(leg) else { return };
+        // Whoever isn't heard yet has nothing to say to the caller.
+        let Some(other) = self.across(leg).filter(|&other| other > 0 || self.is_heard(leg)) else { return };
         let opposites = self.legs[leg].opposites();
         let media = self.legs[other].media.as_ref();
-        let is_news = media.is_some_and(|media| media.is_agreed() && media.is_told_otherwise(&opposites));
+        let is_news = media.is_some_and(|media| media.is_told_otherwise(&opposites));
         if is_news && self.change.is_none() && self.offers < MAX_OFFERS {
             self.offer_again(exchange, now, other, &opposites);
         }
@@ -153,10 +170,8 @@ impl Call {
                 _ => media.withdraw(),
             }
         }
-        if let Stage::Talking { with } = self.stage {
-            self.wire(exchange, with);
-            self.pass_on(exchange, now, leg);
-        }
+        self.rewire(exchange);
+        self.pass_on(exchange, now, leg);
         self.settle(exchange, now, leg);
     }
 
@@ -174,7 +189,7 @@ impl Call {
     /// An exchange on a leg has ended: what had to wait for it is said now.
     pub fn settle(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
         let due = self.legs[leg].media.as_mut().is_some_and(|media| std::mem::take(&mut media.change_due));
-        if let (true, Some(other)) = (due, self.other(leg)) {
+        if let (true, Some(other)) = (due, self.across(leg)) {
             self.pass_on(exchange, now, other);
         }
     }

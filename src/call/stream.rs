@@ -2,6 +2,7 @@
 
 use crate::call::exchange::Exchange;
 use crate::call::negotiate::{self, Agreed, Content, Disagreement, Line, Sound, fmtp, relayed};
+use crate::config::settings::Dtmf;
 use crate::media::command::{Command, PortId, Protocol, Source};
 use crate::wire::description::{Direction, Format, Kind, Media as MediaLine};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -265,6 +266,7 @@ impl Stream {
         other: &Opposite,
         source: Source,
         silence: SilenceLimits,
+        digits: Dtmf,
     ) {
         let (Some(port), Some(agreed)) = (self.port, &self.agreed) else { return };
         // A side that holds says that it sends, and often doesn't. Pictures stop, and text rests, whenever people want.
@@ -275,8 +277,13 @@ impl Stream {
             Protocol::Rtp => limit.filter(|_| self.is_sound()),
         };
         let onward = other.line.as_ref().map(|line| line.formats.as_slice()).unwrap_or_default();
-        let settings = agreed.port_settings(other.wish, other.format.as_ref(), onward, self.silence_limit);
-        exchange.command(worker, Command::Configure { port, settings: Box::new(settings) });
+        let mut settings =
+            Box::new(agreed.port_settings(other.wish, other.format.as_ref(), onward, self.silence_limit));
+        // Who is told in INFO requests isn't told a second time.
+        if let Some(send) = settings.send.as_mut().filter(|_| digits == Dtmf::Info) {
+            send.events = None;
+        }
+        exchange.command(worker, Command::Configure { port, settings });
         exchange.command(worker, Command::Connect { port, source });
     }
 }

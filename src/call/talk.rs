@@ -15,6 +15,7 @@ impl Call {
     /// Tells the worker what the caller and `leg` send and hear.
     pub fn wire(&mut self, exchange: &mut Exchange, leg: usize) {
         let silence = self.silence_limits(exchange);
+        let digits = [0, leg].map(|leg| self.digits_of(exchange, leg));
         let (callers, rest) = self.legs.split_at_mut(1);
         let (Some(caller), Some(called)) = (callers.first_mut(), rest.get_mut(leg - 1)) else { return };
         let (one, two) = (caller.opposites(), called.opposites());
@@ -26,15 +27,16 @@ impl Call {
         let ports = |leg: &Leg| leg.media.as_ref().map(Media::bonds).unwrap_or_default();
         let (one_ports, two_ports) = (ports(caller), ports(called));
         if let Some(media) = &mut caller.media {
-            media.wire(exchange, &two, &two_ports, own.as_ref(), silence);
+            media.wire(exchange, &two, &two_ports, own.as_ref(), silence, digits[0]);
         }
         if let Some(media) = &mut called.media {
-            media.wire(exchange, &one, &one_ports, None, silence);
+            media.wire(exchange, &one, &one_ports, None, silence, digits[1]);
         }
     }
 
     /// Orders that a worker had no room for are given again, as they would be now.
     pub fn rewire(&mut self, exchange: &mut Exchange) {
+        self.dial_again(exchange);
         match (self.stage, self.heard) {
             (Stage::Talking { with }, _) => self.wire(exchange, with),
             (Stage::Trying, Some(heard)) => self.wire(exchange, heard),

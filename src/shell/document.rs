@@ -40,6 +40,10 @@ pub struct LegDocument {
     media: Option<ReportDocument>,
     #[serde(default)]
     streams: Vec<StreamDocument>,
+    #[serde(default)]
+    session_id: Option<String>,
+    #[serde(default)]
+    diverted: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -125,6 +129,8 @@ impl From<&LegRecord> for LegDocument {
             codec: leg.codec.clone(),
             media: leg.media.as_ref().map(ReportDocument::from),
             streams: leg.streams.iter().map(StreamDocument::from).collect(),
+            session_id: leg.session_id.clone(),
+            diverted: leg.diverted.clone(),
         }
     }
 }
@@ -144,6 +150,8 @@ impl From<LegDocument> for LegRecord {
             codec: document.codec,
             media: document.media.map(Report::from),
             streams: document.streams.into_iter().map(StreamRecord::from).collect(),
+            session_id: document.session_id,
+            diverted: document.diverted,
         }
     }
 }
