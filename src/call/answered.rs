@@ -86,6 +86,7 @@ impl Call {
         self.wire(exchange, leg);
         // What early media promised the caller may be otherwise by now.
         self.pass_on(exchange, now, leg);
+        self.pass_on(exchange, now, 0);
         self.settle(exchange, now, leg);
         self.plan_probe(exchange, now);
         let target = self.record.legs[leg].target.clone();

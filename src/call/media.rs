@@ -200,12 +200,14 @@ impl Media {
     /// Takes the peer's answer to our offer. A provisional one may be said again by the final response. A line that the
     /// peer refuses stays so.
     pub fn accept(&mut self, answered: &Description, provisional: bool) -> Result<(), Disagreement> {
+        // An answer to what was offered since says nothing of the lines that other forks may take.
+        let is_later = self.first.is_some() && self.offered.is_some();
         let offered = match provisional {
             true => self.offered.clone().or_else(|| self.first.clone()),
             false => self.offered.take().or_else(|| self.first.take()),
         };
         let offered = offered.ok_or(Disagreement::UnfitAnswer)?;
-        let before = self.base.clone().unwrap_or_else(|| self.streams.clone());
+        let before = self.base.clone().filter(|_| !is_later).unwrap_or_else(|| self.streams.clone());
         let mut streams = before.clone();
         let mut result = Err(Disagreement::UnfitAnswer);
         for (index, (stream, ours)) in streams.iter_mut().zip(&offered.media).enumerate() {
@@ -229,7 +231,9 @@ impl Media {
         }
         result?;
         self.streams = streams;
-        self.base = provisional.then_some(before);
+        if !is_later {
+            self.base = provisional.then_some(before);
+        }
         self.note_codecs();
         Ok(())
     }

@@ -7,6 +7,8 @@ mod onward;
 pub mod relayed;
 mod sound;
 
+pub use endpoint::wishes;
+
 use crate::media::command::{Coding, EventFormat, OpusSettings, PortSettings, Protocol, Receiving, Sealed, Sending};
 use crate::wire::description::{Description, Direction, Format, Media};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

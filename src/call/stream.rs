@@ -121,6 +121,7 @@ impl Stream {
 
     /// The same, described by the leg's own peer.
     pub fn describe(&mut self, theirs: MediaLine) {
+        self.wish = negotiate::wishes(&theirs);
         self.theirs = Some(theirs);
     }
 

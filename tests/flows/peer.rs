@@ -27,6 +27,8 @@ pub struct Peer {
     pub heard: Option<u16>,
     /// The same for each of its lines, by kind.
     pub lines: Vec<(String, u16)>,
+    /// The same before the last message, for an offer that is refused.
+    before: (Option<u16>, Vec<(String, u16)>),
     pub described: Option<Bytes>,
     /// It doesn't acknowledge refusals.
     pub deaf: bool,
@@ -69,6 +71,7 @@ impl Peer {
             asked: Vec::new(),
             heard: None,
             lines: Vec::new(),
+            before: (None, Vec::new()),
             described: None,
             deaf: false,
             unacknowledged: 0,
@@ -95,6 +98,7 @@ impl Peer {
     /// Takes a message of the switch; what the peer says to it by itself is given back.
     pub fn receive(&mut self, message: Message) -> Option<Bytes> {
         self.note_secrets(&message);
+        self.before = (self.heard, self.lines.clone());
         if let Ok(description) = tandem::wire::sdp::parse(&message.body())
             && let Some(media) = description.media.iter().find(|media| !media.is_refused())
         {
@@ -339,6 +343,7 @@ impl Peer {
         let is_invite = *request.method() == Method::Invite;
         if is_invite && status >= 300 {
             self.unacknowledged += 1;
+            (self.heard, self.lines) = self.before.clone();
         }
         let fork = line.item("fork");
         let tag = match (&mut self.dialog, fork) {

@@ -118,7 +118,7 @@ fn line_objection(line: &Media, words: &str) -> Option<String> {
             {
                 return Some(format!("the bandwidths are {:?}", line.bandwidths));
             }
-            Some(("fmtp", fmtp)) if line.formats[0].fmtp.as_deref() != Some(fmtp) => {
+            Some(("fmtp", fmtp)) if line.formats[0].fmtp != Some(fmtp.replace(',', ";")) => {
                 return Some(format!("the parameters are {:?}", line.formats[0].fmtp));
             }
             Some(("ip", ip)) if line.address.ip().to_string() != ip => {

@@ -24,7 +24,7 @@ fn a_codec_that_both_share_is_relayed() {
         tandem -> alice 200 [sdp AMR/112 events]
         alice -> tandem ACK
         media alice [send sealed/8000 | receive nothing | pass 112>97 | from bob | silence 60s]
-        media bob [send sealed/8000 | receive nothing | pass 97>112 112>112 | from alice]
+        media bob [send sealed/8000 | receive nothing | pass 112>112 97>112 | from alice]
         alice -> tandem re-INVITE (sdp AMR PCMU sendonly)
         tandem -> alice 200 [sdp AMR/112 recvonly]
         alice -> tandem ACK
@@ -124,7 +124,7 @@ fn what_one_side_wants_of_opus_the_other_is_told() {
     calling(
         "opus-mono-16k",
         "
-        tandem -> bob INVITE [sdp first=opus fmtp=maxplaybackrate=16000;useinbandfec=1]
+        tandem -> bob INVITE [sdp first=opus fmtp=maxplaybackrate=16000,useinbandfec=1]
         bob -> tandem 200 (sdp opus/111)
         tandem -> bob ACK
         tandem -> alice 200 [sdp opus/111]

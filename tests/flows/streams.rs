@@ -314,7 +314,7 @@ fn both_sides_add_at_once() {
         tandem -> bob 491
         bob -> tandem 491 INVITE
         wait 4s
-        tandem -> bob INVITE [sdp audio first=PCMU; video VP8]
+        tandem -> bob INVITE x+ [sdp audio first=PCMU; video VP8]
         bob -> tandem 200 (sdp PCMU; video VP8)
         tandem -> bob ACK
         tandem -> alice 200 [sdp PCMU; video VP8]
@@ -331,12 +331,12 @@ fn one_hangs_up_while_the_other_is_asked() {
         alice -> tandem re-INVITE (sdp PCMU; video VP8)
         tandem -> bob INVITE
         alice -> tandem BYE
-        tandem -> alice 487 INVITE
         tandem -> alice 200 BYE
-        bob -> tandem 200 (sdp PCMU; video VP8)
-        tandem -> bob ACK
+        tandem -> alice 487 INVITE
         tandem -> bob BYE
-        bob -> tandem 200
+        bob -> tandem 200 INVITE (sdp PCMU; video VP8)
+        tandem -> bob ACK
+        bob -> tandem 200 BYE
         ",
     );
 }

@@ -14,7 +14,7 @@ pub(super) fn reachable(media: &Media) -> Option<SocketAddr> {
 }
 
 /// What the peer wants, from its own side.
-pub(super) fn wishes(media: &Media) -> Direction {
+pub fn wishes(media: &Media) -> Direction {
     match reachable(media) {
         Some(_) => media.direction,
         None if media.unresolved_host().is_some() => media.direction,

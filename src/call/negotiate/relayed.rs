@@ -84,16 +84,23 @@ fn agreed(ours: &Media, theirs: &Media) -> Result<Agreed, Disagreement> {
     let format = match theirs.is_fax() {
         true => fax(),
         false => {
-            let mut shared = theirs.formats.iter().filter(|format| fmtp::find(&ours.formats, format).is_some());
-            shared.next().cloned().ok_or(Disagreement::NoCommonCodec)?
+            let first = theirs.formats.iter().find(|format| fmtp::find(&ours.formats, format).is_some());
+            first.cloned().ok_or(Disagreement::NoCommonCodec)?
         }
     };
     Ok(Agreed {
         protocol: if theirs.is_fax() { Protocol::Udptl } else { Protocol::Rtp },
-        hears: ours.formats.iter().chain(&theirs.formats).cloned().collect(),
+        hears: shared(&ours.formats, &theirs.formats, |_| true),
         rtcp_mux: ours.rtcp_mux && theirs.rtcp_mux,
         ..Agreed::new(format, theirs)
     })
+}
+
+/// The formats that two lines share, by the numbers of both: a peer may use either.
+pub(super) fn shared(ours: &[Format], theirs: &[Format], passes: impl Fn(&Format) -> bool) -> Vec<Format> {
+    let one = ours.iter().filter(|format| fmtp::find(theirs, format).is_some());
+    let two = theirs.iter().filter(|format| fmtp::find(ours, format).is_some());
+    one.chain(two).filter(|format| passes(format)).cloned().collect()
 }
 
 /// What stands in place of a payload type for a line that has none.

@@ -153,7 +153,7 @@ pub(super) fn accept(ours: &Media, theirs: &Media) -> Result<Agreed, Disagreemen
             }
         }
     }
-    agreed.hears = ours.formats.iter().chain(&theirs.formats).filter(|format| is_sealed(format)).cloned().collect();
+    agreed.hears = relayed::shared(&ours.formats, &theirs.formats, is_sealed);
     agreed.receive_events = ours.telephone_events().chain(theirs.telephone_events()).map(event_of).collect();
     agreed.rtcp_mux = ours.rtcp_mux && theirs.rtcp_mux;
     Ok(agreed)

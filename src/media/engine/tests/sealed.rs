@@ -41,7 +41,7 @@ fn pictures_pass_as_they_are_under_the_other_sides_numbers() {
         // One packet is lost, and one has nothing but padding.
         if n != 7 {
             let payload = vec![n as u8; if n == 9 { 0 } else { 1_200 }];
-            bench.receive(one, address(1), &packet(96, 65_530 + n, n % 4 == 3, &payload));
+            bench.receive(one, address(1), &packet(96, 65_530u16.wrapping_add(n), n % 4 == 3, &payload));
         }
         bench.run(10);
     }
