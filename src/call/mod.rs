@@ -1,18 +1,24 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `release`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `release`. A text is a
+//! `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`.
 
 pub mod account;
 mod admission;
 mod answered;
+mod deliver;
 mod dial;
 mod exchange;
 mod failure;
 mod invited;
 pub mod io;
 mod leg;
+pub mod letter;
+mod letterbox;
 mod local_end;
+mod messaged;
 mod negotiate;
 pub mod phone;
+mod post;
 mod progress;
 mod reason;
 pub mod record;

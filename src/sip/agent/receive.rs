@@ -163,6 +163,10 @@ impl Agent {
         let server = self.core.servers.start(&mut self.core.out, key, asked, owner);
         match session {
             Some(id) => self.with(id, |session, core| session.receive(core, server, flow, message)),
+            // The owner keeps the dialogs of subscriptions.
+            None if *message.method() == Method::Subscribe && self.core.settings.takes.contains(&Method::Subscribe) => {
+                self.core.emit(Event::Request { id: server.into(), flow, message });
+            }
             None => self.core.reply(server, 481, Headers::new()),
         }
     }
