@@ -58,11 +58,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(self) fn refuse(status: u16, reason: &'static str) -> Outcome {
+    pub(crate) fn refuse(status: u16, reason: &'static str) -> Outcome {
         Outcome { status, reason, headers: Headers::new() }
     }
 
-    pub(self) fn with(mut self, name: Name, value: String) -> Outcome {
+    pub(crate) fn with(mut self, name: Name, value: String) -> Outcome {
         self.headers.push((name, value));
         self
     }
