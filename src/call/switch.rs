@@ -16,7 +16,7 @@ use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
 use crate::sip::digest::Verifier;
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
-use crate::wire::sip::Message;
+use crate::wire::sip::{Message, Method};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,10 @@ pub struct Counts {
     pub questions: usize,
     pub registrations: usize,
     pub attempts: u64,
+    /// Text messages that wait for a phone, a trunk or the store.
+    pub letters: usize,
+    /// Text messages that are kept for users who are away.
+    pub stored_messages: usize,
 }
 
 impl Switch {
@@ -70,6 +74,7 @@ impl Switch {
                 max_transactions: settings.limits.transactions,
                 extensions: EXTENSIONS.to_vec(),
                 max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
+                takes: vec![Method::Register, Method::Options, Method::Message],
                 ..AgentSettings::default()
             },
             Chance::from_seed(seed(&mut chance)),
@@ -124,6 +129,7 @@ impl Switch {
             }
             Input::Drain => self.draining = true,
             Input::EndAll => self.end_all(now),
+            Input::Post(news) => self.exchange.post_news(now, news),
             Input::RecordsFailing { why } => self.records_failing = why,
         }
         self.pump(now);
@@ -158,6 +164,8 @@ impl Switch {
             questions,
             registrations: self.exchange.registrar.count(),
             attempts: self.attempts,
+            letters: self.exchange.post.pending(),
+            stored_messages: self.exchange.post.stored(),
         }
     }
 
@@ -218,6 +226,7 @@ impl Switch {
         while let Some(change) = self.exchange.registrar.poll_change() {
             let notice = match change {
                 Change::Added { user, binding } => {
+                    self.exchange.user_arrived(now, &user, true);
                     Notice::Registered { user, contact: binding.uri.clone(), flow: binding.flow }
                 }
                 Change::Removed { user, binding, .. } => Notice::Unregistered { user, contact: binding.uri.clone() },
@@ -234,10 +243,16 @@ impl Switch {
             Event::Invited { session, flow, message } => self.invited(now, session, flow, &message),
             Event::Request { id, flow, message } => self.requested(now, id, flow, &message),
             Event::Response { id, message } => {
+                if self.exchange.letter_answered(now, id, &message) {
+                    return;
+                }
                 let (trunks, mut work) = self.exchange.trunk_work();
                 trunks.answered(now, id, &message, &mut work);
             }
             Event::Failed { id, cause } => {
+                if self.exchange.letter_failed(now, id) {
+                    return;
+                }
                 let (trunks, mut work) = self.exchange.trunk_work();
                 trunks.failed(now, id, cause, &mut work);
             }
@@ -358,6 +373,8 @@ impl Switch {
                 Timer::Patience(call) => self.with_call(call, |call, exchange| call.lose_patience(exchange, now)),
                 Timer::Rewire(call) => self.with_call(call, |call, exchange| call.rewire(exchange)),
                 Timer::Close { port, worker } => self.exchange.command(worker, Command::Close { port }),
+                Timer::Letter(letter) => self.exchange.letter_timed_out(now, letter),
+                Timer::Sweep => self.exchange.sweep_letters(now),
             }
         }
     }
@@ -372,6 +389,7 @@ impl Switch {
             self.exchange.registrar.forget(&user);
         }
         self.exchange.accounts = accounts;
+        self.exchange.forget_letters();
     }
 
     fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {

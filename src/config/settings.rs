@@ -47,10 +47,32 @@ pub struct Sip {
     /// How often both sides of a call in progress are asked the same; zero for never.
     pub dialog_interval: Duration,
     pub nonce_lifetime: Duration,
+    /// The bounds of what subscribers may ask for.
+    pub subscription_min: Duration,
+    pub subscription_max: Duration,
+    /// Who may see whether other users are there and talk.
+    pub watchers: Watchers,
     /// The country in which local numbers of our users are read (ISO 3166-1 alpha-2), unless the user has one.
     pub country: Option<String>,
     /// Types of INFO bodies that pass from one side of a call to the other, in lower case, beside digits.
     pub pass_info: Vec<String>,
+}
+
+/// Who may watch other users. Everyone may watch themself, and who is no user of ours never watches anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watchers {
+    Users,
+    /// These alone, by their names.
+    Named(Vec<String>),
+}
+
+impl Watchers {
+    pub fn include(&self, user: &str) -> bool {
+        match self {
+            Watchers::Users => true,
+            Watchers::Named(names) => names.iter().any(|name| name == user),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -100,6 +122,15 @@ pub struct Limits {
     pub forwarded_calls: usize,
     /// Header fields of one message that rules let pass.
     pub passed_headers: usize,
+    /// Text messages that are kept for one account while it is away, the bytes of their bodies together, and how long.
+    pub stored_messages: usize,
+    pub stored_message_bytes: usize,
+    pub stored_message_age: Duration,
+    /// Subscriptions in all, and of one account.
+    pub subscriptions: usize,
+    pub subscriptions_per_account: usize,
+    /// Documents that one account may have published at once.
+    pub publications: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -302,6 +333,11 @@ impl Default for Sip {
             dialog_interval: Duration::from_secs(300),
             // Longer than any exchange, and short enough that an overheard answer is soon worth nothing.
             nonce_lifetime: Duration::from_secs(300),
+            // As for registrations: more often is a phone in trouble, and a subscriber that is gone costs notifications.
+            subscription_min: Duration::from_secs(60),
+            subscription_max: Duration::from_secs(3_600),
+            // Colleagues see each other's lamps.
+            watchers: Watchers::Users,
             country: None,
             // A body that we don't understand may say anything of one side to the other.
             pass_info: Vec::new(),
@@ -372,6 +408,16 @@ impl Default for Limits {
             forwarded_calls: 10,
             // More than any application sends.
             passed_headers: 20,
+            // A holiday's worth of short messages, and of long ones a tenth of that.
+            stored_messages: 100,
+            stored_message_bytes: 262_144,
+            // Whoever was away for longer has been told otherwise.
+            stored_message_age: Duration::from_secs(30 * 86_400),
+            // Each thousand takes a megabyte or two, and a full lamp field has two hundred.
+            subscriptions: 20_000,
+            subscriptions_per_account: 300,
+            // One for each contact.
+            publications: 10,
         }
     }
 }

@@ -223,6 +223,11 @@ impl Agent {
         result
     }
 
+    /// The To tag that our answers to a request have: that of the dialog which a 2xx makes.
+    pub fn local_tag(&self, id: ServerId) -> Option<&str> {
+        self.core.servers.asked(ServerTxId::from(id)).map(|asked| asked.to_tag.as_str())
+    }
+
     /// The way by which the session's requests come and go, unless its peer's Contact leads elsewhere.
     pub fn flow(&self, id: SessionId) -> Option<Flow> {
         self.session(id).map(Session::flow)
@@ -312,20 +317,20 @@ impl Agent {
 
 fn start_request(core: &mut Core, id: RequestId, request: OutgoingRequest) -> ClientId {
     let branch = core.mint.branch();
-    let from = format!("{};tag={}", request.from, core.mint.tag());
+    let from = format!("{};tag={}", request.from, request.local_tag.unwrap_or_else(|| core.mint.tag()));
     let call_id = request.call_id.unwrap_or_else(|| core.mint.call_id());
     let draft = Draft {
         method: &request.method,
         uri: &request.uri,
         flow: request.flow,
         branch: &branch,
-        max_forwards: 70,
+        max_forwards: request.max_forwards,
         from: &from,
         to: &request.to,
         call_id: &call_id,
         cseq: request.cseq.unwrap_or(1),
         contact: request.contact.as_deref(),
-        routes: &[],
+        routes: &request.routes,
         headers: &request.headers,
         credentials: &Headers::new(),
         body: request.body.as_ref(),

@@ -171,6 +171,12 @@ impl Agent {
         let owner = session.filter(|_| *message.method() == Method::Invite);
         let server = self.core.servers.start(&mut self.core.out, key, asked, owner);
         match (session, unsupported) {
+            // The owner keeps the dialogs of subscriptions.
+            (None, _)
+                if *message.method() == Method::Subscribe && self.core.settings.takes.contains(&Method::Subscribe) =>
+            {
+                self.core.emit(Event::Request { id: server.into(), flow, message });
+            }
             (None, _) => self.core.reply(server, 481, Headers::new()),
             (Some(_), Some(headers)) => self.core.reply(server, 420, headers),
             (Some(id), None) => self.with(id, |session, core| session.receive(core, server, flow, message)),
