@@ -42,17 +42,17 @@ impl Switch {
     pub(super) fn invited(&mut self, now: Now, session: SessionId, flow: Flow, message: &Message) {
         if self.records_failing.is_some() {
             let headers = vec![(Name::RetryAfter, RETRY_AFTER.to_owned())];
-            return self.exchange.agent.refuse(now, session, 503, "No Records", headers);
+            return self.exchange.agent.turn_away(now, session, 503, "No Records", headers);
         }
         let identity = match admission::admit(&mut self.exchange, now, flow, message) {
             Admission::Admitted(identity) => identity,
             Admission::Unknown { stale } => {
                 let headers = admission::challenge(&mut self.exchange, now, message, stale);
-                return self.exchange.agent.refuse(now, session, 401, "", headers);
+                return self.exchange.agent.turn_away(now, session, 401, "", headers);
             }
             Admission::Denied { user } => {
                 self.exchange.notice(Notice::Denied { user, flow, what: "INVITE" });
-                return self.exchange.agent.refuse(now, session, 403, "", Vec::new());
+                return self.exchange.agent.turn_away(now, session, 403, "", Vec::new());
             }
         };
         self.attempts += 1;
@@ -175,6 +175,9 @@ impl Switch {
 }
 
 fn offer_of(message: &Message) -> Result<Option<Description>, Failure> {
+    if !takes_descriptions(message) {
+        return Err(Failure::new(406, "").because("the caller takes no session description".to_owned()));
+    }
     match description_of(message) {
         Said::Nothing => Ok(None),
         Said::Media(description) => Ok(Some(description)),
@@ -183,6 +186,13 @@ fn offer_of(message: &Message) -> Result<Option<Description>, Failure> {
             Err(Failure::new(415, "").with(Name::Accept, SDP).because(format!("the offer is {content_type}")))
         }
     }
+}
+
+/// Whether what we answer with is among what the caller takes (RFC 3261 §20.1, §21.4.7).
+fn takes_descriptions(message: &Message) -> bool {
+    let mut ranges = message.values(Name::Accept).map(|range| range.split(';').next().unwrap_or_default().trim()).peekable();
+    let takes = |range: &str| [SDP, "application/*", "*/*"].iter().any(|known| known.eq_ignore_ascii_case(range));
+    ranges.peek().is_none() || ranges.any(takes)
 }
 
 fn caller_side(invitation: &mut Invitation<'_>, decision: &Decision) -> CallerSide {

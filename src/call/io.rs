@@ -7,7 +7,9 @@ use crate::dialplan::plan::Plan;
 use crate::media::command::{Clip, Command, Event};
 use crate::sip::flow::{Flow, Transmit, Transport};
 use bytes::Bytes;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub enum Input {
     /// A datagram, or one message of a stream.
@@ -33,6 +35,10 @@ pub enum Input {
     /// A worker's ring is full: the order was not taken.
     MediaRefused(Command),
     Timeout,
+    /// How long something that arrives now waits for its turn, as the loop measures itself.
+    Load {
+        lag: Duration,
+    },
     Accounts(Arc<Accounts>),
     Reload {
         settings: Arc<Settings>,
@@ -91,4 +97,6 @@ pub enum Notice {
     CallEnded { id: String, status: u16, cause: String },
     TrunkChanged { trunk: String, state: String },
     Malformed { flow: Flow, why: String },
+    /// An account or an address has to wait before its credentials are judged again.
+    Guessing { account: String, source: IpAddr },
 }

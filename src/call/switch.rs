@@ -3,8 +3,9 @@
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
 use crate::call::account::Accounts;
-use crate::call::exchange::{CallKey, Exchange, LegKey, Timer};
+use crate::call::exchange::{CallKey, Exchange, LegKey, Timer, guess_limits};
 use crate::call::io::{Input, Notice, Output};
+use crate::call::load::{Load, LoadLimits};
 use crate::call::reason::sip_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
@@ -15,7 +16,9 @@ use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
 use crate::sip::digest::Verifier;
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
-use crate::wire::sip::Message;
+use crate::sip::flow::Flow;
+use crate::wire::sip::{Limits, Message};
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +39,9 @@ pub struct Switch {
     /// Why records can't be kept, while they can't.
     pub(super) records_failing: Option<String>,
     pub(super) attempts: u64,
+    /// Requests that got no answer, by the operator's wish.
+    pub(super) ignored: u64,
+    load: Load,
 }
 
 /// How many of everything there are.
@@ -51,6 +57,10 @@ pub struct Counts {
     pub questions: usize,
     pub registrations: usize,
     pub attempts: u64,
+    /// Requests that got no answer, by the operator's wish.
+    pub ignored: u64,
+    /// What is remembered of guessers and of real users.
+    pub guessers: usize,
 }
 
 impl Switch {
@@ -82,15 +92,15 @@ impl Switch {
             draining: false,
             records_failing: None,
             attempts: 0,
+            ignored: 0,
+            load: Load::default(),
         }
     }
 
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
-            Input::Received { flow, bytes } => match Message::parse(bytes) {
-                Ok(message) => self.exchange.agent.receive(now, flow, message),
-                Err(error) => self.exchange.notice(Notice::Malformed { flow, why: error.to_string() }),
-            },
+            Input::Received { flow, bytes } => self.received(now, flow, bytes),
+            Input::Load { lag } => self.load.measure(now.time, lag),
             Input::FlowFailed { flow } => {
                 self.exchange.agent.flow_failed(now, flow);
                 // A datagram that couldn't be sent tells nothing of later ones.
@@ -156,6 +166,8 @@ impl Switch {
             questions,
             registrations: self.exchange.registrar.count(),
             attempts: self.attempts,
+            ignored: self.ignored,
+            guessers: self.exchange.guessing.len(),
         }
     }
 
@@ -225,6 +237,20 @@ impl Switch {
         while let Some(transmit) = self.exchange.agent.poll_transmit() {
             self.exchange.outputs.push_back(Output::Send(transmit));
         }
+    }
+
+    fn received(&mut self, now: Now, flow: Flow, bytes: Bytes) {
+        let message = match Message::parse_with(bytes, &message_limits(&self.exchange.settings)) {
+            Ok(message) => message,
+            Err(error) => return self.exchange.notice(Notice::Malformed { flow, why: error.to_string() }),
+        };
+        if self.ignores(now, flow, &message) {
+            return;
+        }
+        let limits = &self.exchange.settings.limits;
+        let limits = LoadLimits { calls: limits.call_lag, registrations: limits.registration_lag };
+        self.exchange.agent.shed(self.load.shedding(now.time, limits));
+        self.exchange.agent.receive(now, flow, message);
     }
 
     fn sip(&mut self, now: Now, event: Event) {
@@ -366,6 +392,7 @@ impl Switch {
         self.exchange.settings = Arc::clone(&settings);
         self.exchange.plan = plan;
         self.exchange.registrar.set_limits(registrar_limits(&settings));
+        self.exchange.guessing.set_limits(guess_limits(&settings));
         let Exchange { trunks, chance, .. } = &mut self.exchange;
         trunks.reload(&settings, now, chance);
         // A trunk that was gone for a while has calls from before.
@@ -401,6 +428,11 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
         default: settings.sip.registration_default,
         ..Default::default()
     }
+}
+
+fn message_limits(settings: &Settings) -> Limits {
+    let limits = &settings.limits;
+    Limits { headers: limits.headers, header_bytes: limits.header_bytes, ..Limits::DEFAULT }
 }
 
 fn seed(chance: &mut Chance) -> [u8; 32] {

@@ -6,6 +6,7 @@ use crate::config::document::Node;
 use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::quantity;
 use crate::config::section::{Keys, Section};
+use crate::config::security;
 use crate::config::settings::{
     Http, Limits, Media, Network, Secret, Settings, Sip, Store, Trunk, TrunkCredentials, TrunkTransport, User,
 };
@@ -17,7 +18,7 @@ use std::time::Duration;
 use tandem_codecs::Codec;
 
 const TOP: Keys = Keys {
-    known: &["dialplan", "data", "drain_timeout", "sip", "http", "media", "store", "limits", "user", "trunk"],
+    known: &["dialplan", "data", "drain_timeout", "sip", "http", "media", "store", "limits", "security", "user", "trunk"],
     later: &["network", "xmpp", "jingle", "redis", "cluster", "rates", "voicemail", "conference"],
 };
 const SIP: Keys = Keys {
@@ -45,7 +46,18 @@ const MEDIA: Keys = Keys {
 };
 const STORE: Keys = Keys { known: &["url"], later: &[] };
 const LIMITS: Keys = Keys {
-    known: &["calls", "transactions", "contacts", "tcp_connections", "tcp_connections_per_address", "message_bytes"],
+    known: &[
+        "calls",
+        "transactions",
+        "contacts",
+        "tcp_connections",
+        "tcp_connections_per_address",
+        "message_bytes",
+        "headers",
+        "header_bytes",
+        "call_lag",
+        "registration_lag",
+    ],
     later: &[],
 };
 const USER: Keys =
@@ -87,6 +99,7 @@ pub fn settings(root: &Node, problems: &Problems) -> Settings {
         media: media(&media_part, &data),
         store: store(&part("store", &STORE), &data),
         limits: limits(&part("limits", &LIMITS)),
+        security: security::read(&part("security", &security::KEYS)),
         drain_timeout: top.duration("drain_timeout", span(0, 86_400)).unwrap_or(default.drain_timeout),
         users: users(top.tables("user"), problems),
         trunks: trunks(top.tables("trunk"), problems),
@@ -162,6 +175,12 @@ fn limits(part: &Section<'_>) -> Limits {
         tcp_connections: count("tcp_connections", default.tcp_connections),
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        headers: part.integer("headers", 32..=4_096u32).map_or(default.headers, |count| count as usize),
+        header_bytes: part
+            .integer("header_bytes", 1_024..=65_536u32)
+            .map_or(default.header_bytes, |count| count as usize),
+        call_lag: part.duration("call_lag", lag()).unwrap_or(default.call_lag),
+        registration_lag: part.duration("registration_lag", lag()).unwrap_or(default.registration_lag),
     }
 }
 
@@ -330,6 +349,10 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && one.port() == other.port()
         && one.is_ipv4() == other.is_ipv4()
         && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
+fn lag() -> RangeInclusive<Duration> {
+    Duration::from_millis(10)..=Duration::from_secs(30)
 }
 
 fn span(least_seconds: u64, most_seconds: u64) -> RangeInclusive<Duration> {
