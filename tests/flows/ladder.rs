@@ -190,6 +190,12 @@ impl Player {
                 let id = world.books.records.last().expect("a call").id.clone();
                 world.feed(Input::HangUp { id });
             }
+            ["load", lag] => {
+                for _ in 0..40 {
+                    world.pass(Duration::from_millis(50));
+                    world.feed(Input::Load { lag: span(lag) });
+                }
+            }
             ["drain"] => world.feed(Input::Drain),
             ["end", "all"] => world.feed(Input::EndAll),
             ["records", "fail"] => world.feed(Input::RecordsFailing { why: Some("the disk is full".to_owned()) }),

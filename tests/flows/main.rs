@@ -20,6 +20,7 @@ mod ports;
 mod sdp;
 mod world;
 
+mod advisories;
 mod answering;
 mod cancelling;
 mod ending;
@@ -28,7 +29,10 @@ mod hearing;
 mod identity;
 mod limits;
 mod local;
+mod overload;
 mod phones;
+mod raw;
 mod registering;
 mod renegotiating;
+mod torture;
 mod trunks;

@@ -5,10 +5,9 @@
 //! `<hex>` holds bytes, `<repeat count=N>` repeats. Where bodies of RFC 5118 differ from what their Content-Length says in
 //! the RFC, the length is put right.
 
-use crate::world::{Setting, World};
+use crate::raw::Raw;
 use bytes::Bytes;
 use std::path::Path;
-use tandem::call::io::Input;
 use tandem::wire::sip::Message;
 
 /// What the parser says: nothing, a defect's status and phrase, or that there is no message at all.
@@ -111,12 +110,10 @@ fn rfc_5118() {
     assert_table("rfc5118", &RFC5118);
 }
 
-/// What the headers of a message say is understood as well, and not only let through.
 #[test]
 fn the_second_message_of_a_datagram_is_no_request() {
-    let mut world = World::new(&Setting::default());
-    send(&mut world, "stranger", wire("rfc4475", "dblreq"));
-    let calls: Vec<String> = world.peer("stranger").inbox.iter().map(|answer| answer.call_id().to_owned()).collect();
+    let answers = Raw::new().ask("stranger", wire("rfc4475", "dblreq"));
+    let calls: Vec<&str> = answers.iter().map(Message::call_id).collect();
     assert_eq!(calls, ["dblreq.0ha0isndaksdj99sdfafnl3lk233412"]);
 }
 
@@ -131,16 +128,14 @@ fn a_binary_body_stays_whole() {
 
 #[test]
 fn what_is_not_supported_is_named() {
-    let mut world = World::new(&Setting::default());
-    send(&mut world, "stranger", wire("rfc4475", "bext01"));
-    let answer = world.peer("stranger").inbox.pop_front().unwrap();
-    assert_eq!(answer.header_named("Unsupported"), Some("nothingSupportsThis, nothingSupportsThisEither"));
+    let answers = Raw::new().ask("stranger", wire("rfc4475", "bext01"));
+    assert_eq!(answers[0].header_named("Unsupported"), Some("nothingSupportsThis, nothingSupportsThisEither"));
 }
 
 /// Every message and every beginning and every single damage of it: the switch lives, and is as empty afterwards.
 #[test]
 fn damaged_messages_leave_nothing() {
-    let mut world = World::new(&Setting::default());
+    let mut raw = Raw::new();
     for (folder, rows) in [("rfc4475", &RFC4475[..]), ("rfc5118", &RFC5118[..])] {
         for (number, (name, ..)) in rows.iter().enumerate() {
             let whole = wire(folder, name);
@@ -149,15 +144,12 @@ fn damaged_messages_leave_nothing() {
                 damaged[at] ^= 1 << (at % 8);
                 for bytes in [whole.slice(..at), Bytes::from(damaged)] {
                     let from = ["stranger", "acme", "emil"][at % 3];
-                    send(&mut world, from, bytes);
+                    raw.ask(from, bytes);
                 }
             }
-            world.pass(std::time::Duration::from_secs(60));
         }
+        raw.assert_empty();
     }
-    world.pass(std::time::Duration::from_secs(300));
-    let counts = world.switch.counts();
-    assert_eq!([counts.calls, counts.sessions, counts.transactions, counts.ports], [0; 4], "{counts:?}");
 }
 
 fn assert_table(folder: &str, rows: &[Row]) {
@@ -173,12 +165,7 @@ fn assert_table(folder: &str, rows: &[Row]) {
             faults.push(format!("{name}: the parser says {found:?}, and should say {read:?}"));
         }
         for (peer, wanted) in [("stranger", stranger), ("acme", trunk)] {
-            let mut world = World::new(&Setting::default());
-            send(&mut world, peer, bytes.clone());
-            world.pass(std::time::Duration::from_secs(1));
-            let mut answers: Vec<u16> = world.peer(peer).inbox.iter().map(Message::status).collect();
-            answers.retain(|&status| status != 100);
-            answers.dedup();
+            let answers = Raw::new().statuses(peer, bytes.clone());
             let is_right = match answers[..] {
                 [] => wanted.is_empty(),
                 [status] => wanted.contains(&status),
@@ -192,13 +179,6 @@ fn assert_table(folder: &str, rows: &[Row]) {
     let kept = std::fs::read_dir(folder_of(folder)).unwrap().count();
     assert_eq!(kept, rows.len(), "a message of {folder} has no row");
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
-}
-
-/// Answers come back to the peer whatever address a message gives for itself.
-fn send(world: &mut World, peer: &str, bytes: Bytes) {
-    let flow = world.peer(peer).flow;
-    world.deliver_to(peer);
-    world.feed(Input::Received { flow, bytes });
 }
 
 fn folder_of(folder: &str) -> std::path::PathBuf {
