@@ -31,7 +31,9 @@ impl Answer<'_> {
         if !is_open || asked.flow.transport.is_reliable() || whole.len() <= limit {
             return whole;
         }
-        self.compose(asked, "", true)
+        let terse = self.compose(asked, "", true);
+        // No telephone says so little; nothing is sent where even that is too much.
+        if terse.len() <= limit { terse } else { Bytes::new() }
     }
 
     fn compose(&self, asked: &Asked, server: &str, is_terse: bool) -> Bytes {
