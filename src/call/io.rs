@@ -89,14 +89,45 @@ pub struct Ticket(pub u64);
 /// What an operator may want to read in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    Registered { user: String, contact: String, flow: Flow },
-    Unregistered { user: String, contact: String },
-    Denied { user: Option<String>, flow: Flow, what: &'static str },
-    CallStarted { id: String, caller: String, dialled: String },
-    CallAnswered { id: String, target: String },
-    CallEnded { id: String, status: u16, cause: String },
-    TrunkChanged { trunk: String, state: String },
-    Malformed { flow: Flow, why: String },
+    Registered {
+        user: String,
+        contact: String,
+        flow: Flow,
+    },
+    Unregistered {
+        user: String,
+        contact: String,
+    },
+    Denied {
+        user: Option<String>,
+        flow: Flow,
+        what: &'static str,
+    },
+    CallStarted {
+        id: String,
+        caller: String,
+        dialled: String,
+    },
+    CallAnswered {
+        id: String,
+        target: String,
+    },
+    CallEnded {
+        id: String,
+        status: u16,
+        cause: String,
+    },
+    TrunkChanged {
+        trunk: String,
+        state: String,
+    },
+    Malformed {
+        flow: Flow,
+        why: String,
+    },
     /// An account or an address has to wait before its credentials are judged again.
-    Guessing { account: String, source: IpAddr },
+    Guessing {
+        account: String,
+        source: IpAddr,
+    },
 }

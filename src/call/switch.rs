@@ -9,14 +9,15 @@ use crate::call::load::{Load, LoadLimits};
 use crate::call::reason::sip_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
+use crate::call::terms::EXTENSIONS;
 use crate::call::view::{CallView, RegistrationView, TrunkView};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
 use crate::sip::digest::Verifier;
-use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
 use crate::sip::flow::Flow;
+use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
 use crate::wire::sip::{Limits, Message};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -77,6 +78,7 @@ impl Switch {
                 t1: settings.sip.t1,
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 max_transactions: settings.limits.transactions,
+                extensions: EXTENSIONS.to_vec(),
                 max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
                 ..AgentSettings::default()
             },
@@ -289,6 +291,7 @@ impl Switch {
             SessionEvent::Refused { message } => call.leg_refused(exchange, now, leg, &message),
             SessionEvent::Failed { cause } => call.leg_unreachable(exchange, now, leg, cause),
             SessionEvent::Acked { message } => call.acknowledged(exchange, now, leg, &message),
+            SessionEvent::Pracked { message } => call.pracked(exchange, now, leg, &message),
             SessionEvent::Cancelled { reason } => call.caller_gave_up(exchange, now, reason),
             SessionEvent::Reoffered { message } => call.reoffered(exchange, now, leg, &message),
             SessionEvent::ReAcked { message } => call.acknowledged(exchange, now, leg, &message),

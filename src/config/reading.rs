@@ -3,12 +3,13 @@
 
 use crate::config::country;
 use crate::config::document::Node;
+use crate::config::identity::TrunkIdentity;
 use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::quantity;
 use crate::config::section::{Keys, Section};
 use crate::config::security;
 use crate::config::settings::{
-    Http, Limits, Media, Network, Secret, Settings, Sip, Store, Trunk, TrunkCredentials, TrunkTransport, User,
+    Http, Limits, Media, Network, Prack, Secret, Settings, Sip, Store, Trunk, TrunkCredentials, TrunkTransport, User,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -18,7 +19,19 @@ use std::time::Duration;
 use tandem_codecs::Codec;
 
 const TOP: Keys = Keys {
-    known: &["dialplan", "data", "drain_timeout", "sip", "http", "media", "store", "limits", "security", "user", "trunk"],
+    known: &[
+        "dialplan",
+        "data",
+        "drain_timeout",
+        "sip",
+        "http",
+        "media",
+        "store",
+        "limits",
+        "security",
+        "user",
+        "trunk",
+    ],
     later: &["network", "xmpp", "jingle", "redis", "cluster", "rates", "voicemail", "conference"],
 };
 const SIP: Keys = Keys {
@@ -57,6 +70,9 @@ const LIMITS: Keys = Keys {
         "header_bytes",
         "call_lag",
         "registration_lag",
+        "forwards",
+        "forwarded_calls",
+        "passed_headers",
     ],
     later: &[],
 };
@@ -78,6 +94,12 @@ const TRUNK: Keys = Keys {
         "country",
         "max_calls",
         "from",
+        "trusted",
+        "caller_in",
+        "from_user",
+        "forwards_in",
+        "pass_headers",
+        "prack",
     ],
     later: &["tls", "srtp", "rates"],
 };
@@ -181,6 +203,9 @@ fn limits(part: &Section<'_>) -> Limits {
             .map_or(default.header_bytes, |count| count as usize),
         call_lag: part.duration("call_lag", lag()).unwrap_or(default.call_lag),
         registration_lag: part.duration("registration_lag", lag()).unwrap_or(default.registration_lag),
+        forwards: count("forwards", default.forwards),
+        forwarded_calls: count("forwarded_calls", default.forwarded_calls),
+        passed_headers: count("passed_headers", default.passed_headers),
     }
 }
 
@@ -264,6 +289,8 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         country: part.read("country", country::read),
         max_calls: part.integer("max_calls", 1..=1_000_000u32).map(|count| count as usize),
         from: part.list("from", network).unwrap_or_default().into_iter().map(|(network, _)| network).collect(),
+        identity: TrunkIdentity::read(part),
+        prack: part.read("prack", prack).unwrap_or(Trunk::PRACK),
     }
 }
 
@@ -510,6 +537,15 @@ fn transport(text: &str) -> Result<TrunkTransport, Wrong> {
             Err(Wrong::new(format!("transport `{text}` comes with a later release"), "write \"udp\" or \"tcp\""))
         }
         _ => Err(Wrong::new(format!("`{text}` is not a transport"), "write \"udp\" or \"tcp\"")),
+    }
+}
+
+fn prack(text: &str) -> Result<Prack, Wrong> {
+    match text {
+        "never" => Ok(Prack::Never),
+        "supported" => Ok(Prack::Supported),
+        "required" => Ok(Prack::Required),
+        _ => Err(Wrong::new(format!("`{text}` is no use of PRACK"), "write \"supported\", \"required\" or \"never\"")),
     }
 }
 

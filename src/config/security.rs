@@ -70,9 +70,9 @@ pub(super) fn read(part: &Section<'_>) -> Security {
     };
     let span = |least, most| Duration::from_secs(least)..=Duration::from_secs(most);
     Security {
-        silent_agents: part.list("silent_agents", pattern).map_or(default.silent_agents, |agents| {
-            agents.into_iter().map(|(agent, _)| agent).collect()
-        }),
+        silent_agents: part
+            .list("silent_agents", pattern)
+            .map_or(default.silent_agents, |agents| agents.into_iter().map(|(agent, _)| agent).collect()),
         silent_after: size("silent_after", 0, 1_000, default.silent_after),
         guesses: count("guesses", 1..=1_000, default.guesses),
         guesses_per_address: count("guesses_per_address", 1..=100_000, default.guesses_per_address),

@@ -3,6 +3,7 @@
 //! The defaults are in `impl Default` of each part, at the end of this file, each with its reason; those of a trunk stand
 //! as constants beside it.
 
+use crate::config::identity::TrunkIdentity;
 use crate::config::security::Security;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -97,6 +98,12 @@ pub struct Limits {
     /// How long what arrives may wait for its turn before new calls are refused, and then registrations too.
     pub call_lag: Duration,
     pub registration_lag: Duration,
+    /// How often one call may be forwarded, here and before it came.
+    pub forwards: usize,
+    /// Calls in progress that were forwarded by one user.
+    pub forwarded_calls: usize,
+    /// Header fields of one message that rules let pass.
+    pub passed_headers: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -146,6 +153,18 @@ pub struct Trunk {
     pub max_calls: Option<usize>,
     /// Other addresses or networks from which this trunk calls us.
     pub from: Vec<Network>,
+    pub identity: TrunkIdentity,
+    pub prack: Prack,
+}
+
+/// Whether provisional answers are acknowledged by PRACK (RFC 3262).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prack {
+    Never,
+    /// Where the peer asks for it, and for descriptions of early media where it is able to.
+    Supported,
+    /// Nothing is said provisionally without, and no call is taken from a peer that can't.
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,6 +189,8 @@ pub struct Network {
 impl Trunk {
     /// An hour, as RFC 3261 §10.2 suggests: a provider that wants us more often says so with 423 or in its answer.
     pub const EXPIRES: Duration = Duration::from_secs(3_600);
+    /// What is lost of early media is heard by the caller; a peer that doesn't know PRACK goes without.
+    pub const PRACK: Prack = Prack::Supported;
     /// What every telephone and carrier takes.
     pub const PTIME_MS: u32 = 20;
 }
@@ -305,6 +326,12 @@ impl Default for Limits {
             call_lag: Duration::from_millis(100),
             // Nearly T1; a phone that is refused comes back later, and can be called meanwhile.
             registration_lag: Duration::from_millis(400),
+            // What the telephone network allows (ITU-T Q.732.2).
+            forwards: 5,
+            // A call that comes back from the telephone network as a new one goes round so often and no more.
+            forwarded_calls: 10,
+            // More than any application sends.
+            passed_headers: 20,
         }
     }
 }

@@ -10,9 +10,11 @@
 mod event;
 mod receive;
 mod settings;
+mod terms;
 
 pub use event::{Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
 pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest, Shedding};
+pub use terms::Terms;
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
@@ -133,6 +135,14 @@ impl Agent {
         session
     }
 
+    /// Settles what the session of an [`Event::Invited`] may use. Where the caller's wishes don't allow for it, the answer
+    /// that says so is given back, to be refused with.
+    pub fn agree(&mut self, now: Now, id: SessionId, terms: Terms) -> Option<(u16, Headers)> {
+        let mut refusal = None;
+        self.act(now, id, |session, core| refusal = session.agree(core, terms));
+        refusal
+    }
+
     /// A provisional answer, 101 to 199, to the INVITE of an [`Event::Invited`]. The agent repeats it each minute.
     pub fn progress(
         &mut self,
@@ -236,6 +246,11 @@ impl Agent {
         self.act(now, id, |session, core| session.probe(core));
     }
 
+    /// Whether the caller is to acknowledge a provisional answer, which holds a description or doesn't.
+    pub fn is_acknowledged(&self, id: SessionId, has_body: bool) -> bool {
+        self.session(id).is_some_and(|session| session.is_acknowledged(&self.core, has_body))
+    }
+
     /// The way by which the session's requests come and go, unless its peer's Contact leads elsewhere.
     pub fn flow(&self, id: SessionId) -> Option<Flow> {
         self.session(id).map(Session::flow)
@@ -314,7 +329,7 @@ impl Agent {
             }
             Some(&mut Owner::Bye(session)) => self.with(session, |session, core| session.bye_failed(core)),
             Some(&mut Owner::Probe(session)) => self.with(session, |session, core| session.probe_failed(core)),
-            Some(Owner::Nobody) | None => {}
+            Some(Owner::Prack { .. } | Owner::Nobody) | None => {}
         }
     }
 }

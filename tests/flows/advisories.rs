@@ -67,7 +67,9 @@ fn endless_authentication() {
 fn methods_without_authentication() {
     let mut raw = Raw::new();
     for (number, method) in METHODS.into_iter().enumerate() {
-        for (who, from) in [("a stranger", "sip:mallory@elsewhere.example"), ("a forged user", "sip:alice@tandem.local")] {
+        for (who, from) in
+            [("a stranger", "sip:mallory@elsewhere.example"), ("a forged user", "sip:alice@tandem.local")]
+        {
             let number = number * 2 + usize::from(who == "a forged user");
             let statuses = raw.statuses("stranger", request(method, "sip:bob@tandem.local", from, number, ""));
             let wanted: &[u16] = match method {
@@ -171,7 +173,10 @@ fn accounts_told_apart() {
             let others = seen.iter().filter(|(name, _)| name.starts_with('x')).filter(|(_, text)| *text == carol);
             assert!(others.count() > 0, "{method} {more}: only carol is answered so\n{carol}");
             let alice = seen[0].1.clone();
-            assert!(seen[4..].iter().any(|(_, text)| *text == alice), "{method} {more}: only alice is answered so\n{alice}");
+            assert!(
+                seen[4..].iter().any(|(_, text)| *text == alice),
+                "{method} {more}: only alice is answered so\n{alice}"
+            );
         }
     }
 }
@@ -198,7 +203,8 @@ fn credentials_replayed() {
 #[test]
 fn toll_fraud() {
     let mut raw = Raw::new();
-    let numbers = ["+442079460000", "00442079460000", "011442079460000", "900442079460000", "9011442079460000", "+19005550100"];
+    let numbers =
+        ["+442079460000", "00442079460000", "011442079460000", "900442079460000", "9011442079460000", "+19005550100"];
     for (index, number) in numbers.into_iter().enumerate() {
         for host in ["tandem.local", "192.0.2.1", "198.51.100.11", "elsewhere.example"] {
             let uri = format!("sip:{number}@{host};user=phone");
@@ -247,7 +253,8 @@ fn parser_overflow() {
         "-1".to_owned(),
         "4294967296".to_owned(),
     ];
-    let names = ["CSeq", "To", "From", "Via", "Contact", "Content-Length", "Content-Type", "Max-Forwards", "Expires", "Route"];
+    let names =
+        ["CSeq", "To", "From", "Via", "Contact", "Content-Length", "Content-Type", "Max-Forwards", "Expires", "Route"];
     let mut number = 0;
     for name in names {
         for value in &values {
@@ -275,7 +282,8 @@ fn registrations_without_end() {
     for number in 1..500 {
         let line = signed(&challenge, "alice", "alice-password", "REGISTER", OURS, number);
         let expires = ["4294967295", "18446744073709551616", "3600"][number as usize % 3];
-        let contact = format!("<sip:alice{number}@192.0.2.11;x={number}>;+sip.instance=\"<urn:{number}>\";expires={expires}");
+        let contact =
+            format!("<sip:alice{number}@192.0.2.11;x={number}>;+sip.instance=\"<urn:{number}>\";expires={expires}");
         let text = request("REGISTER", OURS, from, number as usize, &line);
         let text = text.replace("<sip:raw@203.0.113.9>", &contact);
         let status = raw.statuses("alice", text.replace("Contact", &format!("User-Agent: p{number}\r\nContact")))[0];
@@ -356,7 +364,14 @@ fn requests_from_beside() {
 /// What a caller calls itself stays one value of one header.
 #[test]
 fn injection() {
-    for name in ["x\\r\\nX-Evil: y", "${IFS}`id`", "'; DROP TABLE calls; --", "<script>alert(1)</script>", "\\\"; <sip:evil@x>", "=cmd|'/c'!A1"] {
+    for name in [
+        "x\\r\\nX-Evil: y",
+        "${IFS}`id`",
+        "'; DROP TABLE calls; --",
+        "<script>alert(1)</script>",
+        "\\\"; <sip:evil@x>",
+        "=cmd|'/c'!A1",
+    ] {
         let ladder = format!(
             "
             bob registers
@@ -383,7 +398,9 @@ fn leaks_of_failed_calls() {
         let invite = request("INVITE", &uri, from, number as usize, &line);
         raw.ask("alice", invite.clone());
         if number % 2 == 0 {
-            let cancel = invite.replace("INVITE sip", "CANCEL sip").replace(&format!("{number} INVITE"), &format!("{number} CANCEL"));
+            let cancel = invite
+                .replace("INVITE sip", "CANCEL sip")
+                .replace(&format!("{number} INVITE"), &format!("{number} CANCEL"));
             raw.ask("alice", cancel);
         }
         if number % 50 == 0 {

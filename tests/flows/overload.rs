@@ -73,7 +73,10 @@ fn a_source_that_guesses_many_accounts_is_shut_out() {
 #[test]
 fn a_scanner_by_its_name_hears_nothing() {
     play_in(
-        |setting| setting.settings.security.silent_agents = vec!["friendly-scanner".to_owned(), "secretof-stranger".to_owned()],
+        |setting| {
+            setting.settings.security.silent_agents =
+                vec!["friendly-scanner".to_owned(), "secretof-stranger".to_owned()]
+        },
         "
         stranger -> tandem OPTIONS tandem
         stranger -> tandem REGISTER
@@ -149,7 +152,8 @@ fn new_calls_are_refused_first_registrations_later_and_calls_in_progress_never()
     assert_eq!(refused.status(), 503);
     let after: u64 = refused.header(Name::RetryAfter).unwrap().parse().unwrap();
     assert!((5..=10).contains(&after));
-    let text = request("BYE", OURS, "sip:alice@tandem.local", 901, "").replace("To: <sip:tandem.local>", "To: <sip:x>;tag=y");
+    let text =
+        request("BYE", OURS, "sip:alice@tandem.local", 901, "").replace("To: <sip:tandem.local>", "To: <sip:x>;tag=y");
     assert_eq!(raw.statuses("alice", text), [481], "within a dialog");
     lag(&mut raw, 0);
     assert_eq!(statuses(&mut raw, "INVITE"), [401]);

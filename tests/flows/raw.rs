@@ -4,8 +4,8 @@ use crate::world::{Setting, World};
 use bytes::Bytes;
 use std::time::Duration;
 use tandem::call::io::{Input, Output};
-use tandem::sip::flow::Flow;
 use tandem::sip::digest::{ClientCredentials, answer};
+use tandem::sip::flow::Flow;
 use tandem::wire::sip::{Message, Name};
 
 pub struct Raw {
@@ -95,8 +95,7 @@ pub fn request(method: &str, uri: &str, from: &str, number: usize, more: &str) -
 pub fn signed(challenge: &Message, user: &str, password: &str, method: &str, uri: &str, count: u32) -> String {
     let fields = challenge.fields().filter(|field| field.kind() == Name::WwwAuthenticate);
     let challenges: Vec<&str> = fields.map(|field| field.value()).collect();
-    let credentials =
-        ClientCredentials { username: user.to_owned(), password: password.to_owned(), realm: None };
+    let credentials = ClientCredentials { username: user.to_owned(), password: password.to_owned(), realm: None };
     let value = answer(challenges.into_iter(), &credentials, method, uri, b"", count, "cnonce").expect("a challenge");
     format!("Authorization: {value}\r\n")
 }

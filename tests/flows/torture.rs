@@ -188,9 +188,8 @@ fn folder_of(folder: &str) -> std::path::PathBuf {
 /// The bytes of a message on the wire.
 pub fn wire(folder: &str, name: &str) -> Bytes {
     let text = std::fs::read_to_string(folder_of(folder).join(format!("{name}.txt"))).unwrap();
-    let joined = replaced(&text, "<allOneLine>\n", "</allOneLine>\n", |inside| {
-        (inside.replace('\n', "") + "\n").into_bytes()
-    });
+    let joined =
+        replaced(&text, "<allOneLine>\n", "</allOneLine>\n", |inside| (inside.replace('\n', "") + "\n").into_bytes());
     let joined = String::from_utf8(joined).unwrap().replace('\n', "\r\n");
     let mut repeated = joined;
     while let Some(at) = repeated.find("<repeat count=") {

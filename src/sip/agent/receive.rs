@@ -47,6 +47,10 @@ impl Agent {
             Some(&mut Owner::Bye(session)) => {
                 self.with(session, |session, core| session.bye_response(core, &message));
             }
+            Some(Owner::Prack { session, prack }) => {
+                let (session, prack) = (*session, prack.copy());
+                self.with(session, |session, core| session.prack_response(core, prack, &message));
+            }
             Some(&mut Owner::Probe(session)) => {
                 self.with(session, |session, core| session.probe_response(core, &message));
             }
@@ -162,10 +166,14 @@ impl Agent {
         let Some(id) = self.session_of(&message) else {
             return self.core.reply_statelessly(flow, message, 481, "", &Headers::new());
         };
+        let unsupported = self.unsupported(&message);
         let asked = self.asked(flow, message.clone());
         let owner = (*message.method() == Method::Invite).then_some(id);
         let server = self.core.servers.start(&mut self.core.out, key, asked, owner);
-        self.with(id, |session, core| session.receive(core, server, flow, message));
+        match unsupported {
+            Some(headers) => self.core.reply(server, 420, headers),
+            None => self.with(id, |session, core| session.receive(core, server, flow, message)),
+        }
     }
 
     /// Whether this one is refused so that the rest is served in time.
@@ -205,8 +213,16 @@ impl Agent {
         if message.max_forwards() == Some(0) {
             return Some((483, Headers::new()));
         }
-        let unknown: Vec<_> = message.values(Name::Require).filter(|option| !option.is_empty()).collect();
-        (!unknown.is_empty()).then(|| (420, vec![(Name::Unsupported, unknown.join(", "))]))
+        self.unsupported(message).map(|headers| (420, headers))
+    }
+
+    /// What a request requires and nobody here knows (§8.2.2.3).
+    fn unsupported(&self, message: &Message) -> Option<Headers> {
+        let known =
+            |option: &&str| self.core.settings.extensions.iter().any(|known| option.eq_ignore_ascii_case(known));
+        let values = message.values(Name::Require).filter(|option| !option.is_empty());
+        let unknown: Vec<_> = values.filter(|option| !known(option)).collect();
+        (!unknown.is_empty()).then(|| vec![(Name::Unsupported, unknown.join(", "))])
     }
 
     fn answer_full(&mut self, flow: Flow, message: Message) {
