@@ -212,7 +212,9 @@ pub fn dialled(exchange: &Exchange, flow: Flow, message: &Message, identity: &Id
     match uri.scheme {
         Scheme::Tel => some(uri.user_decoded().into_owned()),
         Scheme::Sip | Scheme::Sips => {
-            let user = some(uri.user_decoded().into_owned())?;
+            // A temporary address of a phone stands for its user.
+            let phone = exchange.registrar.phone_at(&uri).filter(|_| is_ours(exchange, flow, uri.host()));
+            let user = some(phone.map_or_else(|| uri.user_decoded().into_owned(), |phone| phone.user))?;
             let Identity::Trunk { name, .. } = identity else {
                 return Some(if is_ours(exchange, flow, uri.host()) { user } else { format!("{user}@{}", uri.host()) });
             };
@@ -222,6 +224,12 @@ pub fn dialled(exchange: &Exchange, flow: Flow, message: &Message, identity: &Id
         }
         _ => Some(message.request_uri().to_owned()),
     }
+}
+
+/// The one phone that was dialled (RFC 5627), as `+sip.instance` says it.
+pub fn phone_dialled(exchange: &Exchange, message: &Message) -> Option<String> {
+    let uri = Uri::parse(message.request_uri()).ok()?;
+    Some(exchange.registrar.phone_at(&uri)?.instance)
 }
 
 /// Carriers that know us by registration call our contact and put the number into `To`.

@@ -39,6 +39,8 @@ struct Invitation<'a> {
     dialled: String,
     offer: Option<Description>,
     codecs: Vec<Codec>,
+    /// The one phone that was dialled.
+    phone: Option<String>,
     /// Why the call is not taken; it has a record all the same.
     refusal: Option<Failure>,
 }
@@ -78,7 +80,10 @@ impl Switch {
         let codecs = self.caller_codecs(&identity);
         let calling = Party::calling(&self.exchange, message, &identity);
         let dialled = dialled.unwrap_or_else(|| message.request_uri().to_owned());
-        self.begin(now, Invitation { session, flow, message, identity, calling, dialled, offer, codecs, refusal });
+        let phone = admission::phone_dialled(&self.exchange, message);
+        let invitation =
+            Invitation { session, flow, message, identity, calling, dialled, offer, codecs, phone, refusal };
+        self.begin(now, invitation);
     }
 
     /// Reasons to take no call at all, whoever calls whom.
@@ -253,6 +258,7 @@ fn caller_side(invitation: &mut Invitation<'_>, decision: &Decision) -> CallerSi
             .max_forwards()
             .map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1))
             .min(MAX_FORWARDS),
+        phone: invitation.phone.take(),
         told: None,
     }
 }

@@ -85,7 +85,7 @@ impl Switch {
             Chance::from_seed(seed(&mut chance)),
         );
         let verifier = Verifier::new(seed(&mut chance), settings.sip.nonce_lifetime);
-        let registrar = Registrar::new(registrar_limits(&settings));
+        let registrar = Registrar::new(registrar_limits(&settings)).with_secret(seed(&mut chance));
         let exchange = Exchange::new(settings, plan, accounts, agent, verifier, registrar, chance, workers, now);
         Switch {
             exchange,
@@ -429,6 +429,7 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
         min: settings.sip.registration_min,
         max: settings.sip.registration_max,
         default: settings.sip.registration_default,
+        domain: settings.sip.domain.clone(),
         ..Default::default()
     }
 }

@@ -213,6 +213,10 @@ impl Agent {
         if message.max_forwards() == Some(0) {
             return Some((483, Headers::new()));
         }
+        // What a registration may require, the registrar knows.
+        if *method == Method::Register {
+            return None;
+        }
         self.unsupported(message).map(|headers| (420, headers))
     }
 
