@@ -13,6 +13,7 @@ use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, PortId};
 use crate::sip::agent::{Agent, SessionId};
 use crate::sip::digest::Verifier;
+use crate::sip::guessing::{GuessLimits, Guessing};
 use crate::sip::registrar::Registrar;
 use crate::wire::sip::Uuid;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -56,6 +57,7 @@ pub struct Exchange {
     pub agent: Agent,
     pub verifier: Verifier,
     pub registrar: Registrar,
+    pub guessing: Guessing,
     pub trunks: Trunks,
     pub chance: Chance,
     pub timers: Timers<Timer>,
@@ -93,6 +95,7 @@ impl Exchange {
     ) -> Exchange {
         let run = chance.token(10);
         let trunks = Trunks::new(&settings, now, &mut chance);
+        let guessing = Guessing::new(guess_limits(&settings));
         Exchange {
             settings,
             plan,
@@ -100,6 +103,7 @@ impl Exchange {
             agent,
             verifier,
             registrar,
+            guessing,
             trunks,
             chance,
             timers: Timers::default(),
@@ -234,6 +238,19 @@ impl Exchange {
     /// What is still held for calls: sessions, ports and questions. All zero when no call is left.
     pub fn held(&self) -> (usize, usize, usize) {
         (self.sessions.len(), self.ports.len() + self.closing.len(), self.tickets.len() + self.placed.len())
+    }
+}
+
+pub fn guess_limits(settings: &Settings) -> GuessLimits {
+    let security = &settings.security;
+    GuessLimits {
+        free: security.guesses,
+        free_per_source: security.guesses_per_address,
+        free_per_account: security.guesses_per_account,
+        lockout: security.lockout,
+        trusted_for: security.trusted_for,
+        missing: security.silent_after,
+        memory: security.guessers,
     }
 }
 

@@ -3,8 +3,9 @@
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
 use crate::call::account::Accounts;
-use crate::call::exchange::{CallKey, Exchange, LegKey, Timer};
+use crate::call::exchange::{CallKey, Exchange, LegKey, Timer, guess_limits};
 use crate::call::io::{Input, Notice, Output};
+use crate::call::load::{Load, LoadLimits};
 use crate::call::reason::sip_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
@@ -15,8 +16,10 @@ use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
 use crate::sip::digest::Verifier;
+use crate::sip::flow::Flow;
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{Limits, Message, Method};
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +40,9 @@ pub struct Switch {
     /// Why records can't be kept, while they can't.
     pub(super) records_failing: Option<String>,
     pub(super) attempts: u64,
+    /// Requests that got no answer, by the operator's wish.
+    pub(super) ignored: u64,
+    load: Load,
 }
 
 /// How many of everything there are.
@@ -56,6 +62,10 @@ pub struct Counts {
     pub letters: usize,
     /// Text messages that are kept for users who are away.
     pub stored_messages: usize,
+    /// Requests that got no answer, by the operator's wish.
+    pub ignored: u64,
+    /// What is remembered of guessers and of real users.
+    pub guessers: usize,
 }
 
 impl Switch {
@@ -80,7 +90,7 @@ impl Switch {
             Chance::from_seed(seed(&mut chance)),
         );
         let verifier = Verifier::new(seed(&mut chance), settings.sip.nonce_lifetime);
-        let registrar = Registrar::new(registrar_limits(&settings));
+        let registrar = Registrar::new(registrar_limits(&settings)).with_secret(seed(&mut chance));
         let exchange = Exchange::new(settings, plan, accounts, agent, verifier, registrar, chance, workers, now);
         Switch {
             exchange,
@@ -89,15 +99,15 @@ impl Switch {
             draining: false,
             records_failing: None,
             attempts: 0,
+            ignored: 0,
+            load: Load::default(),
         }
     }
 
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
-            Input::Received { flow, bytes } => match Message::parse(bytes) {
-                Ok(message) => self.exchange.agent.receive(now, flow, message),
-                Err(error) => self.exchange.notice(Notice::Malformed { flow, why: error.to_string() }),
-            },
+            Input::Received { flow, bytes } => self.received(now, flow, bytes),
+            Input::Load { lag } => self.load.measure(now.time, lag),
             Input::FlowFailed { flow } => {
                 self.exchange.agent.flow_failed(now, flow);
                 // A datagram that couldn't be sent tells nothing of later ones.
@@ -166,6 +176,8 @@ impl Switch {
             attempts: self.attempts,
             letters: self.exchange.post.pending(),
             stored_messages: self.exchange.post.stored(),
+            ignored: self.ignored,
+            guessers: self.exchange.guessing.len(),
         }
     }
 
@@ -236,6 +248,20 @@ impl Switch {
         while let Some(transmit) = self.exchange.agent.poll_transmit() {
             self.exchange.outputs.push_back(Output::Send(transmit));
         }
+    }
+
+    fn received(&mut self, now: Now, flow: Flow, bytes: Bytes) {
+        let message = match Message::parse_with(bytes, &message_limits(&self.exchange.settings)) {
+            Ok(message) => message,
+            Err(error) => return self.exchange.notice(Notice::Malformed { flow, why: error.to_string() }),
+        };
+        if self.ignores(now, flow, &message) {
+            return;
+        }
+        let limits = &self.exchange.settings.limits;
+        let limits = LoadLimits { calls: limits.call_lag, registrations: limits.registration_lag };
+        self.exchange.agent.shed(self.load.shedding(now.time, limits));
+        self.exchange.agent.receive(now, flow, message);
     }
 
     fn sip(&mut self, now: Now, event: Event) {
@@ -396,6 +422,7 @@ impl Switch {
         self.exchange.settings = Arc::clone(&settings);
         self.exchange.plan = plan;
         self.exchange.registrar.set_limits(registrar_limits(&settings));
+        self.exchange.guessing.set_limits(guess_limits(&settings));
         let Exchange { trunks, chance, .. } = &mut self.exchange;
         trunks.reload(&settings, now, chance);
         // A trunk that was gone for a while has calls from before.
@@ -429,8 +456,14 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
         min: settings.sip.registration_min,
         max: settings.sip.registration_max,
         default: settings.sip.registration_default,
+        domain: settings.sip.domain.clone(),
         ..Default::default()
     }
+}
+
+fn message_limits(settings: &Settings) -> Limits {
+    let limits = &settings.limits;
+    Limits { headers: limits.headers, header_bytes: limits.header_bytes, ..Limits::DEFAULT }
 }
 
 fn seed(chance: &mut Chance) -> [u8; 32] {

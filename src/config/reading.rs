@@ -7,6 +7,7 @@ use crate::config::identity::TrunkIdentity;
 use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::quantity;
 use crate::config::section::{Keys, Section};
+use crate::config::security;
 use crate::config::settings::{
     Dtmf, Http, Limits, Media, Network, Prack, Secret, Settings, Sip, Store, Transfer, Trunk, TrunkCredentials,
     TrunkTransport, User, Watchers,
@@ -19,7 +20,19 @@ use std::time::Duration;
 use tandem_codecs::Codec;
 
 const TOP: Keys = Keys {
-    known: &["dialplan", "data", "drain_timeout", "sip", "http", "media", "store", "limits", "user", "trunk"],
+    known: &[
+        "dialplan",
+        "data",
+        "drain_timeout",
+        "sip",
+        "http",
+        "media",
+        "store",
+        "limits",
+        "security",
+        "user",
+        "trunk",
+    ],
     later: &["network", "xmpp", "jingle", "redis", "cluster", "rates", "voicemail", "conference"],
 };
 const SIP: Keys = Keys {
@@ -58,6 +71,10 @@ const LIMITS: Keys = Keys {
         "tcp_connections",
         "tcp_connections_per_address",
         "message_bytes",
+        "headers",
+        "header_bytes",
+        "call_lag",
+        "registration_lag",
         "forwards",
         "forwarded_calls",
         "transfers",
@@ -118,6 +135,7 @@ pub fn settings(root: &Node, problems: &Problems) -> Settings {
         media: media(&media_part, &data),
         store: store(&part("store", &STORE), &data),
         limits: limits(&part("limits", &LIMITS)),
+        security: security::read(&part("security", &security::KEYS)),
         drain_timeout: top.duration("drain_timeout", span(0, 86_400)).unwrap_or(default.drain_timeout),
         users: users(top.tables("user"), problems),
         trunks: trunks(top.tables("trunk"), problems),
@@ -203,6 +221,12 @@ fn limits(part: &Section<'_>) -> Limits {
         tcp_connections: count("tcp_connections", default.tcp_connections),
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        headers: part.integer("headers", 32..=4_096u32).map_or(default.headers, |count| count as usize),
+        header_bytes: part
+            .integer("header_bytes", 1_024..=65_536u32)
+            .map_or(default.header_bytes, |count| count as usize),
+        call_lag: part.duration("call_lag", lag()).unwrap_or(default.call_lag),
+        registration_lag: part.duration("registration_lag", lag()).unwrap_or(default.registration_lag),
         forwards: count("forwards", default.forwards),
         forwarded_calls: count("forwarded_calls", default.forwarded_calls),
         passed_headers: count("passed_headers", default.passed_headers),
@@ -386,6 +410,10 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && one.port() == other.port()
         && one.is_ipv4() == other.is_ipv4()
         && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
+fn lag() -> RangeInclusive<Duration> {
+    Duration::from_millis(10)..=Duration::from_secs(30)
 }
 
 fn span(least_seconds: u64, most_seconds: u64) -> RangeInclusive<Duration> {

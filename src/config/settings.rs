@@ -4,6 +4,7 @@
 //! as constants beside it.
 
 use crate::config::identity::TrunkIdentity;
+use crate::config::security::Security;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub struct Settings {
     pub media: Media,
     pub store: Store,
     pub limits: Limits,
+    pub security: Security,
     /// How long a drain waits for the calls in progress.
     pub drain_timeout: Duration,
     pub users: Vec<User>,
@@ -116,6 +118,12 @@ pub struct Limits {
     pub tcp_connections_per_address: usize,
     /// Bytes of one SIP message.
     pub message_bytes: usize,
+    /// Header fields of one SIP message, and bytes of one of them.
+    pub headers: usize,
+    pub header_bytes: usize,
+    /// How long what arrives may wait for its turn before new calls are refused, and then registrations too.
+    pub call_lag: Duration,
+    pub registration_lag: Duration,
     /// How often one call may be forwarded, here and before it came.
     pub forwards: usize,
     /// Calls in progress that were forwarded by one user.
@@ -298,6 +306,7 @@ impl Default for Settings {
             media: Media::default(),
             store: Store::under(Path::new("data")),
             limits: Limits::default(),
+            security: Security::default(),
             // Long enough for most calls in progress; a supervisor's own limit is set above it.
             drain_timeout: Duration::from_secs(300),
             users: Vec::new(),
@@ -402,6 +411,14 @@ impl Default for Limits {
             tcp_connections_per_address: 200,
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,
+            // A message through ten proxies has half of that.
+            headers: 256,
+            // Certificates and long routes fit.
+            header_bytes: 8_192,
+            // A fifth of T1: who waits longer is soon asked again, which doubles the load.
+            call_lag: Duration::from_millis(100),
+            // Nearly T1; a phone that is refused comes back later, and can be called meanwhile.
+            registration_lag: Duration::from_millis(400),
             // What the telephone network allows (ITU-T Q.732.2).
             forwards: 5,
             // A call that comes back from the telephone network as a new one goes round so often and no more.

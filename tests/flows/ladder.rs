@@ -204,6 +204,12 @@ impl Player {
             }
             ["store", "fails"] => world.mailbox.failing = true,
             ["restart"] => world.restart(),
+            ["load", lag] => {
+                for _ in 0..40 {
+                    world.pass(Duration::from_millis(50));
+                    world.feed(Input::Load { lag: span(lag) });
+                }
+            }
             ["drain"] => world.feed(Input::Drain),
             ["end", "all"] => world.feed(Input::EndAll),
             ["records", "fail"] => world.feed(Input::RecordsFailing { why: Some("the disk is full".to_owned()) }),

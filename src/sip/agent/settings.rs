@@ -152,6 +152,14 @@ impl Invite {
     }
 }
 
+/// How many of a thousand new requests are answered 503 so that the rest is served in time; those within dialogs never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Shedding {
+    /// INVITEs.
+    pub calls: u64,
+    pub others: u64,
+}
+
 /// A re-INVITE must wait: one is under way in either direction, or the session isn't answered or not acknowledged yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Busy;
