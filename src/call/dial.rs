@@ -30,6 +30,8 @@ pub struct Destination {
     pub party: Option<Party>,
     pub speaks: Repertoire,
     pub credentials: Option<ClientCredentials>,
+    /// The proxies on the way, as values of Route.
+    pub route: Vec<String>,
     /// How long it may stay without any response.
     pub no_response: Option<Duration>,
 }
@@ -153,6 +155,7 @@ impl Call {
                 credentials: to.credentials,
                 max_forwards: self.caller.max_forwards,
                 no_response: to.no_response,
+                route: to.route,
                 terms,
                 ..Invite::new(to.flow, to.uri, to.from, to.to)
             },

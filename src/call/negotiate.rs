@@ -407,4 +407,84 @@ mod tests {
         assert_eq!(order(&ALL, &[Codec::Pcmu, Codec::Pcma])[..2], [Codec::Pcmu, Codec::Pcma]);
         assert_eq!(order(&ALL, &[Codec::Pcmu]).len(), 4);
     }
+
+    fn read(lines: &[&str]) -> Description {
+        let text = format!("v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nt=0 0\r\n{}\r\n", lines.join("\r\n"));
+        crate::wire::sdp::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_sent_to_groups_of_hosts() {
+        for address in ["IP4 224.2.1.1/127", "IP4 255.255.255.255", "IP6 ff15::101"] {
+            let offered = read(&[&format!("c=IN {address}"), "m=audio 4000 RTP/AVP 0"]);
+            let (answered, agreed) = answer(&offered, &local(&ALL, 5000), None).unwrap();
+            assert_eq!((agreed.remote, agreed.remote_rtcp), (None, None), "{address}");
+            assert_eq!(answered.media[0].direction, Direction::RecvOnly);
+        }
+    }
+
+    #[test]
+    fn events_are_answered_as_they_were_offered() {
+        let offered = read(&[
+            "c=IN IP4 192.0.2.9",
+            "m=audio 4000 RTP/AVP 111 0 110 126",
+            "a=rtpmap:111 opus/48000/2",
+            "a=rtpmap:110 telephone-event/48000",
+            "a=fmtp:110 0-16",
+            "a=rtpmap:126 telephone-event/8000",
+        ]);
+        let (answered, agreed) = answer(&offered, &local(&ALL, 5000), None).unwrap();
+        let events: Vec<_> = answered.media[0].telephone_events().map(|event| event.fmtp.clone().unwrap()).collect();
+        assert_eq!(events, ["0-16", "0-15"]);
+        let sent = agreed.send_events.unwrap();
+        assert_eq!((sent.payload_type, sent.clock_rate), (110, 48_000));
+        assert!(sent.events.contains(16) && !agreed.receive_events[1].events.contains(16));
+        let (_, narrow) = answer(&offered, &local(&[Codec::Pcmu], 5000), None).unwrap();
+        assert_eq!(narrow.send_events.unwrap().payload_type, 126);
+    }
+
+    #[test]
+    fn packets_that_could_not_be_taken_in_are_not_asked_for() {
+        let linear = [Codec::L16 { rate: 48_000 }];
+        let ours = offer(&local(&linear, 4000));
+        assert_eq!((ours.media[0].ptime_ms, ours.media[0].maxptime_ms), (Some(10), Some(20)));
+        let mut offered = offer(&local(&linear, 4000));
+        offered.media[0].ptime_ms = Some(40);
+        let (answered, agreed) = answer(&offered, &local(&linear, 5000), None).unwrap();
+        assert_eq!((answered.media[0].ptime_ms, answered.media[0].maxptime_ms), (Some(10), Some(20)));
+        assert_eq!(agreed.ptime_ms, 10);
+        assert_eq!(offer(&local(&ALL, 4000)).media[0].maxptime_ms, None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_answer_has_the_lines_of_its_offer_in_their_order(
+            lines in proptest::collection::vec((0usize..9, 0u16..3, 0usize..4), 0..12),
+        ) {
+            const KINDS: [&str; 9] = [
+                "audio {} RTP/AVP 0 8", "audio {} RTP/SAVP 0", "audio {} RTP/AVP 96 127", "video {} RTP/AVPF 34 96", "text {} RTP/AVP 98",
+                "image {} udptl t38", "application {} TCP/BFCP *", "message {} TCP/MSRP *", "audio {} UDP/TLS/RTP/SAVPF 0",
+            ];
+            const MORE: [&str; 4] = ["a=sendonly", "c=IN IP4 0.0.0.0", "a=mid:x", "a=inactive"];
+            let text: Vec<String> = lines
+                .iter()
+                .flat_map(|&(kind, port, more)| {
+                    let line = format!("m={}", KINDS[kind].replace("{}", &(port * 1_000).to_string()));
+                    [line, MORE[more].to_owned()]
+                })
+                .collect();
+            let mut all = vec!["c=IN IP4 192.0.2.9"];
+            all.extend(text.iter().map(String::as_str));
+            let offered = read(&all);
+            if let Ok((answered, _)) = answer(&offered, &local(&ALL, 5000), None) {
+                proptest::prop_assert_eq!(answered.media.len(), offered.media.len());
+                for (ours, theirs) in answered.media.iter().zip(&offered.media) {
+                    proptest::prop_assert_eq!((&ours.kind, &ours.protocol), (&theirs.kind, &theirs.protocol));
+                    proptest::prop_assert!(!theirs.is_refused() || ours.is_refused());
+                }
+                let taken = answered.media.iter().filter(|line| !line.is_refused()).count();
+                proptest::prop_assert_eq!(taken, 1);
+            }
+        }
+    }
 }

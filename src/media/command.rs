@@ -189,6 +189,7 @@ pub struct OpusSettings {
     pub max_average_bitrate: Option<u32>,
     pub inband_fec: bool,
     pub dtx: bool,
+    pub cbr: bool,
 }
 
 /// What a worker tells the switch.

@@ -142,6 +142,7 @@ impl Opus {
             max_average_bitrate: self.maxaveragebitrate,
             inband_fec: self.useinbandfec,
             dtx: self.usedtx,
+            cbr: self.cbr,
         }
     }
 

@@ -9,6 +9,8 @@ use tandem_codecs::Codec;
 /// Packet times that a peer may ask for, in milliseconds; others are rounded into this range.
 const PTIME_MS: std::ops::RangeInclusive<u32> = 10..=60;
 const DEFAULT_PTIME_MS: u32 = 20;
+/// What a payload may have.
+const PAYLOAD_BYTES: u32 = 1_400;
 /// The longest packets of linear sound at 48 kHz that can be taken in.
 const LINEAR_MAXPTIME_MS: u32 = 20;
 
@@ -24,6 +26,19 @@ fn is_sealed_voice(format: &Format) -> bool {
 
 fn is_sealed(format: &Format) -> bool {
     format.codec().is_none() && !format.is_telephone_event() && relayed::passes(&Kind::Audio, format)
+}
+
+/// Linear sound at 48 kHz, whose packets are long.
+fn is_linear(format: &Format) -> bool {
+    format.codec() == Some(Codec::L16 { rate: 48_000 })
+}
+
+/// The packet time that a format leaves of what is wanted, since a packet has to cross the network in one piece.
+fn fitting_ptime(format: Option<&Format>, wanted: u32) -> u32 {
+    match format.and_then(Format::codec) {
+        Some(Codec::L16 { rate }) if rate > 0 => wanted.min(PAYLOAD_BYTES * 500 / rate / 10 * 10),
+        _ => wanted,
+    }
 }
 
 /// Comfort noise (RFC 3389).
@@ -51,10 +66,11 @@ pub(super) fn offer(line: &Line<'_>, sound: &Sound<'_>) -> Option<Media> {
     formats.sort_by_key(|format| wanted.iter().position(|wanted| fmtp::fits(wanted, format)));
     let has_sealed = formats.iter().any(is_sealed_voice);
     let beside = sound.beside.filter(|_| has_sealed);
-    let linear = formats.iter().any(|format| format.codec() == Some(Codec::L16 { rate: 48_000 }));
+    let wanted_ms = sound.ptime_ms.unwrap_or(DEFAULT_PTIME_MS);
+    let linear = formats.iter().any(is_linear);
     Some(Media {
         direction: line.direction,
-        ptime_ms: beside.and_then(|beside| beside.ptime_ms).or(sound.ptime_ms).or(Some(DEFAULT_PTIME_MS)),
+        ptime_ms: beside.and_then(|beside| beside.ptime_ms).or(Some(fitting_ptime(formats.first(), wanted_ms))),
         maxptime_ms: beside.and_then(|beside| beside.maxptime_ms).or(linear.then_some(LINEAR_MAXPTIME_MS)),
         formats,
         ..Media::new(Kind::Audio, "RTP/AVP", line.address)
@@ -124,7 +140,7 @@ pub(super) fn answer(theirs: &Media, line: &Line<'_>, sound: &Sound<'_>) -> Resu
         direction: endpoint::restricted(line.direction, agreed.peer_wants),
         formats,
         ptime_ms: beside.and_then(|beside| beside.ptime_ms).or(Some(agreed.ptime_ms)),
-        maxptime_ms: beside.and_then(|beside| beside.maxptime_ms),
+        maxptime_ms: beside.and_then(|beside| beside.maxptime_ms).or(is_linear(format).then_some(LINEAR_MAXPTIME_MS)),
         ..Media::new(Kind::Audio, &theirs.protocol, line.address)
     };
     Ok((ours, agreed))
@@ -171,7 +187,7 @@ fn agreed(format: Format, theirs: &Media, ptime_ms: Option<u32>) -> Agreed {
     };
     Agreed {
         send_events: fitting_event(theirs, &format),
-        ptime_ms: ptime(theirs, ptime_ms),
+        ptime_ms: fitting_ptime(Some(&format), ptime(theirs, ptime_ms)),
         opus,
         ..Agreed::new(format, theirs)
     }

@@ -143,6 +143,7 @@ fn encoder_settings(sending: &Sending, from: u32) -> EncoderSettings {
         bitrate: sending.opus.max_average_bitrate,
         inband_fec: sending.opus.inband_fec,
         dtx: sending.opus.dtx,
+        cbr: sending.opus.cbr,
         ..EncoderSettings::default()
     }
 }
