@@ -334,8 +334,7 @@ fn one_hangs_up_while_the_other_is_asked() {
         tandem -> alice 200 BYE
         tandem -> alice 487 INVITE
         tandem -> bob BYE
-        bob -> tandem 200 INVITE (sdp PCMU; video VP8)
-        tandem -> bob ACK
+        bob -> tandem 487 INVITE
         bob -> tandem 200 BYE
         ",
     );
