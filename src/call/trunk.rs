@@ -262,10 +262,7 @@ impl Trunk {
     pub fn uri(&self, number: &str) -> String {
         let host = host_text(&self.settings.host);
         let port = self.settings.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let transport = match self.settings.transport {
-            TrunkTransport::Udp => "",
-            TrunkTransport::Tcp => ";transport=tcp",
-        };
+        let transport = transport(self.settings.transport).parameter();
         format!("sip:{}@{host}{port}{transport}", escape_user(number))
     }
 
@@ -422,6 +419,7 @@ fn transport(transport: TrunkTransport) -> Transport {
     match transport {
         TrunkTransport::Udp => Transport::Udp,
         TrunkTransport::Tcp => Transport::Tcp,
+        TrunkTransport::Tls => Transport::Tls,
     }
 }
 

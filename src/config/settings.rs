@@ -144,6 +144,7 @@ pub struct Trunk {
 pub enum TrunkTransport {
     Udp,
     Tcp,
+    Tls,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -9,7 +9,6 @@ use std::time::Duration;
 /// Addresses whose route is remembered; beyond that all is forgotten and asked again.
 const MEMORY: usize = 4_096;
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
-const DEFAULT_PORT: u16 = 5_060;
 
 /// Remembers routes. They change rarely: `forget` now and then.
 #[derive(Default)]
@@ -55,7 +54,7 @@ pub async fn locate(
     transport: Transport,
     listening: &[SocketAddr],
 ) -> Result<Vec<Flow>, String> {
-    let port = port.unwrap_or(DEFAULT_PORT);
+    let port = port.unwrap_or(transport.default_port());
     let addresses: Vec<SocketAddr> = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
         Err(_) => match tokio::time::timeout(LOOK_UP_LIMIT, tokio::net::lookup_host((host, port))).await {

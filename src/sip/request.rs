@@ -1,6 +1,6 @@
 //! The text of requests that we send.
 
-use crate::sip::flow::{Body, Flow, Headers, Transport};
+use crate::sip::flow::{Body, Flow, Headers};
 use crate::wire::sip::{Message, Method, Name, Writer};
 use bytes::Bytes;
 
@@ -68,11 +68,7 @@ fn via(flow: Flow, branch: &str) -> String {
 /// Our Contact on a flow.
 pub(crate) fn contact(user: &str, flow: Flow) -> String {
     let at = if user.is_empty() { "" } else { "@" };
-    let transport = match flow.transport {
-        Transport::Udp => "",
-        Transport::Tcp => ";transport=tcp",
-    };
-    format!("<sip:{user}{at}{}{transport}>", authority(flow))
+    format!("<sip:{user}{at}{}{}>", authority(flow), flow.transport.parameter())
 }
 
 /// Address and port of our side, as they stand in a URI; without the zone of an IPv6 address, which is nobody else's.

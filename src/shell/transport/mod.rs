@@ -64,6 +64,7 @@ impl Transports {
         match transport {
             Transport::Udp => self.udp.listening(),
             Transport::Tcp => self.tcp.listening(),
+            Transport::Tls | Transport::Ws | Transport::Wss => &[],
         }
     }
 
@@ -72,6 +73,7 @@ impl Transports {
         match transmit.flow.transport {
             Transport::Udp => self.udp.send(transmit),
             Transport::Tcp => self.tcp.send(transmit, &self.arrivals),
+            Transport::Tls | Transport::Ws | Transport::Wss => Err(transmit.flow),
         }
     }
 
