@@ -4,7 +4,7 @@ use crate::base::chance::Chance;
 use crate::base::time::{Now, Time, Wall};
 use crate::call::io::{Notice, Output, Ticket};
 use crate::call::view::TrunkView;
-use crate::config::settings::{self, TrunkTransport};
+use crate::config::settings::{self, ClientCertificate, TrunkTransport};
 use crate::sip::agent::{Agent, Failure, OutgoingRequest, RequestId};
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Flow, Transport};
@@ -224,6 +224,12 @@ impl Trunk {
         if let (Some(registration), Some(&flow)) = (&mut self.registration, self.flows.first()) {
             registration.start(flow, chance);
         }
+    }
+
+    /// Whether a request from its address over this transport may be its own. Where it has to show a certificate, the
+    /// shell lets no TLS connection of it stand that didn't.
+    pub fn may_come_by(&self, transport: Transport) -> bool {
+        self.settings.tls.client_certificate != ClientCertificate::Required || transport == Transport::Tls
     }
 
     /// Where calls to it go.

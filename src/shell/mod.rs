@@ -11,4 +11,5 @@ pub mod phone;
 pub mod prompt;
 pub mod seed;
 pub mod store;
-mod transport;
+pub mod tls;
+pub mod transport;

@@ -10,7 +10,7 @@ use std::time::Duration;
 const MEMORY: usize = 4_096;
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
 
-/// Remembers routes. They change rarely: `forget` now and then.
+/// Remembers routes while one question is answered: later they may have changed.
 #[derive(Default)]
 pub struct Paths {
     local: HashMap<IpAddr, IpAddr>,
@@ -28,10 +28,6 @@ impl Paths {
         }
         self.local.insert(remote, local);
         Some(local)
-    }
-
-    pub fn forget(&mut self) {
-        self.local.clear();
     }
 }
 
@@ -79,9 +75,13 @@ fn flow_to(paths: &mut Paths, remote: SocketAddr, transport: Transport, listenin
     let exact = listening.iter().filter(fits).find(|socket| socket.ip() == route);
     let any = || listening.iter().filter(fits).find(|socket| socket.ip().is_unspecified());
     let other = || listening.iter().find(fits);
-    let socket = exact.or_else(any).or_else(other)?;
-    let ip = if socket.ip().is_unspecified() { route } else { socket.ip() };
-    Some(Flow { transport, local: SocketAddr::new(ip, socket.port()), remote })
+    let local = match exact.or_else(any).or_else(other) {
+        Some(socket) => SocketAddr::new(if socket.ip().is_unspecified() { route } else { socket.ip() }, socket.port()),
+        // A connection of ours carries both ways, whether or not we listen.
+        None if transport.is_reliable() => SocketAddr::new(route, transport.default_port()),
+        None => return None,
+    };
+    Some(Flow { transport, local, remote })
 }
 
 #[cfg(test)]

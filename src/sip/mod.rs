@@ -6,6 +6,7 @@ mod core;
 mod dialog;
 pub mod digest;
 pub mod flow;
+pub mod keep_alive;
 mod mint;
 mod outbox;
 pub mod qualify;

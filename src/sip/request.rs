@@ -1,6 +1,6 @@
 //! The text of requests that we send.
 
-use crate::sip::flow::{Body, Flow, Headers};
+use crate::sip::flow::{Body, Flow, Headers, Transport};
 use crate::wire::sip::{Message, Method, Name, Writer};
 use bytes::Bytes;
 
@@ -62,7 +62,9 @@ impl Draft<'_> {
 /// Our Via. `rport` asks the peer to answer to where the request came from (RFC 3581).
 fn via(flow: Flow, branch: &str) -> String {
     let transport = flow.transport.as_str();
-    format!("SIP/2.0/{transport} {};branch={branch};rport", authority(flow))
+    // Over TLS, where both know whom they talk to, the peer may use our connection for its own requests (RFC 5923 §5).
+    let alias = if flow.transport == Transport::Tls { ";alias" } else { "" };
+    format!("SIP/2.0/{transport} {};branch={branch};rport{alias}", authority(flow))
 }
 
 /// Our Contact on a flow.

@@ -14,7 +14,7 @@ use tandem::base::time::{Now, Time, Wall};
 use tandem::call::account::{Account, Accounts};
 use tandem::call::io::{Input, Output, Ticket};
 use tandem::call::switch::Switch;
-use tandem::config::settings::{Settings, Trunk, TrunkCredentials, TrunkTransport};
+use tandem::config::settings::{Settings, Trunk, TrunkCredentials, TrunkTls, TrunkTransport};
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::Command;
@@ -80,6 +80,7 @@ pub fn trunk(name: &str, host: &str, port: Option<u16>) -> Trunk {
         host: host.to_owned(),
         port,
         transport: TrunkTransport::Udp,
+        tls: TrunkTls::default(),
         credentials: None,
         register: false,
         expires: Trunk::EXPIRES,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::call::account::{Account, Accounts};
-use tandem::config::settings::{Settings, Trunk, TrunkCredentials, TrunkTransport};
+use tandem::config::settings::{Settings, Trunk, TrunkCredentials, TrunkTls, TrunkTransport};
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::Clip;
@@ -188,6 +188,7 @@ fn trunk(name: &str, host: &str) -> Trunk {
         host: host.to_owned(),
         port: None,
         transport: TrunkTransport::Udp,
+        tls: TrunkTls::default(),
         credentials: None,
         register: false,
         expires: Trunk::EXPIRES,
