@@ -1,18 +1,25 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `release`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `asked`, `inform`,
+//! `release`.
 
 pub mod account;
 mod admission;
 mod answered;
+mod asked;
+mod brought;
 mod dial;
+mod diversion;
 mod exchange;
 mod failure;
+mod inform;
 mod invited;
 pub mod io;
 mod leg;
 mod local_end;
 mod negotiate;
+mod party;
 pub mod phone;
+mod privacy;
 mod progress;
 mod reason;
 pub mod record;
@@ -24,5 +31,6 @@ mod set_up;
 mod state;
 pub mod switch;
 mod talk;
+mod terms;
 mod trunk;
 pub mod view;
