@@ -231,7 +231,10 @@ fn sent_through_nat(request: &Message, flow: Flow) -> bool {
 fn is_unreachable(target: &str, flow: Flow) -> bool {
     let Ok(uri) = Uri::parse(target) else { return false };
     // RFC 5626 §4.3: the peer wants requests on the flow that it keeps.
-    uri.param("ob").is_some() || uri.host_ip().is_some_and(|host| host != flow.remote.ip() && is_private(host) && !is_private(flow.remote.ip()))
+    uri.param("ob").is_some()
+        || uri
+            .host_ip()
+            .is_some_and(|host| host != flow.remote.ip() && is_private(host) && !is_private(flow.remote.ip()))
 }
 
 /// Whether our INVITE went elsewhere than its URI says, as it does to a phone that registered through a NAT, and the

@@ -168,7 +168,7 @@ fn a_call_that_is_taken_goes_on_under_load() {
         load 2000ms
         carol -> tandem INVITE bob (sdp PCMU)
         tandem -> carol 503
-        alice -> tandem re-INVITE (sdp PCMU hold)
+        alice -> tandem re-INVITE (sdp PCMU sendonly)
         tandem -> alice 200
         alice -> tandem ACK
         tandem -> bob INVITE

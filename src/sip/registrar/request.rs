@@ -154,7 +154,8 @@ impl Wanted {
 
 /// RFC 3261 §10.3 step 2.
 fn refuse_extensions(message: &Message) -> Result<(), Outcome> {
-    let required: Vec<_> = message.values(Name::Require).filter(|token| !token.is_empty() && !is_known(token)).collect();
+    let required: Vec<_> =
+        message.values(Name::Require).filter(|token| !token.is_empty() && !is_known(token)).collect();
     if required.is_empty() {
         return Ok(());
     }
@@ -211,7 +212,9 @@ fn granted(message: &Message, contact: &NameAddr<'_>, limits: &RegistrarLimits) 
 /// What else the contact says, for the answers (RFC 3261 §10.3 step 8) and for those who know it.
 fn params_to_keep(contact: &NameAddr<'_>) -> String {
     let mut text = String::new();
-    for (name, value) in contact.params().iter().filter(|(name, _)| !OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours))) {
+    for (name, value) in
+        contact.params().iter().filter(|(name, _)| !OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)))
+    {
         text.extend([";", name]);
         match value {
             Some(value) if is_token(value) => text.extend(["=", value]),
