@@ -5,6 +5,7 @@ use crate::base::time::Now;
 use crate::base::timers::Timers;
 use crate::call::account::Accounts;
 use crate::call::io::{Notice, Output, Ticket};
+use crate::call::post::{DeliveryKey, Post};
 use crate::call::record::CallRecord;
 use crate::call::trunk::{Trunks, Work};
 use crate::config::settings::Settings;
@@ -43,6 +44,10 @@ pub enum Timer {
     Rewire(CallKey),
     /// The same for the order to close a port.
     Close { port: PortId, worker: usize },
+    /// The sender of a letter has waited for long enough.
+    Letter(DeliveryKey),
+    /// What the store keeps is looked through for what has expired.
+    Sweep,
 }
 
 pub struct Exchange {
@@ -57,6 +62,7 @@ pub struct Exchange {
     pub chance: Chance,
     pub timers: Timers<Timer>,
     pub outputs: VecDeque<Output>,
+    pub post: Post,
     sessions: HashMap<SessionId, LegKey>,
     ports: HashMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
@@ -102,6 +108,7 @@ impl Exchange {
             chance,
             timers: Timers::default(),
             outputs: VecDeque::new(),
+            post: Post::default(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
             closing: HashMap::new(),
@@ -187,10 +194,14 @@ impl Exchange {
     }
 
     pub fn load(&mut self, leg: LegKey, file: String) {
-        self.last_ticket += 1;
-        let ticket = Ticket(self.last_ticket);
+        let ticket = self.new_ticket();
         self.tickets.insert(ticket, leg);
         self.outputs.push_back(Output::Load { ticket, file });
+    }
+
+    pub fn new_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        Ticket(self.last_ticket)
     }
 
     pub fn take_ticket(&mut self, ticket: Ticket) -> Option<LegKey> {

@@ -146,6 +146,7 @@ impl Switch {
             heard: None,
             offers: 0,
             answered_at: None,
+            carried: Vec::new(),
         };
         // Nothing is opened where nobody can be heard, and nobody is called where nothing could be said.
         let is_silent = call.targets.iter().all(|target| matches!(target, Target::Reject { .. }));

@@ -1,6 +1,7 @@
 //! What the call floor takes from the world and gives to it. The shell carries each item out; a simulator does the same.
 
 use crate::call::account::Accounts;
+use crate::call::letter::{PostNews, PostOrder};
 use crate::call::record::CallRecord;
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
@@ -52,6 +53,8 @@ pub enum Input {
     Drain,
     /// Ends all calls, at the end of a drain.
     EndAll,
+    /// What the store says of the letters that it keeps.
+    Post(PostNews),
     /// Whether records can be kept; without a reason calls are taken.
     RecordsFailing {
         why: Option<String>,
@@ -79,6 +82,8 @@ pub enum Output {
         ticket: Ticket,
         file: String,
     },
+    /// Letters to be kept, read or forgotten, in the order of these.
+    Post(PostOrder),
     Notice(Notice),
 }
 

@@ -17,6 +17,7 @@ impl Switch {
                 let status = if self.draining { 503 } else { 200 };
                 self.exchange.agent.respond(now, id, status, "", vec![(Name::Accept, SDP.to_owned())], None);
             }
+            Method::Message => self.messaged(now, id, flow, message),
             _ => self.exchange.agent.respond(now, id, 405, "", Vec::new(), None),
         }
     }
@@ -40,6 +41,10 @@ impl Switch {
             return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None);
         }
         let outcome = self.exchange.registrar.register(now, &name, message, flow);
+        let is_there = outcome.status == 200;
         self.exchange.agent.respond(now, id, outcome.status, outcome.reason, outcome.headers, None);
+        if is_there {
+            self.exchange.user_arrived(now, &name, false);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::base::time::Time;
 use crate::call::admission::Identity;
+use crate::call::asked::Carried;
 use crate::call::diversion::Diversion;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
@@ -43,6 +44,8 @@ pub struct Call {
     /// Offers of ours since a side last changed something of its own accord.
     pub offers: u8,
     pub answered_at: Option<Time>,
+    /// Requests of one side that the other has yet to answer.
+    pub carried: Vec<Carried>,
 }
 
 /// What the caller's INVITE said, as far as the other side needs it.

@@ -18,7 +18,7 @@ use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
 use crate::sip::digest::Verifier;
 use crate::sip::flow::Flow;
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
-use crate::wire::sip::{Limits, Message};
+use crate::wire::sip::{Limits, Message, Method};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -58,6 +58,10 @@ pub struct Counts {
     pub questions: usize,
     pub registrations: usize,
     pub attempts: u64,
+    /// Text messages that wait for a phone, a trunk or the store.
+    pub letters: usize,
+    /// Text messages that are kept for users who are away.
+    pub stored_messages: usize,
     /// Requests that got no answer, by the operator's wish.
     pub ignored: u64,
     /// What is remembered of guessers and of real users.
@@ -80,6 +84,7 @@ impl Switch {
                 max_transactions: settings.limits.transactions,
                 extensions: EXTENSIONS.to_vec(),
                 max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
+                takes: vec![Method::Register, Method::Options, Method::Message],
                 ..AgentSettings::default()
             },
             Chance::from_seed(seed(&mut chance)),
@@ -134,6 +139,7 @@ impl Switch {
             }
             Input::Drain => self.draining = true,
             Input::EndAll => self.end_all(now),
+            Input::Post(news) => self.exchange.post_news(now, news),
             Input::RecordsFailing { why } => self.records_failing = why,
         }
         self.pump(now);
@@ -168,6 +174,8 @@ impl Switch {
             questions,
             registrations: self.exchange.registrar.count(),
             attempts: self.attempts,
+            letters: self.exchange.post.pending(),
+            stored_messages: self.exchange.post.stored(),
             ignored: self.ignored,
             guessers: self.exchange.guessing.len(),
         }
@@ -230,6 +238,7 @@ impl Switch {
         while let Some(change) = self.exchange.registrar.poll_change() {
             let notice = match change {
                 Change::Added { user, binding } => {
+                    self.exchange.user_arrived(now, &user, true);
                     Notice::Registered { user, contact: binding.uri.clone(), flow: binding.flow }
                 }
                 Change::Removed { user, binding, .. } => Notice::Unregistered { user, contact: binding.uri.clone() },
@@ -260,10 +269,16 @@ impl Switch {
             Event::Invited { session, flow, message } => self.invited(now, session, flow, &message),
             Event::Request { id, flow, message } => self.requested(now, id, flow, &message),
             Event::Response { id, message } => {
+                if self.exchange.letter_answered(now, id, &message) {
+                    return;
+                }
                 let (trunks, mut work) = self.exchange.trunk_work();
                 trunks.answered(now, id, &message, &mut work);
             }
             Event::Failed { id, cause } => {
+                if self.exchange.letter_failed(now, id) {
+                    return;
+                }
                 let (trunks, mut work) = self.exchange.trunk_work();
                 trunks.failed(now, id, cause, &mut work);
             }
@@ -276,7 +291,7 @@ impl Switch {
             // A session that no call looks after any more: whatever it still asks is turned down.
             match event {
                 SessionEvent::Reoffered { .. } => self.exchange.agent.reanswer(now, session, 481, "", Vec::new(), None),
-                SessionEvent::Info { id, .. } => self.exchange.agent.respond(now, id, 481, "", Vec::new(), None),
+                SessionEvent::Asked { id, .. } => self.exchange.agent.respond(now, id, 481, "", Vec::new(), None),
                 SessionEvent::Answered { .. } => {
                     self.exchange.agent.ack(now, session, None);
                     self.exchange.agent.bye(now, session, None);
@@ -297,7 +312,9 @@ impl Switch {
             SessionEvent::ReAcked { message } => call.acknowledged(exchange, now, leg, &message),
             SessionEvent::Reanswered { message } => call.reanswered(exchange, now, leg, &message),
             SessionEvent::Rerefused { .. } => call.rerefused(exchange, now, leg),
-            SessionEvent::Info { id, .. } => exchange.agent.respond(now, id, 405, "", Vec::new(), None),
+            SessionEvent::Asked { id, message } => call.asked(exchange, now, leg, id, &message),
+            SessionEvent::Replied { id, message } => call.replied(exchange, now, id, &message),
+            SessionEvent::Unanswered { id, .. } => call.unanswered(exchange, now, id),
             SessionEvent::Ended { by } => call.leg_ended(exchange, now, leg, by),
         });
     }
@@ -336,7 +353,8 @@ impl Switch {
             MediaEvent::Silent { since, .. } => call.silent(exchange, now, leg, since),
             MediaEvent::Finished { .. } => call.clip_ended(exchange, now),
             MediaEvent::Closed { report, .. } => call.port_closed(exchange, leg, report),
-            MediaEvent::Learnt { .. } | MediaEvent::Digit { .. } => {}
+            MediaEvent::Digit { digit, duration, .. } => call.digit_heard(exchange, now, leg, digit, duration),
+            MediaEvent::Learnt { .. } => {}
         });
     }
 
@@ -359,7 +377,13 @@ impl Switch {
                     self.exchange.timers.set(Timer::Close { port, worker }, now.time + AGAIN);
                 }
             }
-            Command::Dial { .. } | Command::Tap { .. } => {}
+            Command::Dial { port, digits } => {
+                if let Some(LegKey { call, leg }) = self.exchange.port_owner(port) {
+                    self.with_call(call, |call, _| call.undialled(leg, &digits));
+                    self.exchange.timers.set(Timer::Rewire(call), now.time + AGAIN);
+                }
+            }
+            Command::Tap { .. } => {}
         }
     }
 
@@ -375,6 +399,8 @@ impl Switch {
                 Timer::Patience(call) => self.with_call(call, |call, exchange| call.lose_patience(exchange, now)),
                 Timer::Rewire(call) => self.with_call(call, |call, exchange| call.rewire(exchange)),
                 Timer::Close { port, worker } => self.exchange.command(worker, Command::Close { port }),
+                Timer::Letter(letter) => self.exchange.letter_timed_out(now, letter),
+                Timer::Sweep => self.exchange.sweep_letters(now),
             }
         }
     }
@@ -389,6 +415,7 @@ impl Switch {
             self.exchange.registrar.forget(&user);
         }
         self.exchange.accounts = accounts;
+        self.exchange.forget_letters();
     }
 
     fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {

@@ -49,8 +49,32 @@ pub struct Sip {
     /// How often both sides of a call in progress are asked the same; zero for never.
     pub dialog_interval: Duration,
     pub nonce_lifetime: Duration,
+    /// The bounds of what subscribers may ask for.
+    pub subscription_min: Duration,
+    pub subscription_max: Duration,
+    /// Who may see whether other users are there and talk.
+    pub watchers: Watchers,
     /// The country in which local numbers of our users are read (ISO 3166-1 alpha-2), unless the user has one.
     pub country: Option<String>,
+    /// Types of INFO bodies that pass from one side of a call to the other, in lower case, beside digits.
+    pub pass_info: Vec<String>,
+}
+
+/// Who may watch other users. Everyone may watch themself, and who is no user of ours never watches anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watchers {
+    Users,
+    /// These alone, by their names.
+    Named(Vec<String>),
+}
+
+impl Watchers {
+    pub fn include(&self, user: &str) -> bool {
+        match self {
+            Watchers::Users => true,
+            Watchers::Named(names) => names.iter().any(|name| name == user),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +112,8 @@ pub struct Limits {
     pub transactions: usize,
     /// Contacts that one account may register.
     pub contacts: usize,
+    /// Transfers that one conversation may go through.
+    pub transfers: usize,
     pub tcp_connections: usize,
     pub tcp_connections_per_address: usize,
     /// Bytes of one SIP message.
@@ -104,6 +130,15 @@ pub struct Limits {
     pub forwarded_calls: usize,
     /// Header fields of one message that rules let pass.
     pub passed_headers: usize,
+    /// Text messages that are kept for one account while it is away, the bytes of their bodies together, and how long.
+    pub stored_messages: usize,
+    pub stored_message_bytes: usize,
+    pub stored_message_age: Duration,
+    /// Subscriptions in all, and of one account.
+    pub subscriptions: usize,
+    pub subscriptions_per_account: usize,
+    /// Documents that one account may have published at once.
+    pub publications: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -151,6 +186,10 @@ pub struct Trunk {
     pub country: Option<String>,
     /// None for no limit.
     pub max_calls: Option<usize>,
+    /// How digits are sent to it.
+    pub dtmf: Dtmf,
+    /// Who carries out a transfer that the other side of a call over it asks for.
+    pub transfer: Transfer,
     /// Other addresses or networks from which this trunk calls us.
     pub from: Vec<Network>,
     pub identity: TrunkIdentity,
@@ -173,6 +212,28 @@ pub enum TrunkTransport {
     Tcp,
 }
 
+/// How a peer is told the digits that are pressed in a call. They are taken in either form from everyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Dtmf {
+    /// As telephone-events where they were negotiated, otherwise in INFO requests.
+    #[default]
+    Auto,
+    /// As telephone-events, or not at all.
+    Rfc4733,
+    /// In INFO requests of `application/dtmf-relay`.
+    Info,
+}
+
+/// What becomes of a REFER (RFC 3515) whose other side is a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Transfer {
+    /// We call the new target, and the trunk never hears of it.
+    #[default]
+    Ours,
+    /// The trunk is asked to.
+    Pass,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrunkCredentials {
     pub username: String,
@@ -193,6 +254,29 @@ impl Trunk {
     pub const PRACK: Prack = Prack::Supported;
     /// What every telephone and carrier takes.
     pub const PTIME_MS: u32 = 20;
+
+    /// With the default of everything else.
+    pub fn named(name: &str, host: &str) -> Trunk {
+        Trunk {
+            name: name.to_owned(),
+            host: host.to_owned(),
+            port: None,
+            transport: TrunkTransport::Udp,
+            credentials: None,
+            register: false,
+            expires: Trunk::EXPIRES,
+            domain: None,
+            codecs: Vec::new(),
+            ptime_ms: Trunk::PTIME_MS,
+            country: None,
+            max_calls: None,
+            dtmf: Dtmf::default(),
+            transfer: Transfer::default(),
+            from: Vec::new(),
+            identity: TrunkIdentity::default(),
+            prack: Trunk::PRACK,
+        }
+    }
 }
 
 impl Network {
@@ -258,7 +342,14 @@ impl Default for Sip {
             dialog_interval: Duration::from_secs(300),
             // Longer than any exchange, and short enough that an overheard answer is soon worth nothing.
             nonce_lifetime: Duration::from_secs(300),
+            // As for registrations: more often is a phone in trouble, and a subscriber that is gone costs notifications.
+            subscription_min: Duration::from_secs(60),
+            subscription_max: Duration::from_secs(3_600),
+            // Colleagues see each other's lamps.
+            watchers: Watchers::Users,
             country: None,
+            // A body that we don't understand may say anything of one side to the other.
+            pass_info: Vec::new(),
         }
     }
 }
@@ -312,6 +403,8 @@ impl Default for Limits {
             transactions: 20_000,
             // A desk phone, a mobile, a softphone and what was left behind by a crash.
             contacts: 10,
+            // Reception, a department, a person, back again; more is two machines that pass a caller to and fro.
+            transfers: 10,
             // Half of what file descriptors usually allow, the other half being media.
             tcp_connections: 10_000,
             // An office behind one address.
@@ -332,6 +425,16 @@ impl Default for Limits {
             forwarded_calls: 10,
             // More than any application sends.
             passed_headers: 20,
+            // A holiday's worth of short messages, and of long ones a tenth of that.
+            stored_messages: 100,
+            stored_message_bytes: 262_144,
+            // Whoever was away for longer has been told otherwise.
+            stored_message_age: Duration::from_secs(30 * 86_400),
+            // Each thousand takes a megabyte or two, and a full lamp field has two hundred.
+            subscriptions: 20_000,
+            subscriptions_per_account: 300,
+            // One for each contact.
+            publications: 10,
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::media::worker::{Worker, WorkerHandle, WorkerSettings, share};
 use crate::shell::clock::Clock;
 use crate::shell::error::ShellError;
 use crate::shell::journal::Journal;
+use crate::shell::postman::Postman;
+use crate::shell::store::Store;
 use crate::shell::transport::{Arrival, QUEUE, Transports};
 use crate::shell::{paths, prompt, seed};
 use crate::sip::flow::Transport;
@@ -76,6 +78,7 @@ pub struct World {
     pub workers: Vec<WorkerHandle>,
     media_news: Arc<Notify>,
     journal: Option<Journal>,
+    postman: Option<Postman>,
     prompts: PathBuf,
     pub messages: Messages,
     /// Calls that ended since the last look, by their final status.
@@ -131,6 +134,7 @@ impl World {
             workers,
             media_news,
             journal,
+            postman: None,
             prompts,
             messages,
             endings: BTreeMap::new(),
@@ -142,6 +146,11 @@ impl World {
     pub fn listening(&self) -> Vec<(Transport, SocketAddr)> {
         let of = |transport| self.transports.listening(transport).iter().map(move |&address| (transport, address));
         of(Transport::Udp).chain(of(Transport::Tcp)).collect()
+    }
+
+    /// Has letters kept in a store. What it tells comes as inputs of later turns, a count of all that it has first.
+    pub fn keep_letters(&mut self, store: Store) {
+        self.postman = Some(Postman::start(store, self.answers.clone()));
     }
 
     pub fn journal(&self) -> Option<&Journal> {
@@ -246,6 +255,11 @@ impl World {
                             let result = read.unwrap_or_else(|_| Err("reading it failed".to_owned())).map(Arc::new);
                             let _ = answers.send(Arrival::Answer(Input::Loaded { ticket, result })).await;
                         });
+                    }
+                    Output::Post(order) => {
+                        if let Some(news) = self.postman.as_ref().and_then(|postman| postman.take(order)) {
+                            machine.handle(now, Input::Post(news));
+                        }
                     }
                     Output::Notice(notice) => self.note(&notice),
                 }

@@ -12,8 +12,8 @@ mod receive;
 mod settings;
 mod terms;
 
-pub use event::{Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
-pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest, Shedding};
+pub use event::{AskId, Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
+pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest, Question, Shedding};
 pub use terms::Terms;
 
 use crate::base::chance::Chance;
@@ -251,6 +251,20 @@ impl Agent {
         self.session(id).is_some_and(|session| session.is_acknowledged(&self.core, has_body))
     }
 
+    /// Sends another request in the dialog of an answered session, such as INFO or REFER; challenges are answered inside.
+    /// [`SessionEvent::Replied`] or [`SessionEvent::Unanswered`] follows, unless the session ends before. INVITE, ACK, BYE
+    /// and UPDATE have verbs of their own.
+    pub fn ask(&mut self, now: Now, id: SessionId, question: Question) -> Result<AskId, Busy> {
+        let mut result = Err(Busy);
+        self.act(now, id, |session, core| result = session.ask(core, question));
+        result
+    }
+
+    /// The To tag that our answers to a request have: that of the dialog which a 2xx makes.
+    pub fn local_tag(&self, id: ServerId) -> Option<&str> {
+        self.core.servers.asked(ServerTxId::from(id)).map(|asked| asked.to_tag.as_str())
+    }
+
     /// The way by which the session's requests come and go, unless its peer's Contact leads elsewhere.
     pub fn flow(&self, id: SessionId) -> Option<Flow> {
         self.session(id).map(Session::flow)
@@ -329,6 +343,10 @@ impl Agent {
             }
             Some(&mut Owner::Bye(session)) => self.with(session, |session, core| session.bye_failed(core)),
             Some(&mut Owner::Probe(session)) => self.with(session, |session, core| session.probe_failed(core)),
+            Some(owner @ Owner::Ask(_)) => {
+                let Owner::Ask(asking) = std::mem::replace(owner, Owner::Nobody) else { return };
+                self.with(asking.session, |session, core| session.ask_failed(core, &asking, cause));
+            }
             Some(Owner::Prack { .. } | Owner::Nobody) | None => {}
         }
     }
@@ -336,20 +354,20 @@ impl Agent {
 
 fn start_request(core: &mut Core, id: RequestId, request: OutgoingRequest) -> ClientId {
     let branch = core.mint.branch();
-    let from = format!("{};tag={}", request.from, core.mint.tag());
+    let from = format!("{};tag={}", request.from, request.local_tag.unwrap_or_else(|| core.mint.tag()));
     let call_id = request.call_id.unwrap_or_else(|| core.mint.call_id());
     let draft = Draft {
         method: &request.method,
         uri: &request.uri,
         flow: request.flow,
         branch: &branch,
-        max_forwards: 70,
+        max_forwards: request.max_forwards,
         from: &from,
         to: &request.to,
         call_id: &call_id,
         cseq: request.cseq.unwrap_or(1),
         contact: request.contact.as_deref(),
-        routes: &[],
+        routes: &request.routes,
         headers: &request.headers,
         credentials: &Headers::new(),
         body: request.body.as_ref(),

@@ -40,7 +40,8 @@ impl Answer<'_> {
         let request = &asked.request;
         let to_tag = Some(asked.to_tag.as_str()).filter(|tag| self.status != 100 && !tag.is_empty());
         let mut writer = Writer::reply_to(request, self.status, self.reason, to_tag);
-        let makes_dialog = *request.method() == Method::Invite && (101..=299).contains(&self.status);
+        let makes_dialog =
+            matches!(request.method(), Method::Invite | Method::Subscribe) && (101..=299).contains(&self.status);
         if makes_dialog || (*request.method() == Method::Update && self.status < 300) {
             writer.header(Name::Contact, our_contact(asked));
         }

@@ -54,7 +54,11 @@ impl Agent {
             Some(&mut Owner::Probe(session)) => {
                 self.with(session, |session, core| session.probe_response(core, &message));
             }
-            Some(Owner::Nobody) | None => {}
+            Some(owner @ Owner::Ask(_)) if message.status() >= 200 => {
+                let Owner::Ask(asking) = std::mem::replace(owner, Owner::Nobody) else { return };
+                self.with(asking.session, |session, core| session.ask_response(core, *asking, message));
+            }
+            Some(Owner::Ask(_) | Owner::Nobody) | None => {}
         }
     }
 
@@ -164,6 +168,12 @@ impl Agent {
 
     fn request_in_dialog(&mut self, flow: Flow, key: ServerKey, message: Message) {
         let Some(id) = self.session_of(&message) else {
+            // The owner keeps the dialogs of subscriptions.
+            if *message.method() == Method::Subscribe && self.core.settings.takes.contains(&Method::Subscribe) {
+                let asked = self.asked(flow, message.clone());
+                let server = self.core.servers.start(&mut self.core.out, key, asked, None);
+                return self.core.emit(Event::Request { id: server.into(), flow, message });
+            }
             return self.core.reply_statelessly(flow, message, 481, "", &Headers::new());
         };
         let unsupported = self.unsupported(&message);

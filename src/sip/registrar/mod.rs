@@ -13,11 +13,11 @@ mod request;
 pub use binding::Binding;
 pub use gruu::Phone;
 
-use crate::base::time::{Now, Time, Wall};
+use crate::base::time::{Now, Time};
 use crate::base::timers::Timers;
 use crate::sip::flow::{Flow, Headers};
 use crate::sip::registrar::request::{EXTENSIONS, Request, Wanted, Wish};
-use crate::wire::sip::{HeaderError, Message, Name, Uri};
+use crate::wire::sip::{HeaderError, Message, Name, Uri, date};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
@@ -65,11 +65,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(self) fn refuse(status: u16, reason: &'static str) -> Outcome {
+    pub(crate) fn refuse(status: u16, reason: &'static str) -> Outcome {
         Outcome { status, reason, headers: Headers::new() }
     }
 
-    pub(self) fn with(mut self, name: Name, value: String) -> Outcome {
+    pub(crate) fn with(mut self, name: Name, value: String) -> Outcome {
         self.headers.push((name, value));
         self
     }
@@ -447,12 +447,6 @@ impl Staged {
             })
         })
     }
-}
-
-/// A date as SIP writes it (RFC 3261 §20.17), always GMT.
-fn date(wall: Wall) -> String {
-    let stamp = jiff::Timestamp::from_second(wall.seconds()).unwrap_or_default();
-    stamp.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 #[cfg(test)]
