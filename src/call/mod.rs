@@ -1,14 +1,18 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `release`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `forward`, `local_end`, `change`, `talk`, `reoffer`,
+//! `release`.
 
 pub mod account;
 mod admission;
 mod answered;
 mod brought;
+mod change;
 mod dial;
 mod diversion;
 mod exchange;
 mod failure;
+mod forward;
+pub mod forwarding;
 mod invited;
 pub mod io;
 mod leg;
@@ -28,5 +32,6 @@ mod set_up;
 mod state;
 pub mod switch;
 mod talk;
+mod tone;
 mod trunk;
 pub mod view;

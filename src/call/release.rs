@@ -124,6 +124,7 @@ impl Call {
             self.hang_up_leg(exchange, now, leg, None);
         }
         self.drop_leg(exchange, 0);
+        self.forget_forwards(exchange);
         self.stage = Stage::Ending;
         for timer in [Timer::Ring(self.key), Timer::Probe(self.key), Timer::Rewire(self.key)] {
             exchange.timers.cancel(timer);

@@ -137,6 +137,10 @@ impl HeaderPatterns {
         HeaderPatterns(patterns.into_iter().map(|(pattern, _)| pattern).collect())
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Those of `texts` that may be patterns.
     pub fn read_all(texts: &[&str]) -> HeaderPatterns {
         HeaderPatterns(texts.iter().filter_map(|text| header_pattern(text).ok()).collect())

@@ -1,6 +1,7 @@
 //! Floor 2: text → plan; plan and request → route and its explanation. Pure, but for `load`, which reads the files.
 
 mod caller;
+pub mod change;
 pub mod directory;
 pub mod explain;
 mod load;

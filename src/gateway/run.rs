@@ -69,7 +69,7 @@ impl Gateway {
         let token = token::open(&settings.data)?;
         let recorder = Recorder::start(&mut journal, store.clone());
         let watch = journal.watch();
-        let world = World::open(&settings, clock, Some(journal)).await?;
+        let world = World::open(&settings, clock, Some(journal)).await?.with_store(store.clone());
         let (questions, control) = mpsc::channel(QUESTIONS);
         let metrics = Arc::new(Metrics::new());
         let shared = Arc::new(ArcSwap::from(Arc::clone(&settings)));

@@ -11,6 +11,7 @@ use crate::media::worker::{Worker, WorkerHandle, WorkerSettings, share};
 use crate::shell::clock::Clock;
 use crate::shell::error::ShellError;
 use crate::shell::journal::Journal;
+use crate::shell::store::Store;
 use crate::shell::transport::{Arrival, QUEUE, Transports};
 use crate::shell::{paths, prompt, seed};
 use crate::sip::flow::Transport;
@@ -73,6 +74,7 @@ pub struct World {
     pub workers: Vec<WorkerHandle>,
     media_news: Arc<Notify>,
     journal: Option<Journal>,
+    store: Option<Store>,
     prompts: PathBuf,
     pub messages: Messages,
     /// Calls that ended since the last look, by their final status.
@@ -125,10 +127,16 @@ impl World {
             workers,
             media_news,
             journal,
+            store: None,
             prompts,
             messages,
             endings: BTreeMap::new(),
         })
+    }
+
+    /// The same with a store, which keeps what users change by phone.
+    pub fn with_store(self, store: Store) -> World {
+        World { store: Some(store), ..self }
     }
 
     pub fn listening(&self) -> Vec<(Transport, SocketAddr)> {
@@ -225,6 +233,17 @@ impl World {
                             let read = tokio::task::spawn_blocking(move || prompt::load(&folder, &file)).await;
                             let result = read.unwrap_or_else(|_| Err("reading it failed".to_owned())).map(Arc::new);
                             let _ = answers.send(Arrival::Answer(Input::Loaded { ticket, result })).await;
+                        });
+                    }
+                    Output::Keep { ticket, user, forwarding } => {
+                        let (answers, store) = (self.answers.clone(), self.store.clone());
+                        tokio::spawn(async move {
+                            let result = match store {
+                                Some(store) => store.set_forwarding(&user, &forwarding).await,
+                                None => Err(ShellError::new("store", "there is none", "ask a gateway")),
+                            };
+                            let result = result.map_err(|error| error.to_string());
+                            let _ = answers.send(Arrival::Answer(Input::Kept { ticket, result })).await;
                         });
                     }
                     Output::Notice(notice) => self.note(&notice),

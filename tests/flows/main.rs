@@ -22,8 +22,10 @@ mod world;
 
 mod answering;
 mod cancelling;
+mod codes;
 mod ending;
 mod failing;
+mod forwarding;
 mod headers;
 mod hearing;
 mod identity;

@@ -12,10 +12,12 @@ use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::base::time::{Now, Time, Wall};
 use tandem::call::account::{Account, Accounts};
+use tandem::call::forwarding::Forwarding;
 use tandem::call::io::{Input, Output, Ticket};
 use tandem::call::switch::Switch;
 use tandem::config::identity::TrunkIdentity;
 use tandem::config::settings::{Settings, Trunk, TrunkCredentials, TrunkTransport};
+use tandem::dialplan::change::Change;
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::Command;
@@ -169,6 +171,7 @@ fn accounts() -> Vec<Account> {
             country: None,
             display_name: display.map(str::to_owned),
             hashes,
+            forwarding: Forwarding::default(),
         }
     };
     numbers.into_iter().chain(more).map(account).collect()
@@ -186,6 +189,7 @@ pub struct World {
     pub log: Vec<String>,
     /// Hosts that have no address.
     pub lost: Vec<String>,
+    pub store_fails: bool,
     /// What each peer was described before its last message.
     pub before: BTreeMap<String, Bytes>,
     inputs: VecDeque<Input>,
@@ -219,6 +223,7 @@ impl World {
             full: None,
             log: Vec::new(),
             lost: Vec::new(),
+            store_fails: false,
             before: BTreeMap::new(),
             inputs: VecDeque::new(),
         };
@@ -251,6 +256,14 @@ impl World {
     pub fn accounts(&mut self, stays: impl Fn(&str) -> bool) {
         let left = accounts().into_iter().filter(|account| stays(&account.name));
         self.feed(Input::Accounts(Arc::new(Accounts::new(left))));
+    }
+
+    /// A user changes a setting over the API.
+    pub fn change(&mut self, name: &str, change: &Change) {
+        let mut changed = (**self.switch.accounts()).clone();
+        let forwarding = changed.by_name(name).expect("a user").forwarding.with(change);
+        changed.set_forwarding(name, forwarding);
+        self.feed(Input::Accounts(Arc::new(changed)));
     }
 
     pub fn say(&mut self, name: &str, bytes: Bytes) {
@@ -286,6 +299,11 @@ impl World {
             Output::Locate { ticket, host, port, transport } => {
                 let result = self.locate(&host, port, transport);
                 self.inputs.push_back(Input::Located { ticket, result });
+            }
+            Output::Keep { ticket, user, forwarding } => {
+                self.note(format!("          kept for {user}: {forwarding:?}"));
+                let result = if self.store_fails { Err("the disk is full".to_owned()) } else { Ok(()) };
+                self.inputs.push_back(Input::Kept { ticket, result });
             }
             Output::Notice(notice) => self.note(format!("          {notice:?}")),
         }

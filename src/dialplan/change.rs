@@ -1,0 +1,117 @@
+//! What a user changes by phone: targets that set up a forward of the caller's own calls, or let nobody disturb them.
+
+use crate::config::problem::Wrong;
+use crate::config::section::Section;
+use crate::dialplan::target::is_dialable;
+use crate::dialplan::template::{Fields, Scope, Template};
+use std::fmt;
+use std::time::Duration;
+
+/// How long a phone may ring before its calls go elsewhere: shorter is no time to answer, longer is more than callers wait.
+pub const AFTER_S: std::ops::RangeInclusive<u64> = 5..=180;
+
+/// When a user's calls go elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    Always,
+    Busy,
+    /// Nobody answers in time, or no phone is there.
+    NoAnswer,
+}
+
+/// A change of the calling user's own settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    Forward {
+        when: When,
+        /// None to forward no longer.
+        to: Option<String>,
+        /// How long it rings before; none for the usual time.
+        after: Option<Duration>,
+    },
+    DoNotDisturb {
+        on: bool,
+    },
+}
+
+/// A change as a rule writes it.
+#[derive(Clone, Debug)]
+pub enum ChangeAim {
+    Forward { when: When, to: Option<Template>, after: Option<Template> },
+    DoNotDisturb { on: bool },
+}
+
+impl When {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            When::Always => "always",
+            When::Busy => "busy",
+            When::NoAnswer => "no_answer",
+        }
+    }
+
+    fn parse(text: &str) -> Result<When, Wrong> {
+        let all = [When::Always, When::Busy, When::NoAnswer];
+        let mend = "write \"always\", \"busy\" or \"no_answer\"";
+        let found = all.into_iter().find(|when| when.as_str() == text);
+        found.ok_or_else(|| Wrong::new(format!("`{text}` is no time to forward calls"), mend))
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Forward { when, to: None, .. } => write!(f, "forward no more calls ({})", when.as_str()),
+            Change::Forward { when, to: Some(to), after: None } => {
+                write!(f, "forward the caller's own calls to {to} ({})", when.as_str())
+            }
+            Change::Forward { when, to: Some(to), after: Some(after) } => {
+                write!(f, "forward the caller's own calls to {to} ({}, after {} s)", when.as_str(), after.as_secs())
+            }
+            Change::DoNotDisturb { on: true } => f.write_str("let nobody disturb the caller"),
+            Change::DoNotDisturb { on: false } => f.write_str("let calls through to the caller again"),
+        }
+    }
+}
+
+impl ChangeAim {
+    /// `{ forward = "always", number = "{1}" }`; without a number, calls are forwarded no longer.
+    pub fn forward(part: &Section<'_>, scope: Scope) -> Option<ChangeAim> {
+        let when = part.read("forward", When::parse);
+        let to = part.read("number", |text| Template::parse(text, scope));
+        let after = part.read("after", |text| Template::parse(text, scope));
+        if part.has("after") && (when.is_some_and(|when| when != When::NoAnswer) || !part.has("number")) {
+            let mend = "remove it, or forward = \"no_answer\" to a `number`";
+            part.report(part.place_of("after"), "`after` says how long it rings before calls go elsewhere", mend);
+        }
+        let to = if part.has("number") { Some(to?) } else { None };
+        Some(ChangeAim::Forward { when: when?, to, after })
+    }
+
+    /// `{ do_not_disturb = true }`
+    pub fn do_not_disturb(part: &Section<'_>) -> Option<ChangeAim> {
+        Some(ChangeAim::DoNotDisturb { on: part.flag("do_not_disturb")? })
+    }
+
+    /// The change that one call makes; why not, where there is none.
+    pub fn fill(&self, fields: &Fields<'_>) -> Result<Change, String> {
+        match self {
+            ChangeAim::DoNotDisturb { on } => Ok(Change::DoNotDisturb { on: *on }),
+            ChangeAim::Forward { when, to, after } => {
+                let to = to.as_ref().map(|to| to.fill(fields));
+                if let Some(to) = to.as_ref().filter(|to| !is_dialable(to)) {
+                    return Err(format!("a forward, since \"{}\" can't be dialled", to.escape_debug()));
+                }
+                let after = after.as_ref().map(|after| after.fill(fields)).filter(|after| !after.is_empty());
+                let after = after.map(|after| seconds(&after)).transpose()?;
+                Ok(Change::Forward { when: *when, to, after })
+            }
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.trim_end_matches('s').parse().ok().filter(|seconds| AFTER_S.contains(seconds));
+    let why = || format!("a forward, since {text:?} isn't {} to {} seconds", AFTER_S.start(), AFTER_S.end());
+    seconds.map(Duration::from_secs).ok_or_else(why)
+}
