@@ -34,7 +34,7 @@ impl Call {
             }
         }
         let end = End::Clip { clip: None, repeat: false };
-        let leg = self.add_local(exchange, now, end, &format!("setting:{change}"));
+        let leg = self.add_local(exchange, now, end, change.kind());
         exchange.keep_forwarding(leg, account.name.clone(), account.forwarding.with(change));
         Ok(())
     }

@@ -58,6 +58,18 @@ impl When {
     }
 }
 
+impl Change {
+    /// As records name it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Change::Forward { when: When::Always, .. } => "forward:always",
+            Change::Forward { when: When::Busy, .. } => "forward:busy",
+            Change::Forward { when: When::NoAnswer, .. } => "forward:no_answer",
+            Change::DoNotDisturb { .. } => "do_not_disturb",
+        }
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -17,4 +17,5 @@ mod template;
 mod test;
 
 pub use plan::{Plan, PlanContext};
+pub use target::is_dialable;
 pub use test::{TestFailure, moment};

@@ -17,14 +17,14 @@ fn a_forward_is_set_up_confirmed_and_taken_back() {
         carol registers
         alice registers
         bob calls *72carol (sdp PCMU)
-        tandem -> bob 200 [sdp PCMU/0]
+        tandem -> bob 200 [sdp PCMU/0 sendonly]
         bob -> tandem ACK
         media bob [send PCMU/0 | from clip]
         wait 2s
         clip of bob ends
         tandem -> bob BYE
         bob -> tandem 200
-        record [status 200 | rule Forward all calls | legs 2 | leg 1 reason the call was over | cause the announcement was over]
+        record [status 200 | rule Forward all calls | legs 2 | leg 1 forward:always 200 | cause the announcement was over]
         alice calls bob (sdp PCMU)
         tandem -> alice 181
         tandem -> carol INVITE

@@ -192,6 +192,7 @@ fn a_rule_goes_on_where_a_forward_leads_nowhere() {
         carol -> tandem 486
         tandem -> alice 486
         record [legs 2 | leg 1 user:carol 486 | leg 1 diverted]
+        bob is a user again
         bob is not to be disturbed
         alice -> tandem INVITE *80 (auth | sdp PCMU)
         tandem -> carol INVITE
