@@ -109,6 +109,7 @@ impl Call {
         let leg = &mut self.legs[index];
         let (Some(to), Some(media)) = (leg.dialling.take(), leg.media.as_mut()) else { return };
         let body = media.offer(&to.codecs, Direction::SendRecv);
+        let terms = exchange.terms(leg.trunk.as_deref());
         let session = exchange.agent.invite(
             now,
             Invite {
@@ -118,6 +119,7 @@ impl Call {
                 credentials: to.credentials,
                 max_forwards: self.caller.max_forwards,
                 no_response: to.no_response,
+                terms,
                 ..Invite::new(to.flow, to.uri, to.from, to.to)
             },
         );

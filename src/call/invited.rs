@@ -60,6 +60,12 @@ impl Switch {
                 return self.exchange.agent.refuse(now, session, 403, "", Vec::new());
             }
         };
+        let trunk = match &identity {
+            Identity::Trunk { name, .. } => Some(name.as_str()),
+            _ => None,
+        };
+        let terms = self.exchange.terms(trunk);
+        let disagreement = self.exchange.agent.agree(now, session, terms);
         self.attempts += 1;
         let dialled = admission::dialled(&self.exchange, flow, message, &identity);
         let (offer, unreadable) = match offer_of(message) {
@@ -67,7 +73,8 @@ impl Switch {
             Err(failure) => (None, Some(failure)),
         };
         let incomplete = dialled.is_none().then(|| Failure::new(484, ""));
-        let refusal = self.unwilling(message, &identity).or(unreadable).or(incomplete);
+        let disagreement = disagreement.map(|(status, headers)| Failure { headers, ..Failure::new(status, "") });
+        let refusal = self.unwilling(message, &identity).or(disagreement).or(unreadable).or(incomplete);
         let codecs = self.caller_codecs(&identity);
         let calling = Party::calling(&self.exchange, message, &identity);
         let dialled = dialled.unwrap_or_else(|| message.request_uri().to_owned());
@@ -136,6 +143,7 @@ impl Switch {
             heard: None,
             offers: 0,
             answered_at: None,
+            carried: Vec::new(),
         };
         // Nothing is opened where nobody can be heard, and nobody is called where nothing could be said.
         let is_silent = call.targets.iter().all(|target| matches!(target, Target::Reject { .. }));

@@ -1,10 +1,11 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
 //! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `forward`, `local_end`, `change`, `talk`, `reoffer`,
-//! `release`.
+//! `asked`, `inform`, `release`.
 
 pub mod account;
 mod admission;
 mod answered;
+mod asked;
 mod brought;
 mod change;
 mod dial;
@@ -13,6 +14,7 @@ mod exchange;
 mod failure;
 mod forward;
 pub mod forwarding;
+mod inform;
 mod invited;
 pub mod io;
 mod leg;
@@ -32,6 +34,7 @@ mod set_up;
 mod state;
 pub mod switch;
 mod talk;
+mod terms;
 mod tone;
 mod trunk;
 pub mod view;

@@ -2,6 +2,7 @@
 
 use crate::base::time::Time;
 use crate::call::admission::Identity;
+use crate::call::asked::Carried;
 use crate::call::diversion::Diversion;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
@@ -47,6 +48,8 @@ pub struct Call {
     /// Offers of ours since a side last changed something of its own accord.
     pub offers: u8,
     pub answered_at: Option<Time>,
+    /// Requests of one side that the other has yet to answer.
+    pub carried: Vec<Carried>,
 }
 
 /// What the caller's INVITE said, as far as the other side needs it.
@@ -96,6 +99,20 @@ impl Call {
             Stage::Talking { with } if leg == with => Some(0),
             _ => None,
         }
+    }
+
+    /// The leg whose wishes this one is told of: the one that it is joined to, or before the answer the one that is heard.
+    pub fn across(&self, leg: usize) -> Option<usize> {
+        match self.stage {
+            Stage::Trying if leg == 0 => self.heard,
+            Stage::Trying => Some(0),
+            _ => self.other(leg),
+        }
+    }
+
+    /// Whether the caller hears this leg of the called side.
+    pub fn is_heard(&self, leg: usize) -> bool {
+        self.heard == Some(leg) || self.other(leg).is_some()
     }
 
     /// The legs of the called side that may still answer.

@@ -8,7 +8,8 @@ use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::quantity;
 use crate::config::section::{Keys, Section};
 use crate::config::settings::{
-    Http, Limits, Media, Network, Secret, Settings, Sip, Store, Trunk, TrunkCredentials, TrunkTransport, User,
+    Dtmf, Http, Limits, Media, Network, Prack, Secret, Settings, Sip, Store, Transfer, Trunk, TrunkCredentials,
+    TrunkTransport, User,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -37,6 +38,7 @@ const SIP: Keys = Keys {
         "dialog_interval",
         "nonce_lifetime",
         "country",
+        "pass_info",
     ],
     later: &["tls", "ws", "wss", "certificate", "key"],
 };
@@ -56,6 +58,7 @@ const LIMITS: Keys = Keys {
         "message_bytes",
         "forwards",
         "forwarded_calls",
+        "transfers",
         "passed_headers",
     ],
     later: &[],
@@ -77,12 +80,15 @@ const TRUNK: Keys = Keys {
         "ptime",
         "country",
         "max_calls",
+        "dtmf",
+        "transfer",
         "from",
         "trusted",
         "caller_in",
         "from_user",
         "forwards_in",
         "pass_headers",
+        "prack",
     ],
     later: &["tls", "srtp", "rates"],
 };
@@ -133,6 +139,7 @@ fn sip(part: &Section<'_>) -> Sip {
         dialog_interval: part.duration_or_never("dialog_interval", span(10, 86_400)).unwrap_or(default.dialog_interval),
         nonce_lifetime: span_of("nonce_lifetime", 10, 86_400, default.nonce_lifetime),
         country: part.read("country", country::read),
+        pass_info: part.list("pass_info", media_type).unwrap_or_default().into_iter().map(|(text, _)| text).collect(),
     };
     let (least, most, usual) = (sip.registration_min, sip.registration_max, sip.registration_default);
     if !(least..=most).contains(&usual) {
@@ -177,6 +184,7 @@ fn limits(part: &Section<'_>) -> Limits {
         calls: count("calls", default.calls),
         transactions: count("transactions", default.transactions),
         contacts: count("contacts", default.contacts),
+        transfers: part.integer("transfers", 0..=1_000u32).map_or(default.transfers, |count| count as usize),
         tcp_connections: count("tcp_connections", default.tcp_connections),
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
@@ -265,8 +273,11 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         ptime_ms: part.read("ptime", ptime).unwrap_or(Trunk::PTIME_MS),
         country: part.read("country", country::read),
         max_calls: part.integer("max_calls", 1..=1_000_000u32).map(|count| count as usize),
+        dtmf: part.read("dtmf", dtmf).unwrap_or_default(),
+        transfer: part.read("transfer", transfer).unwrap_or_default(),
         from: part.list("from", network).unwrap_or_default().into_iter().map(|(network, _)| network).collect(),
         identity: TrunkIdentity::read(part),
+        prack: part.read("prack", prack).unwrap_or(Trunk::PRACK),
     }
 }
 
@@ -509,6 +520,45 @@ fn transport(text: &str) -> Result<TrunkTransport, Wrong> {
             Err(Wrong::new(format!("transport `{text}` comes with a later release"), "write \"udp\" or \"tcp\""))
         }
         _ => Err(Wrong::new(format!("`{text}` is not a transport"), "write \"udp\" or \"tcp\"")),
+    }
+}
+
+fn prack(text: &str) -> Result<Prack, Wrong> {
+    match text {
+        "never" => Ok(Prack::Never),
+        "supported" => Ok(Prack::Supported),
+        "required" => Ok(Prack::Required),
+        _ => Err(Wrong::new(format!("`{text}` is no use of PRACK"), "write \"supported\", \"required\" or \"never\"")),
+    }
+}
+
+fn dtmf(text: &str) -> Result<Dtmf, Wrong> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(Dtmf::Auto),
+        "rfc4733" => Ok(Dtmf::Rfc4733),
+        "info" => Ok(Dtmf::Info),
+        _ => Err(Wrong::new(format!("`{text}` is no way to send digits"), "write \"auto\", \"rfc4733\" or \"info\"")),
+    }
+}
+
+fn transfer(text: &str) -> Result<Transfer, Wrong> {
+    match text {
+        "ours" => Ok(Transfer::Ours),
+        "pass" => Ok(Transfer::Pass),
+        _ => Err(Wrong::new(format!("`{text}` is no way to transfer a call"), "write \"ours\" or \"pass\"")),
+    }
+}
+
+/// `application/media_control+xml`, in lower case.
+fn media_type(text: &str) -> Result<String, Wrong> {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'+' | b'.' | b'_'))
+    };
+    match text.split_once('/') {
+        Some((kind, subtype)) if is_word(kind) && is_word(subtype) => Ok(text.to_ascii_lowercase()),
+        _ => {
+            Err(Wrong::new(format!("`{text}` is not a media type"), "write it like \"application/media_control+xml\""))
+        }
     }
 }
 

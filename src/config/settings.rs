@@ -51,6 +51,8 @@ pub struct Sip {
     pub nonce_lifetime: Duration,
     /// The country in which local numbers of our users are read (ISO 3166-1 alpha-2), unless the user has one.
     pub country: Option<String>,
+    /// Types of INFO bodies that pass from one side of a call to the other, in lower case, beside digits.
+    pub pass_info: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +90,8 @@ pub struct Limits {
     pub transactions: usize,
     /// Contacts that one account may register.
     pub contacts: usize,
+    /// Transfers that one conversation may go through.
+    pub transfers: usize,
     pub tcp_connections: usize,
     pub tcp_connections_per_address: usize,
     /// Bytes of one SIP message.
@@ -145,15 +149,52 @@ pub struct Trunk {
     pub country: Option<String>,
     /// None for no limit.
     pub max_calls: Option<usize>,
+    /// How digits are sent to it.
+    pub dtmf: Dtmf,
+    /// Who carries out a transfer that the other side of a call over it asks for.
+    pub transfer: Transfer,
     /// Other addresses or networks from which this trunk calls us.
     pub from: Vec<Network>,
     pub identity: TrunkIdentity,
+    pub prack: Prack,
+}
+
+/// Whether provisional answers are acknowledged by PRACK (RFC 3262).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prack {
+    Never,
+    /// Where the peer asks for it, and for descriptions of early media where it is able to.
+    Supported,
+    /// Nothing is said provisionally without, and no call is taken from a peer that can't.
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrunkTransport {
     Udp,
     Tcp,
+}
+
+/// How a peer is told the digits that are pressed in a call. They are taken in either form from everyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Dtmf {
+    /// As telephone-events where they were negotiated, otherwise in INFO requests.
+    #[default]
+    Auto,
+    /// As telephone-events, or not at all.
+    Rfc4733,
+    /// In INFO requests of `application/dtmf-relay`.
+    Info,
+}
+
+/// What becomes of a REFER (RFC 3515) whose other side is a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Transfer {
+    /// We call the new target, and the trunk never hears of it.
+    #[default]
+    Ours,
+    /// The trunk is asked to.
+    Pass,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -172,8 +213,33 @@ pub struct Network {
 impl Trunk {
     /// An hour, as RFC 3261 §10.2 suggests: a provider that wants us more often says so with 423 or in its answer.
     pub const EXPIRES: Duration = Duration::from_secs(3_600);
+    /// What is lost of early media is heard by the caller; a peer that doesn't know PRACK goes without.
+    pub const PRACK: Prack = Prack::Supported;
     /// What every telephone and carrier takes.
     pub const PTIME_MS: u32 = 20;
+
+    /// With the default of everything else.
+    pub fn named(name: &str, host: &str) -> Trunk {
+        Trunk {
+            name: name.to_owned(),
+            host: host.to_owned(),
+            port: None,
+            transport: TrunkTransport::Udp,
+            credentials: None,
+            register: false,
+            expires: Trunk::EXPIRES,
+            domain: None,
+            codecs: Vec::new(),
+            ptime_ms: Trunk::PTIME_MS,
+            country: None,
+            max_calls: None,
+            dtmf: Dtmf::default(),
+            transfer: Transfer::default(),
+            from: Vec::new(),
+            identity: TrunkIdentity::default(),
+            prack: Trunk::PRACK,
+        }
+    }
 }
 
 impl Network {
@@ -241,6 +307,8 @@ impl Default for Sip {
             // Longer than any exchange, and short enough that an overheard answer is soon worth nothing.
             nonce_lifetime: Duration::from_secs(300),
             country: None,
+            // A body that we don't understand may say anything of one side to the other.
+            pass_info: Vec::new(),
         }
     }
 }
@@ -294,6 +362,8 @@ impl Default for Limits {
             transactions: 20_000,
             // A desk phone, a mobile, a softphone and what was left behind by a crash.
             contacts: 10,
+            // Reception, a department, a person, back again; more is two machines that pass a caller to and fro.
+            transfers: 10,
             // Half of what file descriptors usually allow, the other half being media.
             tcp_connections: 10_000,
             // An office behind one address.

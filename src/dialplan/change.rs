@@ -127,3 +127,63 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let why = || format!("a forward, since {text:?} isn't {} to {} seconds", AFTER_S.start(), AFTER_S.end());
     seconds.map(Duration::from_secs).ok_or_else(why)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::Wall;
+    use crate::dialplan::directory::PlanUser;
+    use crate::dialplan::plan::{Plan, PlanContext};
+    use crate::dialplan::route::{Caller, Request, Target};
+
+    fn parse(text: &str) -> Result<Plan, Vec<String>> {
+        let alice = PlanUser { name: "alice".into(), number: None, country: None };
+        let context = PlanContext { users: vec![alice], ..PlanContext::default() };
+        Plan::parse(&[("t.toml".into(), text.into())], &context)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    }
+
+    fn first(plan: &Plan, to: &str) -> Target {
+        let caller = Caller::User { name: "alice", number: None, country: None };
+        let request = Request { caller, from: "alice", to, at: Wall::from_micros(0) };
+        plan.route(&request).route.unwrap().targets.remove(0)
+    }
+
+    #[test]
+    fn a_number_and_a_time_come_out_of_what_is_dialled() {
+        let plan = parse(
+            "[[rule]]\nname = \"a\"\nregex = \"\\\\*52([^*]+)(?:\\\\*(\\\\d+))?\"\n\
+             to = [{ forward = \"no_answer\", number = \"{1}\", after = \"{2}\" }]\n",
+        )
+        .unwrap();
+        let forward = |to: &str, after: Option<u64>| {
+            let after = after.map(Duration::from_secs);
+            Target::Change(Change::Forward { when: When::NoAnswer, to: Some(to.into()), after })
+        };
+        assert_eq!(first(&plan, "*52100"), forward("100", None));
+        assert_eq!(first(&plan, "*52100*30"), forward("100", Some(30)));
+        for wrong in ["*52100*1", "*52100*999", "*52a,b"] {
+            assert_eq!(first(&plan, wrong), Target::Reject { status: 404, reason: String::new() }, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_change() {
+        let rule = |from: &str, to: &str| format!("[[rule]]\nname = \"a\"\nfrom = [\"{from}\"]\nto = [{to}]\n");
+        let wrong = |from: &str, to: &str| parse(&rule(from, to)).unwrap_err();
+        assert_eq!(
+            wrong("anyone", "{ do_not_disturb = true }"),
+            ["t.toml:4: the rule `a` changes settings, which only users have; say who may: from = [\"users\"]"]
+        );
+        assert_eq!(
+            wrong("users", "{ forward = \"sometimes\" }"),
+            [
+                "t.toml:4: `forward`: `sometimes` is no time to forward calls; write \"always\", \"busy\" or \"no_answer\""
+            ]
+        );
+        assert_eq!(wrong("users", "{ forward = \"busy\", number = \"1\", after = \"9\" }").len(), 1);
+        assert_eq!(wrong("users", "{ forward = \"busy\", number = \"{1}\" }").len(), 1);
+        assert_eq!(wrong("users", "{ forward = \"busy\", strip = 1 }").len(), 1);
+        assert!(parse(&rule("user:alice", "{ do_not_disturb = false }")).is_ok());
+    }
+}

@@ -93,6 +93,14 @@ impl Dialog {
         }
     }
 
+    /// The same dialog after the 2xx that confirms it, whose routes count (§13.2.2.4).
+    pub fn confirmed(mut self, response: &Message) -> Dialog {
+        self.routes = response.values(Name::RecordRoute).map(str::to_owned).collect();
+        self.routes.reverse();
+        self.refresh_target(response);
+        self
+    }
+
     /// Whether a request of the peer is of this dialog (§12.2.2).
     pub fn is_of(&self, request: &Message) -> bool {
         request.call_id() == self.call_id

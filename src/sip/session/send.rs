@@ -62,7 +62,8 @@ impl Request<'_> {
         if !dialog.session.local.is_nil() {
             headers.push((Name::SessionId, dialog.session.to_string()));
         }
-        let refreshes = matches!(self.method, Method::Invite | Method::Update);
+        let method = &self.method;
+        let refreshes = method.creates_dialog() || matches!(method, Method::Update | Method::Notify);
         let draft = Draft {
             method: &self.method,
             uri: &way.uri,

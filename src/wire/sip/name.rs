@@ -104,6 +104,9 @@ names! {
     RemotePartyId "Remote-Party-ID",
     UserToUser "User-to-User",
     Identity "Identity" b'y',
+    InfoPackage "Info-Package",
+    RecvInfo "Recv-Info",
+    ReferSub "Refer-Sub",
 }
 
 impl Name {
