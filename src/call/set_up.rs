@@ -39,7 +39,12 @@ impl Call {
                     self.target = Some(target);
                     return;
                 }
-                Err(failure) => {
+                Err(mut failure) => {
+                    // Where no leg tells so, the books say here that the call was sent on.
+                    if let Some(forward) = self.forwards.last() {
+                        let why = failure.why.unwrap_or_else(|| failure.reason.clone());
+                        failure.why = Some(format!("sent on ({}): {why}", forward.text()));
+                    }
                     let decides = matches!(target, Target::Reject { .. });
                     if decides || last.as_ref().is_none_or(|last| last.by != EndedBy::Callee) {
                         last = Some(failure);

@@ -240,6 +240,19 @@ fn a_forward_that_is_not_possible_leaves_the_answer_as_it_was() {
 }
 
 #[test]
+fn a_forward_to_someone_who_is_away_is_in_the_books() {
+    play(
+        "
+        bob forwards always to dora
+        alice calls bob (sdp PCMU)
+        tandem -> alice 181
+        tandem -> alice 480
+        record [status 480 | legs 1 | cause sent on (user:bob, unconditional): dora has no phone registered]
+        ",
+    );
+}
+
+#[test]
 fn forwards_in_a_circle() {
     play(
         "
