@@ -35,6 +35,7 @@ impl Account {
 pub struct Accounts {
     by_name: HashMap<String, Account>,
     by_number: HashMap<String, String>,
+    md5_only: usize,
 }
 
 impl Accounts {
@@ -44,6 +45,7 @@ impl Accounts {
             if let Some(number) = &account.number {
                 all.by_number.insert(number.clone(), account.name.clone());
             }
+            all.md5_only += usize::from(account.hashes.ha1_sha256.is_none());
             all.by_name.insert(account.name.clone(), account);
         }
         all
@@ -63,6 +65,11 @@ impl Accounts {
         if let Some(account) = self.by_name.get_mut(name) {
             account.forwarding = forwarding;
         }
+    }
+
+    /// How many have nothing left but an MD5 hash.
+    pub fn md5_only(&self) -> usize {
+        self.md5_only
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
