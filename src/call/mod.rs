@@ -1,6 +1,6 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `asked`, `inform`,
-//! `release`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `forward`, `local_end`, `change`, `talk`, `reoffer`,
+//! `asked`, `inform`, `release`.
 //! A text is a `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`.
 
 pub mod account;
@@ -8,11 +8,14 @@ mod admission;
 mod answered;
 mod asked;
 mod brought;
+mod change;
 mod deliver;
 mod dial;
 mod diversion;
 mod exchange;
 mod failure;
+mod forward;
+pub mod forwarding;
 mod inform;
 mod invited;
 pub mod io;
@@ -40,5 +43,6 @@ mod state;
 pub mod switch;
 mod talk;
 mod terms;
+mod tone;
 mod trunk;
 pub mod view;
