@@ -71,7 +71,7 @@ impl Gateway {
         let recorder = Recorder::start(&mut journal, store.clone());
         let watch = journal.watch();
         let certificates = Tls::load(&settings)?;
-        let world = World::open(&settings, clock, Some(journal)).await?;
+        let mut world = World::open(&settings, clock, Some(journal)).await?;
         world.tls().store(certificates.map(Arc::new));
         let (questions, control) = mpsc::channel(QUESTIONS);
         let metrics = Arc::new(Metrics::new());
@@ -102,6 +102,7 @@ impl Gateway {
         let plan = Arc::new(read_plan(&settings, &accounts)?);
         let now = clock.now();
         let workers = world.workers.len();
+        world.keep_letters(store.clone());
         let switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
         greet(&settings, http, https, &world);
         Ok(Gateway {
