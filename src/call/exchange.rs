@@ -5,15 +5,21 @@ use crate::base::time::Now;
 use crate::base::timers::Timers;
 use crate::call::account::Accounts;
 use crate::call::io::{Notice, Output, Ticket};
+use crate::call::lamp::Lamps;
 use crate::call::post::{DeliveryKey, Post};
 use crate::call::record::CallRecord;
+use crate::call::subscribed;
 use crate::call::trunk::{Trunks, Work};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, PortId};
 use crate::sip::agent::{Agent, SessionId};
 use crate::sip::digest::Verifier;
+use crate::sip::notifier::Notifier;
+use crate::sip::publication::Publications;
 use crate::sip::registrar::Registrar;
+use crate::wire::events::pidf::Presence;
+use crate::wire::sip::Uuid;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -60,6 +66,9 @@ pub struct Exchange {
     pub timers: Timers<Timer>,
     pub outputs: VecDeque<Output>,
     pub post: Post,
+    pub notifier: Notifier,
+    pub publications: Publications<Presence>,
+    pub lamps: Lamps,
     sessions: HashMap<SessionId, LegKey>,
     ports: HashMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
@@ -74,7 +83,7 @@ pub struct Exchange {
     next_worker: usize,
     workers: usize,
     /// Told to no one but this process: part of each record's id, so that ids stay unique over restarts.
-    run: String,
+    pub run: String,
 }
 
 impl Exchange {
@@ -92,6 +101,8 @@ impl Exchange {
     ) -> Exchange {
         let run = chance.token(10);
         let trunks = Trunks::new(&settings, now, &mut chance);
+        let (notifier_limits, publication_limits) =
+            (subscribed::notifier_limits(&settings), subscribed::publication_limits(&settings));
         Exchange {
             settings,
             plan,
@@ -104,6 +115,9 @@ impl Exchange {
             timers: Timers::default(),
             outputs: VecDeque::new(),
             post: Post::default(),
+            notifier: Notifier::new(notifier_limits),
+            publications: Publications::new(publication_limits),
+            lamps: Lamps::default(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
             closing: HashMap::new(),
@@ -123,6 +137,11 @@ impl Exchange {
         self.last_call += 1;
         self.next_worker = (self.next_worker + 1) % self.workers;
         (CallKey(self.last_call), format!("{}-{}", self.run, self.last_call), self.next_worker)
+    }
+
+    /// A name for a session whose end gives none (RFC 7989).
+    pub fn new_uuid(&mut self) -> Uuid {
+        Uuid::from_random(u128::from(self.chance.u64()) << 64 | u128::from(self.chance.u64()))
     }
 
     pub fn own_session(&mut self, session: SessionId, leg: LegKey) {

@@ -3,7 +3,8 @@
 use crate::base::time::Now;
 use crate::call::admission::{self, Admission, Identity};
 use crate::call::io::Notice;
-use crate::call::letter::{Letter, Sender};
+use crate::call::letter::Letter;
+use crate::call::party::Party;
 use crate::call::post::Posted;
 use crate::call::switch::Switch;
 use crate::dialplan::route::Request;
@@ -47,13 +48,13 @@ impl Switch {
         identity: &Identity,
     ) -> Result<Posted, u16> {
         let dialled = admission::dialled(&self.exchange, flow, message, identity).ok_or(484u16)?;
-        let calling = admission::calling(&self.exchange, message, identity);
+        let calling = Party::calling(&self.exchange, message, identity);
         let request = Request { caller: identity.as_caller(), from: &calling.text(), to: &dialled, at: now.wall };
         let decision = self.exchange.plan.route(&request);
         let route = decision.route.ok_or(404u16)?;
         let from = match route.caller {
-            Some(shown) => Sender { user: shown, host: None, display_name: calling.display_name },
-            None => Sender { user: calling.user, host: calling.host, display_name: calling.display_name },
+            Some(shown) => calling.shown_as(shown),
+            None => calling,
         };
         let age = self.exchange.settings.limits.stored_message_age;
         let letter = Letter::read(message, from, now.wall, age)?;

@@ -1,24 +1,30 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
 //! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `release`. A text is a
-//! `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`.
+//! `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`. Who is watched
+//! has `lamp`s: `subscribed`, `watched`.
 
 pub mod account;
 mod admission;
 mod answered;
+mod brought;
 mod deliver;
 mod dial;
+mod diversion;
 mod exchange;
 mod failure;
 mod invited;
 pub mod io;
+mod lamp;
 mod leg;
 pub mod letter;
 mod letterbox;
 mod local_end;
 mod messaged;
 mod negotiate;
+pub mod party;
 pub mod phone;
 mod post;
+mod privacy;
 mod progress;
 mod reason;
 pub mod record;
@@ -28,7 +34,9 @@ mod reoffer;
 mod requested;
 mod set_up;
 mod state;
+mod subscribed;
 pub mod switch;
 mod talk;
 mod trunk;
 pub mod view;
+mod watched;

@@ -18,6 +18,7 @@ impl Call {
         }
         self.record.ringing.get_or_insert(now.wall);
         self.record.legs[leg].ringing.get_or_insert(now.wall);
+        self.note_answer(exchange, leg, message);
         let body = match self.takes_early_sound(leg, message) {
             true => self.answer_caller_early(leg),
             false => None,
@@ -35,7 +36,8 @@ impl Call {
         };
         if let Some(session) = self.caller_session().filter(|_| is_news) {
             self.caller.told = Some(told);
-            exchange.agent.progress(now, session, status, &phrase(status, message.reason_phrase()), Vec::new(), body);
+            let headers = self.told_caller(exchange, leg);
+            exchange.agent.progress(now, session, status, &phrase(status, message.reason_phrase()), headers, body);
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::config::country;
 use crate::config::document::Node;
+use crate::config::identity::TrunkIdentity;
 use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::quantity;
 use crate::config::section::{Keys, Section};
@@ -61,6 +62,9 @@ const LIMITS: Keys = Keys {
         "subscriptions",
         "subscriptions_per_account",
         "publications",
+        "forwards",
+        "forwarded_calls",
+        "passed_headers",
     ],
     later: &[],
 };
@@ -82,6 +86,11 @@ const TRUNK: Keys = Keys {
         "country",
         "max_calls",
         "from",
+        "trusted",
+        "caller_in",
+        "from_user",
+        "forwards_in",
+        "pass_headers",
     ],
     later: &["tls", "srtp", "rates"],
 };
@@ -194,6 +203,9 @@ fn limits(part: &Section<'_>) -> Limits {
         subscriptions: count("subscriptions", default.subscriptions),
         subscriptions_per_account: count("subscriptions_per_account", default.subscriptions_per_account),
         publications: count("publications", default.publications),
+        forwards: count("forwards", default.forwards),
+        forwarded_calls: count("forwarded_calls", default.forwarded_calls),
+        passed_headers: count("passed_headers", default.passed_headers),
     }
 }
 
@@ -277,6 +289,7 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         country: part.read("country", country::read),
         max_calls: part.integer("max_calls", 1..=1_000_000u32).map(|count| count as usize),
         from: part.list("from", network).unwrap_or_default().into_iter().map(|(network, _)| network).collect(),
+        identity: TrunkIdentity::read(part),
     }
 }
 

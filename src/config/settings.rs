@@ -3,6 +3,7 @@
 //! The defaults are in `impl Default` of each part, at the end of this file, each with its reason; those of a trunk stand
 //! as constants beside it.
 
+use crate::config::identity::TrunkIdentity;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -120,6 +121,12 @@ pub struct Limits {
     pub subscriptions_per_account: usize,
     /// Documents that one account may have published at once.
     pub publications: usize,
+    /// How often one call may be forwarded, here and before it came.
+    pub forwards: usize,
+    /// Calls in progress that were forwarded by one user.
+    pub forwarded_calls: usize,
+    /// Header fields of one message that rules let pass.
+    pub passed_headers: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -169,6 +176,7 @@ pub struct Trunk {
     pub max_calls: Option<usize>,
     /// Other addresses or networks from which this trunk calls us.
     pub from: Vec<Network>,
+    pub identity: TrunkIdentity,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -334,6 +342,12 @@ impl Default for Limits {
             subscriptions_per_account: 300,
             // One for each contact.
             publications: 10,
+            // What the telephone network allows (ITU-T Q.732.2).
+            forwards: 5,
+            // A call that comes back from the telephone network as a new one goes round so often and no more.
+            forwarded_calls: 10,
+            // More than any application sends.
+            passed_headers: 20,
         }
     }
 }

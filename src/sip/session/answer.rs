@@ -1,5 +1,6 @@
 //! Our 2xx until its ACK: RFC 3261 §13.3.1.4.
 
+use super::invite::session_name;
 use super::{Session, SessionTimer, Stage, Up};
 use crate::sip::agent::{Ending, SessionEvent};
 use crate::sip::core::Core;
@@ -33,6 +34,7 @@ impl Session {
         let Stage::Alerting(alerting) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
         self.stop(core, SessionTimer::Progress);
         let mut up = Up::new(alerting.dialog);
+        up.dialog.session.local = session_name(answer.headers);
         up.unacked = self.accept(core, alerting.server, answer, true);
         self.stage = Stage::Up(up);
     }

@@ -11,7 +11,7 @@ use crate::sip::flow::Headers;
 use crate::sip::request::{Draft, contact};
 use crate::sip::session::Invitation;
 use crate::sip::transaction::{ClientId, ClientKey};
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{Message, Method, Name, SessionPair, Uuid};
 
 /// Forks whose early dialogs are told apart; more than any caller wants to hear.
 const MAX_EARLY: usize = 16;
@@ -27,6 +27,12 @@ pub(crate) struct Calling {
     /// Tags of the forks that answered provisionally.
     pub(super) early: Vec<String>,
     pub(super) cancel: Option<super::cancel::Cancel>,
+}
+
+/// What header fields of ours say that our side of the session is called (RFC 7989).
+pub(super) fn session_name(headers: &Headers) -> Uuid {
+    let field = headers.iter().find(|(name, _)| *name == Name::SessionId);
+    field.and_then(|(_, value)| SessionPair::parse(value)).unwrap_or_default().local
 }
 
 impl Session {
@@ -92,6 +98,7 @@ impl Session {
             local_tag: self.local_tag.clone(),
             contact: self.contact.clone(),
             cseq,
+            session_name: session_name(&invite.headers),
             credentials: credentials.clone(),
             account: invite.credentials.clone(),
             acks: Default::default(),
@@ -140,6 +147,7 @@ impl Session {
             from: &calling.from,
             local_tag: &self.local_tag,
             cseq: calling.cseq,
+            session: session_name(&calling.invite.headers),
         };
         let dialog = Dialog::caller(&message, sent);
         let due = Due { client: calling.client, cseq: calling.cseq, credentials: calling.credentials };
