@@ -99,6 +99,12 @@ impl Exchange {
         if !self.post.held.is_empty() {
             self.timers.set(Timer::Sweep, now.time);
         }
+        // Phones that were quicker than the count.
+        for Pile { user, .. } in piles {
+            if !self.registrar.bindings(now, &user).is_empty() {
+                self.user_arrived(now, &user, true);
+            }
+        }
     }
 
     fn kept(&mut self, now: Now, ticket: Ticket, result: Result<LetterId, String>) {

@@ -2,15 +2,14 @@
 
 use crate::base::time::Now;
 use crate::call::exchange::Exchange;
-use crate::sip::agent::OutgoingRequest;
 use crate::sip::flow::Body;
-use crate::sip::notifier::{Due, Package};
+use crate::sip::notifier::{Due, Package, unsolicited};
 use crate::wire::events::dialog_info::DialogState;
 use crate::wire::events::message_summary::{Folder, Waiting};
 use crate::wire::events::pidf::{ON_THE_PHONE, Presence};
 use crate::wire::events::reginfo::Contact;
 use crate::wire::events::{dialog_info, message_summary, pidf, reginfo};
-use crate::wire::sip::{Method, Name, escape_user};
+use crate::wire::sip::escape_user;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 impl Exchange {
@@ -124,18 +123,9 @@ impl Exchange {
 
     fn light_lamps_unasked(&mut self, now: Now, user: &str, waits: bool) {
         let text = message_summary::write(&self.address_of(user), &self.waiting_for(user));
-        let address = format!("<{}>", self.address_of(user));
+        let address = self.address_of(user);
         for binding in self.registrar.bindings(now, user) {
-            let body = Body { content_type: Package::MessageSummary.content_type().into(), bytes: text.clone().into() };
-            let event = (Name::Event, Package::MessageSummary.as_str().to_owned());
-            // There is no subscription that could go on.
-            let state = (Name::SubscriptionState, "terminated;reason=noresource".to_owned());
-            let request = OutgoingRequest {
-                headers: vec![event, state],
-                body: Some(body),
-                contact: Some(format!("<sip:{}>", binding.flow.local)),
-                ..OutgoingRequest::new(Method::Notify, binding.uri, binding.flow, address.clone(), address.clone())
-            };
+            let request = unsolicited(Package::MessageSummary, &address, binding.uri, binding.flow, text.clone());
             self.agent.request(now, request);
             if waits {
                 self.post.told.insert(user.to_owned());
