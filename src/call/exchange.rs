@@ -15,6 +15,7 @@ use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, PortId};
 use crate::sip::agent::{Agent, SessionId};
 use crate::sip::digest::Verifier;
+use crate::sip::guessing::{GuessLimits, Guessing};
 use crate::sip::notifier::Notifier;
 use crate::sip::publication::Publications;
 use crate::sip::registrar::Registrar;
@@ -61,6 +62,7 @@ pub struct Exchange {
     pub agent: Agent,
     pub verifier: Verifier,
     pub registrar: Registrar,
+    pub guessing: Guessing,
     pub trunks: Trunks,
     pub chance: Chance,
     pub timers: Timers<Timer>,
@@ -103,6 +105,7 @@ impl Exchange {
         let trunks = Trunks::new(&settings, now, &mut chance);
         let (notifier_limits, publication_limits) =
             (subscribed::notifier_limits(&settings), subscribed::publication_limits(&settings));
+        let guessing = Guessing::new(guess_limits(&settings));
         Exchange {
             settings,
             plan,
@@ -110,6 +113,7 @@ impl Exchange {
             agent,
             verifier,
             registrar,
+            guessing,
             trunks,
             chance,
             timers: Timers::default(),
@@ -247,6 +251,19 @@ impl Exchange {
     /// What is still held for calls: sessions, ports and questions. All zero when no call is left.
     pub fn held(&self) -> (usize, usize, usize) {
         (self.sessions.len(), self.ports.len() + self.closing.len(), self.tickets.len() + self.placed.len())
+    }
+}
+
+pub fn guess_limits(settings: &Settings) -> GuessLimits {
+    let security = &settings.security;
+    GuessLimits {
+        free: security.guesses,
+        free_per_source: security.guesses_per_address,
+        free_per_account: security.guesses_per_account,
+        lockout: security.lockout,
+        trusted_for: security.trusted_for,
+        missing: security.silent_after,
+        memory: security.guessers,
     }
 }
 

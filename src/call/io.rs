@@ -8,7 +8,9 @@ use crate::dialplan::plan::Plan;
 use crate::media::command::{Clip, Command, Event};
 use crate::sip::flow::{Flow, Transmit, Transport};
 use bytes::Bytes;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub enum Input {
     /// A datagram, or one message of a stream.
@@ -34,6 +36,10 @@ pub enum Input {
     /// A worker's ring is full: the order was not taken.
     MediaRefused(Command),
     Timeout,
+    /// How long something that arrives now waits for its turn, as the loop measures itself.
+    Load {
+        lag: Duration,
+    },
     Accounts(Arc<Accounts>),
     Reload {
         settings: Arc<Settings>,
@@ -88,12 +94,45 @@ pub struct Ticket(pub u64);
 /// What an operator may want to read in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    Registered { user: String, contact: String, flow: Flow },
-    Unregistered { user: String, contact: String },
-    Denied { user: Option<String>, flow: Flow, what: &'static str },
-    CallStarted { id: String, caller: String, dialled: String },
-    CallAnswered { id: String, target: String },
-    CallEnded { id: String, status: u16, cause: String },
-    TrunkChanged { trunk: String, state: String },
-    Malformed { flow: Flow, why: String },
+    Registered {
+        user: String,
+        contact: String,
+        flow: Flow,
+    },
+    Unregistered {
+        user: String,
+        contact: String,
+    },
+    Denied {
+        user: Option<String>,
+        flow: Flow,
+        what: &'static str,
+    },
+    CallStarted {
+        id: String,
+        caller: String,
+        dialled: String,
+    },
+    CallAnswered {
+        id: String,
+        target: String,
+    },
+    CallEnded {
+        id: String,
+        status: u16,
+        cause: String,
+    },
+    TrunkChanged {
+        trunk: String,
+        state: String,
+    },
+    Malformed {
+        flow: Flow,
+        why: String,
+    },
+    /// An account or an address has to wait before its credentials are judged again.
+    Guessing {
+        account: String,
+        source: IpAddr,
+    },
 }

@@ -22,11 +22,11 @@ impl Switch {
             Admission::Admitted(identity) => identity,
             Admission::Unknown { stale } => {
                 let headers = admission::challenge(&mut self.exchange, now, message, stale);
-                return self.exchange.agent.respond(now, id, 401, "", headers, None);
+                return self.exchange.agent.dismiss(now, id, 401, "", headers);
             }
             Admission::Denied { user } => {
                 self.exchange.notice(Notice::Denied { user, flow, what: "MESSAGE" });
-                return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None);
+                return self.exchange.agent.dismiss(now, id, 403, "", Vec::new());
             }
         };
         match self.posted(now, id, flow, message, &identity) {

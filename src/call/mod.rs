@@ -1,23 +1,26 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `release`. A text is a
-//! `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`. Who is watched
-//! has `lamp`s: `subscribed`, `watched`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `asked`, `inform`,
+//! `release`. A text is a `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`. Who is watched lights
+//! a `lamp`: `subscribed`, `watched`.
 
 pub mod account;
 mod admission;
 mod answered;
+mod asked;
 mod brought;
 mod deliver;
 mod dial;
 mod diversion;
 mod exchange;
 mod failure;
+mod inform;
 mod invited;
 pub mod io;
 mod lamp;
 mod leg;
 pub mod letter;
 mod letterbox;
+mod load;
 mod local_end;
 mod messaged;
 mod negotiate;
@@ -33,10 +36,12 @@ mod release;
 mod reoffer;
 mod requested;
 mod set_up;
+mod silence;
 mod state;
 mod subscribed;
 pub mod switch;
 mod talk;
+mod terms;
 mod trunk;
 pub mod view;
 mod watched;

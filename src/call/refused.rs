@@ -99,6 +99,11 @@ impl Call {
         match self.stage {
             Stage::Talking { with } if leg == 0 || leg == with => self.side_left(exchange, now, leg, by),
             Stage::Talking { .. } | Stage::Ending => self.drop_leg(exchange, leg),
+            Stage::Preparing | Stage::Trying if leg == 0 && by == Ending::NoPrack => {
+                self.drop_leg(exchange, 0);
+                let why = "the caller never acknowledged our provisional answer";
+                self.refuse_caller(exchange, now, Failure::new(504, "").because(why));
+            }
             Stage::Preparing | Stage::Trying if leg == 0 => self.caller_gave_up(exchange, now, None),
             // A BYE that overtook its answer.
             Stage::Preparing | Stage::Trying => {

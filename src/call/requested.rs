@@ -29,12 +29,12 @@ impl Switch {
             Admission::Admitted(Identity::User { name, .. }) => name,
             Admission::Unknown { stale } => {
                 let headers = admission::challenge(&mut self.exchange, now, message, stale);
-                return self.exchange.agent.respond(now, id, 401, "", headers, None);
+                return self.exchange.agent.dismiss(now, id, 401, "", headers);
             }
             Admission::Admitted(_) => return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None),
             Admission::Denied { user } => {
                 self.exchange.notice(Notice::Denied { user, flow, what: "REGISTER" });
-                return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None);
+                return self.exchange.agent.dismiss(now, id, 403, "", Vec::new());
             }
         };
         let aor = message.to().ok().and_then(|to| Some(to.parse_uri().ok()?.user_decoded().into_owned()));

@@ -2,6 +2,7 @@
 
 use crate::base::time::Time;
 use crate::call::admission::Identity;
+use crate::call::asked::Carried;
 use crate::call::diversion::Diversion;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
@@ -43,6 +44,8 @@ pub struct Call {
     /// Offers of ours since a side last changed something of its own accord.
     pub offers: u8,
     pub answered_at: Option<Time>,
+    /// Requests of one side that the other has yet to answer.
+    pub carried: Vec<Carried>,
 }
 
 /// What the caller's INVITE said, as far as the other side needs it.
@@ -53,6 +56,8 @@ pub struct CallerSide {
     /// As the called side is shown it.
     pub shown: Party,
     pub max_forwards: u32,
+    /// The one phone of the called user that it wants (RFC 5627), as `+sip.instance` says it.
+    pub phone: Option<String>,
     /// The last provisional answer that it was given, and whether media came with it.
     pub told: Option<(u16, bool)>,
 }
@@ -91,6 +96,20 @@ impl Call {
             Stage::Talking { with } if leg == with => Some(0),
             _ => None,
         }
+    }
+
+    /// The leg whose wishes this one is told of: the one that it is joined to, or before the answer the one that is heard.
+    pub fn across(&self, leg: usize) -> Option<usize> {
+        match self.stage {
+            Stage::Trying if leg == 0 => self.heard,
+            Stage::Trying => Some(0),
+            _ => self.other(leg),
+        }
+    }
+
+    /// Whether the caller hears this leg of the called side.
+    pub fn is_heard(&self, leg: usize) -> bool {
+        self.heard == Some(leg) || self.other(leg).is_some()
     }
 
     /// The legs of the called side that may still answer.

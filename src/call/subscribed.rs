@@ -116,11 +116,11 @@ impl Switch {
             Admission::Admitted(identity @ Identity::User { .. }) => return Some(identity),
             Admission::Unknown { stale } => {
                 let headers = admission::challenge(exchange, now, message, stale);
-                exchange.agent.respond(now, id, 401, "", headers, None);
+                exchange.agent.dismiss(now, id, 401, "", headers);
             }
             Admission::Denied { user } => {
                 exchange.notice(Notice::Denied { user, flow, what });
-                exchange.agent.respond(now, id, 403, "", Vec::new(), None);
+                exchange.agent.dismiss(now, id, 403, "", Vec::new());
             }
             Admission::Admitted(_) => exchange.agent.respond(now, id, 403, "", Vec::new(), None),
         }

@@ -3,21 +3,25 @@
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
 use crate::call::account::Accounts;
-use crate::call::exchange::{CallKey, Exchange, LegKey, Timer};
+use crate::call::exchange::{CallKey, Exchange, LegKey, Timer, guess_limits};
 use crate::call::io::{Input, Notice, Output};
+use crate::call::load::{Load, LoadLimits};
 use crate::call::reason::sip_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
 use crate::call::subscribed;
+use crate::call::terms::EXTENSIONS;
 use crate::call::view::{CallView, RegistrationView, TrunkView};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
 use crate::sip::digest::Verifier;
+use crate::sip::flow::Flow;
 use crate::sip::notifier::{Ending, Package};
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{Limits, Message, Method};
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +42,9 @@ pub struct Switch {
     /// Why records can't be kept, while they can't.
     pub(super) records_failing: Option<String>,
     pub(super) attempts: u64,
+    /// Requests that got no answer, by the operator's wish.
+    pub(super) ignored: u64,
+    load: Load,
 }
 
 /// How many of everything there are.
@@ -61,6 +68,10 @@ pub struct Counts {
     pub publications: usize,
     /// Calls, or their users if those are more, that light lamps.
     pub lamps: usize,
+    /// Requests that got no answer, by the operator's wish.
+    pub ignored: u64,
+    /// What is remembered of guessers and of real users.
+    pub guessers: usize,
 }
 
 impl Switch {
@@ -77,6 +88,7 @@ impl Switch {
                 t1: settings.sip.t1,
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 max_transactions: settings.limits.transactions,
+                extensions: EXTENSIONS.to_vec(),
                 max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
                 takes: vec![Method::Register, Method::Options, Method::Message, Method::Subscribe, Method::Publish],
                 ..AgentSettings::default()
@@ -84,7 +96,7 @@ impl Switch {
             Chance::from_seed(seed(&mut chance)),
         );
         let verifier = Verifier::new(seed(&mut chance), settings.sip.nonce_lifetime);
-        let registrar = Registrar::new(registrar_limits(&settings));
+        let registrar = Registrar::new(registrar_limits(&settings)).with_secret(seed(&mut chance));
         let exchange = Exchange::new(settings, plan, accounts, agent, verifier, registrar, chance, workers, now);
         Switch {
             exchange,
@@ -93,15 +105,15 @@ impl Switch {
             draining: false,
             records_failing: None,
             attempts: 0,
+            ignored: 0,
+            load: Load::default(),
         }
     }
 
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
-            Input::Received { flow, bytes } => match Message::parse(bytes) {
-                Ok(message) => self.exchange.agent.receive(now, flow, message),
-                Err(error) => self.exchange.notice(Notice::Malformed { flow, why: error.to_string() }),
-            },
+            Input::Received { flow, bytes } => self.received(now, flow, bytes),
+            Input::Load { lag } => self.load.measure(now.time, lag),
             Input::FlowFailed { flow } => {
                 self.exchange.agent.flow_failed(now, flow);
                 // A datagram that couldn't be sent tells nothing of later ones.
@@ -175,6 +187,8 @@ impl Switch {
             subscriptions: self.exchange.notifier.count(),
             publications: self.exchange.publications.count(),
             lamps: self.exchange.lamps.count(),
+            ignored: self.ignored,
+            guessers: self.exchange.guessing.len(),
         }
     }
 
@@ -278,6 +292,20 @@ impl Switch {
         }
     }
 
+    fn received(&mut self, now: Now, flow: Flow, bytes: Bytes) {
+        let message = match Message::parse_with(bytes, &message_limits(&self.exchange.settings)) {
+            Ok(message) => message,
+            Err(error) => return self.exchange.notice(Notice::Malformed { flow, why: error.to_string() }),
+        };
+        if self.ignores(now, flow, &message) {
+            return;
+        }
+        let limits = &self.exchange.settings.limits;
+        let limits = LoadLimits { calls: limits.call_lag, registrations: limits.registration_lag };
+        self.exchange.agent.shed(self.load.shedding(now.time, limits));
+        self.exchange.agent.receive(now, flow, message);
+    }
+
     fn sip(&mut self, now: Now, event: Event) {
         match event {
             Event::Invited { session, flow, message } => self.invited(now, session, flow, &message),
@@ -307,7 +335,7 @@ impl Switch {
             // A session that no call looks after any more: whatever it still asks is turned down.
             match event {
                 SessionEvent::Reoffered { .. } => self.exchange.agent.reanswer(now, session, 481, "", Vec::new(), None),
-                SessionEvent::Info { id, .. } => self.exchange.agent.respond(now, id, 481, "", Vec::new(), None),
+                SessionEvent::Asked { id, .. } => self.exchange.agent.respond(now, id, 481, "", Vec::new(), None),
                 SessionEvent::Answered { .. } => {
                     self.exchange.agent.ack(now, session, None);
                     self.exchange.agent.bye(now, session, None);
@@ -322,12 +350,15 @@ impl Switch {
             SessionEvent::Refused { message } => call.leg_refused(exchange, now, leg, &message),
             SessionEvent::Failed { cause } => call.leg_unreachable(exchange, now, leg, cause),
             SessionEvent::Acked { message } => call.acknowledged(exchange, now, leg, &message),
+            SessionEvent::Pracked { message } => call.pracked(exchange, now, leg, &message),
             SessionEvent::Cancelled { reason } => call.caller_gave_up(exchange, now, reason),
             SessionEvent::Reoffered { message } => call.reoffered(exchange, now, leg, &message),
             SessionEvent::ReAcked { message } => call.acknowledged(exchange, now, leg, &message),
             SessionEvent::Reanswered { message } => call.reanswered(exchange, now, leg, &message),
             SessionEvent::Rerefused { .. } => call.rerefused(exchange, now, leg),
-            SessionEvent::Info { id, .. } => exchange.agent.respond(now, id, 405, "", Vec::new(), None),
+            SessionEvent::Asked { id, message } => call.asked(exchange, now, leg, id, &message),
+            SessionEvent::Replied { id, message } => call.replied(exchange, now, id, &message),
+            SessionEvent::Unanswered { id, .. } => call.unanswered(exchange, now, id),
             SessionEvent::Ended { by } => call.leg_ended(exchange, now, leg, by),
         });
     }
@@ -367,7 +398,8 @@ impl Switch {
             MediaEvent::Silent { since, .. } => call.silent(exchange, now, leg, since),
             MediaEvent::Finished { .. } => call.clip_ended(exchange, now),
             MediaEvent::Closed { report, .. } => call.port_closed(exchange, leg, report),
-            MediaEvent::Learnt { .. } | MediaEvent::Digit { .. } => {}
+            MediaEvent::Digit { digit, duration, .. } => call.digit_heard(exchange, now, leg, digit, duration),
+            MediaEvent::Learnt { .. } => {}
         });
     }
 
@@ -390,7 +422,13 @@ impl Switch {
                     self.exchange.timers.set(Timer::Close { port, worker }, now.time + AGAIN);
                 }
             }
-            Command::Dial { .. } | Command::Tap { .. } => {}
+            Command::Dial { port, digits } => {
+                if let Some(LegKey { call, leg }) = self.exchange.port_owner(port) {
+                    self.with_call(call, |call, _| call.undialled(leg, &digits));
+                    self.exchange.timers.set(Timer::Rewire(call), now.time + AGAIN);
+                }
+            }
+            Command::Tap { .. } => {}
         }
     }
 
@@ -437,6 +475,7 @@ impl Switch {
         self.exchange.notifier.set_limits(subscribed::notifier_limits(&settings));
         self.exchange.publications.set_limits(subscribed::publication_limits(&settings));
         self.judge_watchers();
+        self.exchange.guessing.set_limits(guess_limits(&settings));
         let Exchange { trunks, chance, .. } = &mut self.exchange;
         trunks.reload(&settings, now, chance);
         // A trunk that was gone for a while has calls from before.
@@ -471,8 +510,14 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
         min: settings.sip.registration_min,
         max: settings.sip.registration_max,
         default: settings.sip.registration_default,
+        domain: settings.sip.domain.clone(),
         ..Default::default()
     }
+}
+
+fn message_limits(settings: &Settings) -> Limits {
+    let limits = &settings.limits;
+    Limits { headers: limits.headers, header_bytes: limits.header_bytes, ..Limits::DEFAULT }
 }
 
 fn seed(chance: &mut Chance) -> [u8; 32] {

@@ -7,8 +7,10 @@ use crate::config::identity::TrunkIdentity;
 use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::quantity;
 use crate::config::section::{Keys, Section};
+use crate::config::security;
 use crate::config::settings::{
-    Http, Limits, Media, Network, Secret, Settings, Sip, Store, Trunk, TrunkCredentials, TrunkTransport, User, Watchers,
+    Dtmf, Http, Limits, Media, Network, Prack, Secret, Settings, Sip, Store, Transfer, Trunk, TrunkCredentials,
+    TrunkTransport, User, Watchers,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -18,7 +20,19 @@ use std::time::Duration;
 use tandem_codecs::Codec;
 
 const TOP: Keys = Keys {
-    known: &["dialplan", "data", "drain_timeout", "sip", "http", "media", "store", "limits", "user", "trunk"],
+    known: &[
+        "dialplan",
+        "data",
+        "drain_timeout",
+        "sip",
+        "http",
+        "media",
+        "store",
+        "limits",
+        "security",
+        "user",
+        "trunk",
+    ],
     later: &["network", "xmpp", "jingle", "redis", "cluster", "rates", "voicemail", "conference"],
 };
 const SIP: Keys = Keys {
@@ -39,6 +53,7 @@ const SIP: Keys = Keys {
         "subscription_max",
         "watchers",
         "country",
+        "pass_info",
     ],
     later: &["tls", "ws", "wss", "certificate", "key"],
 };
@@ -56,15 +71,20 @@ const LIMITS: Keys = Keys {
         "tcp_connections",
         "tcp_connections_per_address",
         "message_bytes",
+        "headers",
+        "header_bytes",
+        "call_lag",
+        "registration_lag",
+        "forwards",
+        "forwarded_calls",
+        "transfers",
+        "passed_headers",
         "stored_messages",
         "stored_message_bytes",
         "stored_message_age",
         "subscriptions",
         "subscriptions_per_account",
         "publications",
-        "forwards",
-        "forwarded_calls",
-        "passed_headers",
     ],
     later: &[],
 };
@@ -85,12 +105,15 @@ const TRUNK: Keys = Keys {
         "ptime",
         "country",
         "max_calls",
+        "dtmf",
+        "transfer",
         "from",
         "trusted",
         "caller_in",
         "from_user",
         "forwards_in",
         "pass_headers",
+        "prack",
     ],
     later: &["tls", "srtp", "rates"],
 };
@@ -112,6 +135,7 @@ pub fn settings(root: &Node, problems: &Problems) -> Settings {
         media: media(&media_part, &data),
         store: store(&part("store", &STORE), &data),
         limits: limits(&part("limits", &LIMITS)),
+        security: security::read(&part("security", &security::KEYS)),
         drain_timeout: top.duration("drain_timeout", span(0, 86_400)).unwrap_or(default.drain_timeout),
         users: users(top.tables("user"), problems),
         trunks: trunks(top.tables("trunk"), problems),
@@ -143,6 +167,7 @@ fn sip(part: &Section<'_>) -> Sip {
         subscription_max: span_of("subscription_max", 60, 7 * 86_400, default.subscription_max),
         watchers: watchers(part).unwrap_or(default.watchers),
         country: part.read("country", country::read),
+        pass_info: part.list("pass_info", media_type).unwrap_or_default().into_iter().map(|(text, _)| text).collect(),
     };
     let (least, most, usual) = (sip.registration_min, sip.registration_max, sip.registration_default);
     if !(least..=most).contains(&usual) {
@@ -192,9 +217,19 @@ fn limits(part: &Section<'_>) -> Limits {
         calls: count("calls", default.calls),
         transactions: count("transactions", default.transactions),
         contacts: count("contacts", default.contacts),
+        transfers: part.integer("transfers", 0..=1_000u32).map_or(default.transfers, |count| count as usize),
         tcp_connections: count("tcp_connections", default.tcp_connections),
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        headers: part.integer("headers", 32..=4_096u32).map_or(default.headers, |count| count as usize),
+        header_bytes: part
+            .integer("header_bytes", 1_024..=65_536u32)
+            .map_or(default.header_bytes, |count| count as usize),
+        call_lag: part.duration("call_lag", lag()).unwrap_or(default.call_lag),
+        registration_lag: part.duration("registration_lag", lag()).unwrap_or(default.registration_lag),
+        forwards: count("forwards", default.forwards),
+        forwarded_calls: count("forwarded_calls", default.forwarded_calls),
+        passed_headers: count("passed_headers", default.passed_headers),
         stored_messages: count("stored_messages", default.stored_messages),
         stored_message_bytes: part.read("stored_message_bytes", stored_bytes).unwrap_or(default.stored_message_bytes),
         stored_message_age: part
@@ -203,9 +238,6 @@ fn limits(part: &Section<'_>) -> Limits {
         subscriptions: count("subscriptions", default.subscriptions),
         subscriptions_per_account: count("subscriptions_per_account", default.subscriptions_per_account),
         publications: count("publications", default.publications),
-        forwards: count("forwards", default.forwards),
-        forwarded_calls: count("forwarded_calls", default.forwarded_calls),
-        passed_headers: count("passed_headers", default.passed_headers),
     }
 }
 
@@ -288,8 +320,11 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         ptime_ms: part.read("ptime", ptime).unwrap_or(Trunk::PTIME_MS),
         country: part.read("country", country::read),
         max_calls: part.integer("max_calls", 1..=1_000_000u32).map(|count| count as usize),
+        dtmf: part.read("dtmf", dtmf).unwrap_or_default(),
+        transfer: part.read("transfer", transfer).unwrap_or_default(),
         from: part.list("from", network).unwrap_or_default().into_iter().map(|(network, _)| network).collect(),
         identity: TrunkIdentity::read(part),
+        prack: part.read("prack", prack).unwrap_or(Trunk::PRACK),
     }
 }
 
@@ -375,6 +410,10 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && one.port() == other.port()
         && one.is_ipv4() == other.is_ipv4()
         && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
+fn lag() -> RangeInclusive<Duration> {
+    Duration::from_millis(10)..=Duration::from_secs(30)
 }
 
 fn span(least_seconds: u64, most_seconds: u64) -> RangeInclusive<Duration> {
@@ -532,6 +571,45 @@ fn transport(text: &str) -> Result<TrunkTransport, Wrong> {
             Err(Wrong::new(format!("transport `{text}` comes with a later release"), "write \"udp\" or \"tcp\""))
         }
         _ => Err(Wrong::new(format!("`{text}` is not a transport"), "write \"udp\" or \"tcp\"")),
+    }
+}
+
+fn prack(text: &str) -> Result<Prack, Wrong> {
+    match text {
+        "never" => Ok(Prack::Never),
+        "supported" => Ok(Prack::Supported),
+        "required" => Ok(Prack::Required),
+        _ => Err(Wrong::new(format!("`{text}` is no use of PRACK"), "write \"supported\", \"required\" or \"never\"")),
+    }
+}
+
+fn dtmf(text: &str) -> Result<Dtmf, Wrong> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(Dtmf::Auto),
+        "rfc4733" => Ok(Dtmf::Rfc4733),
+        "info" => Ok(Dtmf::Info),
+        _ => Err(Wrong::new(format!("`{text}` is no way to send digits"), "write \"auto\", \"rfc4733\" or \"info\"")),
+    }
+}
+
+fn transfer(text: &str) -> Result<Transfer, Wrong> {
+    match text {
+        "ours" => Ok(Transfer::Ours),
+        "pass" => Ok(Transfer::Pass),
+        _ => Err(Wrong::new(format!("`{text}` is no way to transfer a call"), "write \"ours\" or \"pass\"")),
+    }
+}
+
+/// `application/media_control+xml`, in lower case.
+fn media_type(text: &str) -> Result<String, Wrong> {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'+' | b'.' | b'_'))
+    };
+    match text.split_once('/') {
+        Some((kind, subtype)) if is_word(kind) && is_word(subtype) => Ok(text.to_ascii_lowercase()),
+        _ => {
+            Err(Wrong::new(format!("`{text}` is not a media type"), "write it like \"application/media_control+xml\""))
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! as constants beside it.
 
 use crate::config::identity::TrunkIdentity;
+use crate::config::security::Security;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub struct Settings {
     pub media: Media,
     pub store: Store,
     pub limits: Limits,
+    pub security: Security,
     /// How long a drain waits for the calls in progress.
     pub drain_timeout: Duration,
     pub users: Vec<User>,
@@ -54,6 +56,8 @@ pub struct Sip {
     pub watchers: Watchers,
     /// The country in which local numbers of our users are read (ISO 3166-1 alpha-2), unless the user has one.
     pub country: Option<String>,
+    /// Types of INFO bodies that pass from one side of a call to the other, in lower case, beside digits.
+    pub pass_info: Vec<String>,
 }
 
 /// Who may watch other users. Everyone may watch themself, and who is no user of ours never watches anybody.
@@ -108,10 +112,24 @@ pub struct Limits {
     pub transactions: usize,
     /// Contacts that one account may register.
     pub contacts: usize,
+    /// Transfers that one conversation may go through.
+    pub transfers: usize,
     pub tcp_connections: usize,
     pub tcp_connections_per_address: usize,
     /// Bytes of one SIP message.
     pub message_bytes: usize,
+    /// Header fields of one SIP message, and bytes of one of them.
+    pub headers: usize,
+    pub header_bytes: usize,
+    /// How long what arrives may wait for its turn before new calls are refused, and then registrations too.
+    pub call_lag: Duration,
+    pub registration_lag: Duration,
+    /// How often one call may be forwarded, here and before it came.
+    pub forwards: usize,
+    /// Calls in progress that were forwarded by one user.
+    pub forwarded_calls: usize,
+    /// Header fields of one message that rules let pass.
+    pub passed_headers: usize,
     /// Text messages that are kept for one account while it is away, the bytes of their bodies together, and how long.
     pub stored_messages: usize,
     pub stored_message_bytes: usize,
@@ -121,12 +139,6 @@ pub struct Limits {
     pub subscriptions_per_account: usize,
     /// Documents that one account may have published at once.
     pub publications: usize,
-    /// How often one call may be forwarded, here and before it came.
-    pub forwards: usize,
-    /// Calls in progress that were forwarded by one user.
-    pub forwarded_calls: usize,
-    /// Header fields of one message that rules let pass.
-    pub passed_headers: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -174,15 +186,52 @@ pub struct Trunk {
     pub country: Option<String>,
     /// None for no limit.
     pub max_calls: Option<usize>,
+    /// How digits are sent to it.
+    pub dtmf: Dtmf,
+    /// Who carries out a transfer that the other side of a call over it asks for.
+    pub transfer: Transfer,
     /// Other addresses or networks from which this trunk calls us.
     pub from: Vec<Network>,
     pub identity: TrunkIdentity,
+    pub prack: Prack,
+}
+
+/// Whether provisional answers are acknowledged by PRACK (RFC 3262).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prack {
+    Never,
+    /// Where the peer asks for it, and for descriptions of early media where it is able to.
+    Supported,
+    /// Nothing is said provisionally without, and no call is taken from a peer that can't.
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrunkTransport {
     Udp,
     Tcp,
+}
+
+/// How a peer is told the digits that are pressed in a call. They are taken in either form from everyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Dtmf {
+    /// As telephone-events where they were negotiated, otherwise in INFO requests.
+    #[default]
+    Auto,
+    /// As telephone-events, or not at all.
+    Rfc4733,
+    /// In INFO requests of `application/dtmf-relay`.
+    Info,
+}
+
+/// What becomes of a REFER (RFC 3515) whose other side is a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Transfer {
+    /// We call the new target, and the trunk never hears of it.
+    #[default]
+    Ours,
+    /// The trunk is asked to.
+    Pass,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -201,8 +250,33 @@ pub struct Network {
 impl Trunk {
     /// An hour, as RFC 3261 §10.2 suggests: a provider that wants us more often says so with 423 or in its answer.
     pub const EXPIRES: Duration = Duration::from_secs(3_600);
+    /// What is lost of early media is heard by the caller; a peer that doesn't know PRACK goes without.
+    pub const PRACK: Prack = Prack::Supported;
     /// What every telephone and carrier takes.
     pub const PTIME_MS: u32 = 20;
+
+    /// With the default of everything else.
+    pub fn named(name: &str, host: &str) -> Trunk {
+        Trunk {
+            name: name.to_owned(),
+            host: host.to_owned(),
+            port: None,
+            transport: TrunkTransport::Udp,
+            credentials: None,
+            register: false,
+            expires: Trunk::EXPIRES,
+            domain: None,
+            codecs: Vec::new(),
+            ptime_ms: Trunk::PTIME_MS,
+            country: None,
+            max_calls: None,
+            dtmf: Dtmf::default(),
+            transfer: Transfer::default(),
+            from: Vec::new(),
+            identity: TrunkIdentity::default(),
+            prack: Trunk::PRACK,
+        }
+    }
 }
 
 impl Network {
@@ -232,6 +306,7 @@ impl Default for Settings {
             media: Media::default(),
             store: Store::under(Path::new("data")),
             limits: Limits::default(),
+            security: Security::default(),
             // Long enough for most calls in progress; a supervisor's own limit is set above it.
             drain_timeout: Duration::from_secs(300),
             users: Vec::new(),
@@ -273,6 +348,8 @@ impl Default for Sip {
             // Colleagues see each other's lamps.
             watchers: Watchers::Users,
             country: None,
+            // A body that we don't understand may say anything of one side to the other.
+            pass_info: Vec::new(),
         }
     }
 }
@@ -326,12 +403,28 @@ impl Default for Limits {
             transactions: 20_000,
             // A desk phone, a mobile, a softphone and what was left behind by a crash.
             contacts: 10,
+            // Reception, a department, a person, back again; more is two machines that pass a caller to and fro.
+            transfers: 10,
             // Half of what file descriptors usually allow, the other half being media.
             tcp_connections: 10_000,
             // An office behind one address.
             tcp_connections_per_address: 200,
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,
+            // A message through ten proxies has half of that.
+            headers: 256,
+            // Certificates and long routes fit.
+            header_bytes: 8_192,
+            // A fifth of T1: who waits longer is soon asked again, which doubles the load.
+            call_lag: Duration::from_millis(100),
+            // Nearly T1; a phone that is refused comes back later, and can be called meanwhile.
+            registration_lag: Duration::from_millis(400),
+            // What the telephone network allows (ITU-T Q.732.2).
+            forwards: 5,
+            // A call that comes back from the telephone network as a new one goes round so often and no more.
+            forwarded_calls: 10,
+            // More than any application sends.
+            passed_headers: 20,
             // A holiday's worth of short messages, and of long ones a tenth of that.
             stored_messages: 100,
             stored_message_bytes: 262_144,
@@ -342,12 +435,6 @@ impl Default for Limits {
             subscriptions_per_account: 300,
             // One for each contact.
             publications: 10,
-            // What the telephone network allows (ITU-T Q.732.2).
-            forwards: 5,
-            // A call that comes back from the telephone network as a new one goes round so often and no more.
-            forwarded_calls: 10,
-            // More than any application sends.
-            passed_headers: 20,
         }
     }
 }

@@ -28,6 +28,9 @@ const TURN: usize = 128;
 /// Orders to a worker that may wait, and its news.
 const ORDERS: usize = 16_384;
 
+/// How often a machine is told how far the loop lags behind.
+const MEASURE: Duration = Duration::from_millis(50);
+
 /// How often what isn't urgent is looked after.
 pub const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
@@ -80,6 +83,9 @@ pub struct World {
     pub messages: Messages,
     /// Calls that ended since the last look, by their final status.
     endings: BTreeMap<u16, u64>,
+    /// The longest lag since it was last told, and when that was.
+    lag: Duration,
+    measured: Time,
 }
 
 /// SIP messages since the start.
@@ -132,6 +138,8 @@ impl World {
             prompts,
             messages,
             endings: BTreeMap::new(),
+            lag: Duration::ZERO,
+            measured: Time::default(),
         })
     }
 
@@ -183,6 +191,18 @@ impl World {
             machine.handle(now, Input::Timeout);
         }
         self.carry_out(machine, now);
+        self.measure(machine, now);
+    }
+
+    /// Tells the machine how far the loop lags behind: a turn's length, for each turn that what waits will take.
+    fn measure(&mut self, machine: &mut impl Machine, begun: Now) {
+        let now = self.clock.now();
+        let turns = 1 + u32::try_from(self.arrivals.len() / TURN).unwrap_or(u32::MAX);
+        self.lag = self.lag.max((now.time - begun.time).saturating_mul(turns));
+        if now.time - self.measured >= MEASURE {
+            machine.handle(now, Input::Load { lag: std::mem::take(&mut self.lag) });
+            self.measured = now.time;
+        }
     }
 
     /// Hands one input in, and carries out what comes of it.
@@ -314,6 +334,9 @@ fn log(notice: &Notice) {
         Notice::CallAnswered { id, target } => tracing::info!("call {id}: answered by {target}"),
         Notice::CallEnded { id, status, cause } => tracing::info!("call {id}: ended {status}: {cause}"),
         Notice::TrunkChanged { trunk, state } => tracing::info!("trunk {trunk}: {state}"),
+        Notice::Guessing { account, source } => {
+            tracing::warn!("passwords of {account} are being guessed from {source}: it has to wait");
+        }
         Notice::Malformed { flow, why } => tracing::debug!("unreadable message from {flow}: {why}"),
     }
 }

@@ -10,9 +10,11 @@
 mod event;
 mod receive;
 mod settings;
+mod terms;
 
-pub use event::{Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
-pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest};
+pub use event::{AskId, Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
+pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest, Question, Shedding};
+pub use terms::Terms;
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
@@ -24,7 +26,7 @@ use crate::sip::request::Draft;
 use crate::sip::response::Answer;
 use crate::sip::session::{Session, TIMERS};
 use crate::sip::transaction::{ClientId, ClientKey, ServerTxId, TransactionTimer};
-use crate::wire::sip::Method;
+use crate::wire::sip::{Message, Method};
 use std::collections::HashMap;
 
 pub use crate::sip::request::ALLOW;
@@ -36,6 +38,9 @@ pub struct Agent {
     by_tag: HashMap<String, SessionId>,
     /// Requests outside dialogs that wait for their answer.
     requests: Arena<ClientId>,
+    /// New sessions that are told 100 unless their owner answers at once.
+    untried: Vec<SessionId>,
+    shedding: Shedding,
 }
 
 impl Agent {
@@ -45,6 +50,8 @@ impl Agent {
             sessions: Arena::default(),
             by_tag: HashMap::new(),
             requests: Arena::default(),
+            untried: Vec::new(),
+            shedding: Shedding::default(),
         }
     }
 
@@ -80,6 +87,9 @@ impl Agent {
     }
 
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        while let Some(session) = self.untried.pop() {
+            self.with(session, |session, core| session.trying(core));
+        }
         self.core.out.transmits.pop_front()
     }
 
@@ -125,6 +135,14 @@ impl Agent {
         session
     }
 
+    /// Settles what the session of an [`Event::Invited`] may use. Where the caller's wishes don't allow for it, the answer
+    /// that says so is given back, to be refused with.
+    pub fn agree(&mut self, now: Now, id: SessionId, terms: Terms) -> Option<(u16, Headers)> {
+        let mut refusal = None;
+        self.act(now, id, |session, core| refusal = session.agree(core, terms));
+        refusal
+    }
+
     /// A provisional answer, 101 to 199, to the INVITE of an [`Event::Invited`]. The agent repeats it each minute.
     pub fn progress(
         &mut self,
@@ -148,6 +166,35 @@ impl Agent {
     /// A final answer of 300 or more. The session is gone.
     pub fn refuse(&mut self, now: Now, id: SessionId, status: u16, reason: &str, headers: Headers) {
         self.act(now, id, |session, core| session.refuse(core, status, reason, &headers));
+    }
+
+    /// The same for a caller who isn't known: nothing is kept, so that the answer goes out once for each INVITE that comes
+    /// and never by itself to where a forged one points (RFC 3261 §8.2.7).
+    pub fn turn_away(&mut self, now: Now, id: SessionId, status: u16, reason: &str, headers: Headers) {
+        let mut asked = None;
+        self.act(now, id, |session, core| asked = session.abandon(core));
+        if let Some(asked) = asked {
+            self.core.reply_statelessly(asked.flow, asked.request, status, reason, &headers);
+        }
+    }
+
+    /// Answers a request outside a dialog once, and keeps nothing of it; as [`turn_away`](Self::turn_away).
+    pub fn dismiss(&mut self, now: Now, id: ServerId, status: u16, reason: &str, headers: Headers) {
+        self.core.begin(now);
+        if let Some(asked) = self.core.servers.forget(&mut self.core.out, ServerTxId::from(id)) {
+            self.core.reply_statelessly(asked.flow, asked.request, status, reason, &headers);
+        }
+        self.settle();
+    }
+
+    /// What share of new requests is refused from now on.
+    pub fn shed(&mut self, shedding: Shedding) {
+        self.shedding = shedding;
+    }
+
+    /// Whether a request is of a session that there is.
+    pub fn knows(&self, request: &Message) -> bool {
+        self.session_of(request).is_some()
     }
 
     /// Acknowledges the answer to our INVITE, with our answer in `body` where the offer was in theirs. The agent sends it
@@ -197,6 +244,20 @@ impl Agent {
     /// Asks the peer with OPTIONS whether the dialog still is there; [`Ending::PeerGone`] follows if it isn't.
     pub fn probe(&mut self, now: Now, id: SessionId) {
         self.act(now, id, |session, core| session.probe(core));
+    }
+
+    /// Whether the caller is to acknowledge a provisional answer, which holds a description or doesn't.
+    pub fn is_acknowledged(&self, id: SessionId, has_body: bool) -> bool {
+        self.session(id).is_some_and(|session| session.is_acknowledged(&self.core, has_body))
+    }
+
+    /// Sends another request in the dialog of an answered session, such as INFO or REFER; challenges are answered inside.
+    /// [`SessionEvent::Replied`] or [`SessionEvent::Unanswered`] follows, unless the session ends before. INVITE, ACK, BYE
+    /// and UPDATE have verbs of their own.
+    pub fn ask(&mut self, now: Now, id: SessionId, question: Question) -> Result<AskId, Busy> {
+        let mut result = Err(Busy);
+        self.act(now, id, |session, core| result = session.ask(core, question));
+        result
     }
 
     /// The To tag that our answers to a request have: that of the dialog which a 2xx makes.
@@ -282,7 +343,11 @@ impl Agent {
             }
             Some(&mut Owner::Bye(session)) => self.with(session, |session, core| session.bye_failed(core)),
             Some(&mut Owner::Probe(session)) => self.with(session, |session, core| session.probe_failed(core)),
-            Some(Owner::Nobody) | None => {}
+            Some(owner @ Owner::Ask(_)) => {
+                let Owner::Ask(asking) = std::mem::replace(owner, Owner::Nobody) else { return };
+                self.with(asking.session, |session, core| session.ask_failed(core, &asking, cause));
+            }
+            Some(Owner::Prack { .. } | Owner::Nobody) | None => {}
         }
     }
 }

@@ -6,6 +6,7 @@ mod core;
 mod dialog;
 pub mod digest;
 pub mod flow;
+pub mod guessing;
 mod mint;
 pub mod notifier;
 mod outbox;

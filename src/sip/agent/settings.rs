@@ -1,5 +1,6 @@
 //! What an agent is told at its start, and with each request.
 
+use crate::sip::agent::Terms;
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Body, Flow, Headers};
 use crate::wire::sip::Method;
@@ -25,6 +26,8 @@ pub struct AgentSettings {
     /// Methods outside dialogs, beside INVITE, that the owner takes as [`Event::Request`](super::Event::Request); others
     /// are answered 405.
     pub takes: Vec<Method>,
+    /// Option tags that a peer may require. The owner says for each session by its [`Terms`] whether they are used.
+    pub extensions: Vec<&'static str>,
 }
 
 impl Default for AgentSettings {
@@ -38,6 +41,7 @@ impl Default for AgentSettings {
             max_transactions: 20_000,
             max_sessions: 10_000,
             takes: vec![Method::Register, Method::Options],
+            extensions: Vec::new(),
         }
     }
 }
@@ -89,6 +93,14 @@ impl OutgoingRequest {
     }
 }
 
+/// A request in the dialog of a session: its dialog gives it the rest.
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub method: Method,
+    pub headers: Headers,
+    pub body: Option<Body>,
+}
+
 /// A call that we start.
 #[derive(Clone, Debug)]
 pub struct Invite {
@@ -116,6 +128,7 @@ pub struct Invite {
     pub no_answer: Option<Duration>,
     /// Values of Route headers, such as `<sip:proxy.example.com;lr>`.
     pub route: Vec<String>,
+    pub terms: Terms,
 }
 
 impl Invite {
@@ -134,8 +147,17 @@ impl Invite {
             no_response: None,
             no_answer: None,
             route: Vec::new(),
+            terms: Terms::default(),
         }
     }
+}
+
+/// How many of a thousand new requests are answered 503 so that the rest is served in time; those within dialogs never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Shedding {
+    /// INVITEs.
+    pub calls: u64,
+    pub others: u64,
 }
 
 /// A re-INVITE must wait: one is under way in either direction, or the session isn't answered or not acknowledged yet.
