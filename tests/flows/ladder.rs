@@ -72,6 +72,10 @@ impl Player {
                 (count.parse() != Ok(kept) || kept != counted)
                     .then(|| format!("{kept} are kept, and the switch counts {counted}"))
             }
+            ["subscriptions", count] => {
+                let counted = self.world.switch.counts().subscriptions;
+                (count.parse() != Ok(counted)).then(|| format!("there are {counted}"))
+            }
             ["quiet", names @ ..] => self.quiet(names),
             words => {
                 self.act(words, &line);
@@ -287,8 +291,16 @@ impl Player {
         let unacknowledged = self.world.peers.iter().find(|peer| peer.unacknowledged > 0);
         assert!(unacknowledged.is_none(), "a refusal of {} has no ACK", unacknowledged.map_or("", |peer| &peer.name));
         let counts = self.world.switch.counts();
-        let left = [counts.calls, counts.sessions, counts.transactions, counts.ports, counts.questions, counts.letters];
-        assert_eq!(left, [0; 6], "left over: {counts:?}");
+        let left = [
+            counts.calls,
+            counts.sessions,
+            counts.transactions,
+            counts.ports,
+            counts.questions,
+            counts.letters,
+            counts.lamps,
+        ];
+        assert_eq!(left, [0; 7], "left over: {counts:?}");
         assert!(self.world.ports.all_closed(), "a port is open");
         assert_eq!(self.world.books.objection(), None, "a record doesn't add up");
     }

@@ -47,3 +47,4 @@ mod renegotiating;
 mod torture;
 mod trunks;
 mod updating;
+mod watching;
