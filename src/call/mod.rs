@@ -1,6 +1,6 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `forward`, `local_end`, `change`, `talk`, `reoffer`,
-//! `asked`, `inform`, `release`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `forward`, `local_end`, `setting`, `talk`,
+//! `reoffer`, `change`, `asked`, `inform`, `release`.
 //! A text is a `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`. Who is watched lights
 //! a `lamp`: `subscribed`, `watched`.
 
@@ -26,6 +26,7 @@ pub mod letter;
 mod letterbox;
 mod load;
 mod local_end;
+mod media;
 mod messaged;
 mod negotiate;
 pub mod party;
@@ -40,8 +41,10 @@ mod release;
 mod reoffer;
 mod requested;
 mod set_up;
+mod setting;
 mod silence;
 mod state;
+mod stream;
 mod subscribed;
 pub mod switch;
 mod talk;

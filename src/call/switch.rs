@@ -396,14 +396,14 @@ impl Switch {
         }
         let Some(LegKey { call, leg }) = self.exchange.port_owner(port) else { return };
         self.with_call(call, |call, exchange| match event {
-            MediaEvent::Opened { number, .. } => call.port_opened(exchange, now, leg, number),
+            MediaEvent::Opened { number, .. } => call.port_opened(exchange, now, leg, port, number),
             MediaEvent::OpenFailed { why, .. } => {
-                call.port_closed(exchange, leg, Default::default());
-                call.port_failed(exchange, now, leg, &why);
+                call.port_closed(exchange, leg, port, Default::default());
+                call.port_failed(exchange, now, leg, port, &why);
             }
             MediaEvent::Silent { since, .. } => call.silent(exchange, now, leg, since),
             MediaEvent::Finished { .. } => call.clip_ended(exchange, now),
-            MediaEvent::Closed { report, .. } => call.port_closed(exchange, leg, report),
+            MediaEvent::Closed { report, .. } => call.port_closed(exchange, leg, port, report),
             MediaEvent::Digit { digit, duration, .. } => call.digit_heard(exchange, now, leg, digit, duration),
             MediaEvent::Learnt { .. } => {}
         });

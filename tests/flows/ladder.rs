@@ -64,7 +64,8 @@ impl Player {
                 self.say(name, words, &line);
                 None
             }
-            ["media", name] => self.media(name, &line),
+            ["media", name] => self.media(name, None, &line),
+            ["media", name, kind] => self.media(name, Some(kind), &line),
             ["record", which @ ..] => self.record(which, &line),
             ["letters", count] => {
                 let kept = self.world.mailbox.letters.len();
@@ -138,12 +139,12 @@ impl Player {
         })
     }
 
-    fn media(&mut self, name: &str, line: &Line<'_>) -> Option<String> {
-        let number = self.world.peer(name).heard?;
+    fn media(&mut self, name: &str, kind: Option<&str>, line: &Line<'_>) -> Option<String> {
+        let Some(number) = self.world.peer(name).line(kind) else { return Some(format!("no line of {kind:?}")) };
         let Some(port) = self.world.ports.numbered(number) else { return Some(format!("there is no port {number}")) };
         let peers = &self.world.peers;
         let find = |name: &str| peers.iter().find(|peer| peer.name == name);
-        let port_of = |name: &str| Some(self.world.ports.numbered(find(name)?.heard?)?.id());
+        let port_of = |name: &str| Some(self.world.ports.numbered(find(name)?.line(kind)?)?.id());
         line.items.iter().find_map(|item| {
             let fault = port.objection(item, |name| find(name).map(|peer| peer.sound), port_of)?;
             Some(format!("{item}: {fault}"))

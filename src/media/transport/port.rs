@@ -100,15 +100,7 @@ mod tests {
     }
 
     fn settings(remote: &str) -> PortSettings {
-        PortSettings {
-            remote: Some(address(remote)),
-            remote_rtcp: None,
-            rtcp_mux: false,
-            send: None,
-            receive: Vec::new(),
-            receive_events: Vec::new(),
-            silence_limit: None,
-        }
+        PortSettings { remote: Some(address(remote)), ..PortSettings::default() }
     }
 
     fn port(remote: &str) -> Port {
