@@ -20,7 +20,7 @@ use crate::sip::digest::Verifier;
 use crate::sip::flow::Flow;
 use crate::sip::notifier::{Ending, Package};
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
-use crate::wire::sip::{Limits, Message, Method};
+use crate::wire::sip::{Limits, Message, Method, ParseError};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -299,9 +299,14 @@ impl Switch {
     }
 
     fn received(&mut self, now: Now, flow: Flow, bytes: Bytes) {
-        let message = match Message::parse_with(bytes, &message_limits(&self.exchange.settings)) {
+        let message = match Message::parse_with(bytes.clone(), &message_limits(&self.exchange.settings)) {
             Ok(message) => message,
-            Err(error) => return self.exchange.notice(Notice::Malformed { flow, why: error.to_string() }),
+            Err(error) => {
+                if let (ParseError::TooLarge(_), Some(beginning)) = (error, beginning(&bytes)) {
+                    self.exchange.agent.refuse_large(now, flow, beginning);
+                }
+                return self.exchange.notice(Notice::Malformed { flow, why: error.to_string() });
+            }
         };
         if self.ignores(now, flow, &message) {
             return;
@@ -519,6 +524,14 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
         domain: settings.sip.domain.clone(),
         ..Default::default()
     }
+}
+
+/// As much of a message that is too large as an answer to it needs, where it begins with that.
+fn beginning(bytes: &Bytes) -> Option<Message> {
+    const ENOUGH: usize = 2_048;
+    let start = bytes.get(..ENOUGH.min(bytes.len()))?;
+    let end = start.windows(2).rposition(|pair| pair == b"\r\n")?;
+    Message::parse([start.get(..end)?, b"\r\n\r\n"].concat().into()).ok()
 }
 
 fn message_limits(settings: &Settings) -> Limits {
