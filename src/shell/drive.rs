@@ -13,8 +13,8 @@ use crate::shell::error::ShellError;
 use crate::shell::journal::Journal;
 use crate::shell::postman::Postman;
 use crate::shell::store::Store;
-use crate::shell::transport::{Arrival, QUEUE, Transports};
-use crate::shell::{paths, prompt, seed};
+use crate::shell::transport::{Arrival, Guests, QUEUE, Transports};
+use crate::shell::{paths, prompt, seed, tls};
 use crate::sip::flow::Transport;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,6 +27,9 @@ use tokio::sync::{Notify, mpsc};
 const TURN: usize = 128;
 /// Orders to a worker that may wait, and its news.
 const ORDERS: usize = 16_384;
+
+/// Lines that strangers can write into the log, in a second.
+const WARNINGS: u32 = 20;
 
 /// How often a machine is told how far the loop lags behind.
 const MEASURE: Duration = Duration::from_millis(50);
@@ -78,6 +81,7 @@ pub struct World {
     pub workers: Vec<WorkerHandle>,
     media_news: Arc<Notify>,
     journal: Option<Journal>,
+    store: Option<Store>,
     postman: Option<Postman>,
     prompts: PathBuf,
     pub messages: Messages,
@@ -86,6 +90,8 @@ pub struct World {
     /// The longest lag since it was last told, and when that was.
     lag: Duration,
     measured: Time,
+    /// Lines about strangers that were logged, and in which second.
+    warned: (u64, u32),
 }
 
 /// SIP messages since the start.
@@ -100,7 +106,7 @@ impl World {
     /// Binds the sockets and starts the media workers.
     pub async fn open(settings: &Settings, clock: Clock, journal: Option<Journal>) -> Result<World, ShellError> {
         let (answers, arrivals) = mpsc::channel(QUEUE);
-        let transports = Transports::open(settings, answers.clone()).await?;
+        let transports = Transports::open(settings, clock, answers.clone()).await?;
         let media_news = Arc::new(Notify::new());
         let mut workers = Vec::new();
         let count = settings.media.workers.max(1);
@@ -134,18 +140,35 @@ impl World {
             workers,
             media_news,
             journal,
+            store: None,
             postman: None,
             prompts,
             messages,
             endings: BTreeMap::new(),
             lag: Duration::ZERO,
             measured: Time::default(),
+            warned: (0, 0),
         })
+    }
+
+    /// The same with a store, which keeps what users change by phone.
+    pub fn with_store(self, store: Store) -> World {
+        World { store: Some(store), ..self }
     }
 
     pub fn listening(&self) -> Vec<(Transport, SocketAddr)> {
         let of = |transport| self.transports.listening(transport).iter().map(move |&address| (transport, address));
-        of(Transport::Udp).chain(of(Transport::Tcp)).collect()
+        Transport::ALL.into_iter().flat_map(of).collect()
+    }
+
+    /// What TLS handshakes go by.
+    pub fn tls(&self) -> tls::Current {
+        self.transports.tls()
+    }
+
+    /// For SIP over WebSocket, which comes by the HTTP server.
+    pub fn guests(&self) -> Guests {
+        self.transports.guests()
     }
 
     /// Has letters kept in a store. What it tells comes as inputs of later turns, a count of all that it has first.
@@ -218,7 +241,9 @@ impl World {
                 self.messages.received += 1;
                 machine.handle(now, Input::Received { flow, bytes });
             }
-            Arrival::Connected { flow, sender } => self.transports.connected(flow, sender),
+            Arrival::Connected { flow, sender, is_proven } => self.transports.connected(flow, sender, is_proven),
+            Arrival::Alias { flow, address } => self.transports.alias(flow, address),
+            Arrival::Found { host, flows } => self.transports.found(&host, &flows),
             Arrival::Closed { flow } => {
                 self.transports.closed(flow);
                 machine.handle(now, Input::FlowFailed { flow });
@@ -245,6 +270,10 @@ impl World {
                         let answers = self.answers.clone();
                         tokio::spawn(async move {
                             let result = paths::locate(&host, port, transport, &listening).await;
+                            if let Ok(flows) = &result {
+                                let flows = flows.clone();
+                                let _ = answers.send(Arrival::Found { host, flows }).await;
+                            }
                             let _ = answers.send(Arrival::Answer(Input::Located { ticket, result })).await;
                         });
                     }
@@ -254,6 +283,17 @@ impl World {
                             let read = tokio::task::spawn_blocking(move || prompt::load(&folder, &file)).await;
                             let result = read.unwrap_or_else(|_| Err("reading it failed".to_owned())).map(Arc::new);
                             let _ = answers.send(Arrival::Answer(Input::Loaded { ticket, result })).await;
+                        });
+                    }
+                    Output::Keep { ticket, user, forwarding } => {
+                        let (answers, store) = (self.answers.clone(), self.store.clone());
+                        tokio::spawn(async move {
+                            let result = match store {
+                                Some(store) => store.set_forwarding(&user, &forwarding).await,
+                                None => Err(ShellError::new("store", "there is none", "ask a gateway")),
+                            };
+                            let result = result.map_err(|error| error.to_string());
+                            let _ = answers.send(Arrival::Answer(Input::Kept { ticket, result })).await;
                         });
                     }
                     Output::Post(order) => {
@@ -290,9 +330,20 @@ impl World {
         match notice {
             Notice::CallEnded { status, .. } => *self.endings.entry(*status).or_default() += 1,
             Notice::Malformed { .. } => self.messages.damaged += 1,
+            // Whoever tries thousands of passwords doesn't fill the disk with them.
+            Notice::Denied { .. } | Notice::Guessing { .. } if !self.may_warn() => return,
             _ => {}
         }
         log(notice);
+    }
+
+    fn may_warn(&mut self) -> bool {
+        let second = self.clock.now().time.millis() / 1_000;
+        if self.warned.0 != second {
+            self.warned = (second, 0);
+        }
+        self.warned.1 += 1;
+        self.warned.1 <= WARNINGS
     }
 
     pub fn take_endings(&mut self) -> BTreeMap<u16, u64> {

@@ -154,7 +154,7 @@ impl Peer {
         };
         if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.call_id == message.call_id())
             && (101..300).contains(&status)
-            && *message.method() == Method::Invite
+            && matches!(message.method(), Method::Invite | Method::Subscribe)
         {
             dialog.remote = message.header(Name::To).unwrap_or_default().to_owned();
             dialog.target = contact(&message);
@@ -383,7 +383,7 @@ impl Peer {
     }
 
     fn contact(&self) -> String {
-        let transport = if self.flow.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+        let transport = self.flow.transport.parameter();
         format!("<sip:{}x@{}{transport}>", self.mark, self.flow.remote)
     }
 
