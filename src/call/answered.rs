@@ -82,7 +82,6 @@ impl Call {
         // What early media promised the caller may be otherwise by now.
         self.pass_on(exchange, now, leg);
         self.settle(exchange, now, leg);
-        self.plan_probe(exchange, now);
         let target = self.record.legs[leg].target.clone();
         exchange.notice(Notice::CallAnswered { id: self.record.id.clone(), target });
     }

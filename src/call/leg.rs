@@ -66,8 +66,8 @@ pub struct Media {
     forks: Vec<Fork>,
     /// The fork whose description holds.
     fork: String,
-    /// Our last answer, to be said again word for word.
-    answered: Option<Description>,
+    /// What we described last and the peer has taken, to be said again word for word.
+    described: Option<Description>,
     pub agreed: Option<Agreed>,
     /// What the peer wants of its own accord: an answer to a hold of ours doesn't change it.
     pub wish: Direction,
@@ -155,7 +155,7 @@ impl Media {
             first: None,
             forks: Vec::new(),
             fork: String::new(),
-            answered: None,
+            described: None,
             agreed: None,
             wish: Direction::SendRecv,
             told: Direction::SendRecv,
@@ -196,6 +196,15 @@ impl Media {
         Some(body)
     }
 
+    /// Our offer of what is agreed already, for a refresh; none while another offer is under way.
+    pub fn offer_the_same(&mut self) -> Option<Body> {
+        if self.offered.is_some() {
+            return None;
+        }
+        self.offered.clone_from(&self.described);
+        self.repeated()
+    }
+
     pub fn awaits_answer(&self) -> bool {
         self.offered.is_some()
     }
@@ -209,12 +218,13 @@ impl Media {
         let offered = offered.ok_or(Disagreement::UnfitAnswer)?;
         let agreed = negotiate::accept(&offered, answered)?;
         // An answer tells what the peer wants only as far as our offer left it the choice.
-        let offered = offered.media.first().map(|media| media.direction).unwrap_or_default();
+        let left = offered.media.first().map(|media| media.direction).unwrap_or_default();
         self.wish = Direction::new(
-            if offered.receives() { agreed.peer_wants.sends() } else { self.wish.sends() },
-            if offered.sends() { agreed.peer_wants.receives() } else { self.wish.receives() },
+            if left.receives() { agreed.peer_wants.sends() } else { self.wish.sends() },
+            if left.sends() { agreed.peer_wants.receives() } else { self.wish.receives() },
         );
         self.agreed = Some(agreed);
+        self.described = Some(offered);
         Ok(())
     }
 
@@ -285,13 +295,13 @@ impl Media {
         self.wish = agreed.peer_wants;
         self.agreed = Some(agreed);
         let body = body(&answer);
-        self.answered = Some(answer);
+        self.described = Some(answer);
         Ok(body)
     }
 
     /// Our last answer again: a final response may not say anything else than the provisional one did.
     pub fn repeated(&self) -> Option<Body> {
-        self.answered.as_ref().map(body)
+        self.described.as_ref().map(body)
     }
 
     /// Tells the worker what was agreed here.

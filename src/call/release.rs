@@ -52,6 +52,7 @@ impl Call {
             Ending::Peer { reason } => (side, format!("{name} hung up"), reason.as_deref().and_then(passed_on)),
             Ending::NoAck => (EndedBy::Gateway, format!("{name} never acknowledged the answer"), None),
             Ending::NoPrack => (EndedBy::Gateway, format!("{name} never acknowledged our provisional answer"), None),
+            Ending::Expired => (EndedBy::Gateway, format!("{name} did not refresh the session"), None),
             Ending::PeerGone => (EndedBy::Gateway, format!("{name} vanished"), None),
             Ending::Local | Ending::Cancelled { .. } => (EndedBy::Gateway, "ended here".to_owned(), None),
         };
@@ -126,7 +127,7 @@ impl Call {
         }
         self.drop_leg(exchange, 0);
         self.stage = Stage::Ending;
-        for timer in [Timer::Ring(self.key), Timer::Probe(self.key), Timer::Rewire(self.key)] {
+        for timer in [Timer::Ring(self.key), Timer::Rewire(self.key)] {
             exchange.timers.cancel(timer);
         }
         exchange.timers.set(Timer::Patience(self.key), now.time + PATIENCE);

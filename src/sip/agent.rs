@@ -14,7 +14,7 @@ mod terms;
 
 pub use event::{Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
 pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest};
-pub use terms::Terms;
+pub use terms::{Terms, TimerTerms};
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
@@ -202,11 +202,6 @@ impl Agent {
     /// Ends the session by whatever its state asks for: CANCEL, a refusal (480) or BYE. [`SessionEvent::Ended`] follows.
     pub fn bye(&mut self, now: Now, id: SessionId, reason: Option<String>) {
         self.act(now, id, |session, core| session.bye(core, reason));
-    }
-
-    /// Asks the peer with OPTIONS whether the dialog still is there; [`Ending::PeerGone`] follows if it isn't.
-    pub fn probe(&mut self, now: Now, id: SessionId) {
-        self.act(now, id, |session, core| session.probe(core));
     }
 
     /// Whether the caller is to acknowledge a provisional answer, which holds a description or doesn't.

@@ -30,6 +30,7 @@ mod limits;
 mod local;
 mod phones;
 mod prack;
+mod refreshing;
 mod registering;
 mod renegotiating;
 mod trunks;

@@ -198,5 +198,7 @@ fn trunk(name: &str, host: &str) -> Trunk {
         max_calls: None,
         from: Vec::new(),
         prack: Trunk::PRACK,
+        session_expires: None,
+        min_se: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Our provisional and refusing answers to an INVITE: RFC 3261 §13.3.1.
 
 use super::reliable::Reliable;
+use super::watch::Watch;
 use super::{Alerting, Session, SessionTimer, Stage};
 use crate::sip::agent::{SessionId, Terms};
 use crate::sip::core::Core;
@@ -8,7 +9,6 @@ use crate::sip::dialog::Dialog;
 use crate::sip::flow::Headers;
 use crate::sip::response::{Answer, our_contact};
 use crate::sip::transaction::{Asked, ServerTxId};
-use crate::wire::sip::Name;
 use std::time::Duration;
 
 /// §13.3.1.1: proxies give up an INVITE that is silent for three minutes.
@@ -28,14 +28,10 @@ impl Session {
             responder: None,
             is_muted: false,
             terms: Terms::default(),
+            watch: Watch::of(&asked.request),
             ours: None,
             theirs: None,
-            stage: Stage::Alerting(Box::new(Alerting {
-                server,
-                dialog,
-                allows_update: asked.request.has_token(Name::Allow, "UPDATE"),
-                reliable: Reliable::default(),
-            })),
+            stage: Stage::Alerting(Box::new(Alerting { server, dialog, reliable: Reliable::default() })),
         }
     }
 
