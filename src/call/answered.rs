@@ -19,6 +19,7 @@ impl Call {
             exchange.agent.bye(now, session, Some(completed_elsewhere()));
             return;
         }
+        self.note_answer(exchange, leg, message);
         self.record.legs[leg].reason = phrase(message.status(), message.reason_phrase());
         if let Some(trunk) = self.trunk_of(exchange, leg) {
             trunk.last_answer = Some((message.status(), now.wall));
@@ -75,8 +76,9 @@ impl Call {
         self.record.answered = Some(now.wall);
         self.record.status = 200;
         exchange.keep(&self.record);
+        let headers = self.told_caller(exchange, leg);
         if let Some(session) = self.caller_session() {
-            exchange.agent.answer(now, session, Vec::new(), body);
+            exchange.agent.answer(now, session, headers, body);
         }
         self.wire(exchange, leg);
         // What early media promised the caller may be otherwise by now.

@@ -1,9 +1,11 @@
 //! One leg towards a phone or a trunk: its port, then its INVITE.
 
 use crate::base::time::Now;
+use crate::call::brought::Brought;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::leg::{End, Leg, Media, Stage as LegStage};
+use crate::call::party::Party;
 use crate::call::record::LegRecord;
 use crate::call::state::{Call, PATIENCE, Stage};
 use crate::sip::agent::Invite;
@@ -21,6 +23,8 @@ pub struct Destination {
     pub to: String,
     pub from: String,
     pub contact_user: String,
+    /// Whom we know to be there.
+    pub party: Option<Party>,
     pub codecs: Vec<Codec>,
     pub ptime_ms: Option<u32>,
     pub credentials: Option<ClientCredentials>,
@@ -50,6 +54,7 @@ impl Call {
             stage: LegStage::Preparing,
             trunk: None,
             media: Some(media),
+            brought: Brought::of(to.party.clone()),
             dialling: Some(Box::new(to)),
         };
         self.add_leg(leg, record);
@@ -100,6 +105,7 @@ impl Call {
     }
 
     fn invite(&mut self, exchange: &mut Exchange, now: Now, index: usize) {
+        let headers = self.told_callee(exchange, index);
         let leg = &mut self.legs[index];
         let (Some(to), Some(media)) = (leg.dialling.take(), leg.media.as_mut()) else { return };
         let body = media.offer(&to.codecs, Direction::SendRecv);
@@ -108,6 +114,7 @@ impl Call {
             now,
             Invite {
                 contact_user: to.contact_user,
+                headers,
                 body,
                 credentials: to.credentials,
                 max_forwards: self.caller.max_forwards,

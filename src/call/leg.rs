@@ -1,5 +1,6 @@
 //! One side of a call: its SIP session or its local end, and its media.
 
+use crate::call::brought::Brought;
 use crate::call::dial::Destination;
 use crate::call::exchange::{Exchange, LegKey};
 use crate::call::negotiate::{self, Agreed, Disagreement, Local};
@@ -25,6 +26,7 @@ pub struct Leg {
     pub media: Option<Media>,
     /// Where it goes, until its INVITE is out.
     pub dialling: Option<Box<Destination>>,
+    pub brought: Brought,
 }
 
 /// What is at the far end of a leg.

@@ -19,6 +19,7 @@ impl Call {
         }
         self.record.ringing.get_or_insert(now.wall);
         self.record.legs[leg].ringing.get_or_insert(now.wall);
+        self.note_answer(exchange, leg, message);
         let has_sound = self.takes_early_sound(leg, message);
         let session = self.caller_session();
         let is_acknowledged = session.is_some_and(|session| exchange.agent.is_acknowledged(session, has_sound));
@@ -39,7 +40,8 @@ impl Call {
         };
         if let Some(session) = session.filter(|_| is_news) {
             self.caller.told = Some(told);
-            exchange.agent.progress(now, session, status, &phrase(status, message.reason_phrase()), Vec::new(), body);
+            let headers = self.told_caller(exchange, leg);
+            exchange.agent.progress(now, session, status, &phrase(status, message.reason_phrase()), headers, body);
         }
     }
 

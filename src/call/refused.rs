@@ -16,7 +16,10 @@ impl Call {
             trunk.last_answer = Some((status, now.wall));
         }
         self.record.legs[leg].reason = phrase(status, message.reason_phrase());
-        self.leg_failed(exchange, now, leg, status, Failure::translated(message));
+        self.note_answer(exchange, leg, message);
+        let mut failure = Failure::translated(message);
+        failure.headers.extend(self.told_of_refusal(exchange, leg));
+        self.leg_failed(exchange, now, leg, status, failure);
     }
 
     /// A leg got no answer, or couldn't be asked.

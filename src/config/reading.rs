@@ -3,6 +3,7 @@
 
 use crate::config::country;
 use crate::config::document::Node;
+use crate::config::identity::TrunkIdentity;
 use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::quantity;
 use crate::config::section::{Keys, Section};
@@ -47,7 +48,17 @@ const MEDIA: Keys = Keys {
 };
 const STORE: Keys = Keys { known: &["url"], later: &[] };
 const LIMITS: Keys = Keys {
-    known: &["calls", "transactions", "contacts", "tcp_connections", "tcp_connections_per_address", "message_bytes"],
+    known: &[
+        "calls",
+        "transactions",
+        "contacts",
+        "tcp_connections",
+        "tcp_connections_per_address",
+        "message_bytes",
+        "forwards",
+        "forwarded_calls",
+        "passed_headers",
+    ],
     later: &[],
 };
 const USER: Keys =
@@ -68,6 +79,11 @@ const TRUNK: Keys = Keys {
         "country",
         "max_calls",
         "from",
+        "trusted",
+        "caller_in",
+        "from_user",
+        "forwards_in",
+        "pass_headers",
         "prack",
         "session_expires",
         "min_se",
@@ -178,6 +194,9 @@ fn limits(part: &Section<'_>) -> Limits {
         tcp_connections: count("tcp_connections", default.tcp_connections),
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        forwards: count("forwards", default.forwards),
+        forwarded_calls: count("forwarded_calls", default.forwarded_calls),
+        passed_headers: count("passed_headers", default.passed_headers),
     }
 }
 
@@ -261,6 +280,7 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         country: part.read("country", country::read),
         max_calls: part.integer("max_calls", 1..=1_000_000u32).map(|count| count as usize),
         from: part.list("from", network).unwrap_or_default().into_iter().map(|(network, _)| network).collect(),
+        identity: TrunkIdentity::read(part),
         prack: part.read("prack", prack).unwrap_or(Trunk::PRACK),
         session_expires: part.duration_or_never("session_expires", SESSION),
         min_se: part.duration("min_se", SESSION),

@@ -3,6 +3,7 @@
 //! The defaults are in `impl Default` of each part, at the end of this file, each with its reason; those of a trunk stand
 //! as constants beside it.
 
+use crate::config::identity::TrunkIdentity;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -95,6 +96,12 @@ pub struct Limits {
     pub tcp_connections_per_address: usize,
     /// Bytes of one SIP message.
     pub message_bytes: usize,
+    /// How often one call may be forwarded, here and before it came.
+    pub forwards: usize,
+    /// Calls in progress that were forwarded by one user.
+    pub forwarded_calls: usize,
+    /// Header fields of one message that rules let pass.
+    pub passed_headers: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -144,6 +151,7 @@ pub struct Trunk {
     pub max_calls: Option<usize>,
     /// Other addresses or networks from which this trunk calls us.
     pub from: Vec<Network>,
+    pub identity: TrunkIdentity,
     pub prack: Prack,
     /// None for what holds for everybody.
     pub session_expires: Option<Duration>,
@@ -314,6 +322,12 @@ impl Default for Limits {
             tcp_connections_per_address: 200,
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,
+            // What the telephone network allows (ITU-T Q.732.2).
+            forwards: 5,
+            // A call that comes back from the telephone network as a new one goes round so often and no more.
+            forwarded_calls: 10,
+            // More than any application sends.
+            passed_headers: 20,
         }
     }
 }

@@ -117,6 +117,9 @@ fn follow(invite: &Message, method: &Method, to: &str, reason: Option<&str>) -> 
     for field in invite.fields().filter(|field| *method == Method::Ack && credentials.contains(&field.kind())) {
         writer.header(field.kind(), field.value());
     }
+    if let Some(session) = invite.header(Name::SessionId) {
+        writer.header(Name::SessionId, session);
+    }
     if let Some(reason) = reason {
         writer.header(Name::Reason, reason);
     }

@@ -14,6 +14,7 @@ use tandem::base::time::{Now, Time, Wall};
 use tandem::call::account::{Account, Accounts};
 use tandem::call::io::{Input, Output, Ticket};
 use tandem::call::switch::Switch;
+use tandem::config::identity::TrunkIdentity;
 use tandem::config::settings::{Settings, Trunk, TrunkCredentials, TrunkTransport};
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
@@ -90,6 +91,7 @@ pub fn trunk(name: &str, host: &str, port: Option<u16>) -> Trunk {
         country: None,
         max_calls: None,
         from: Vec::new(),
+        identity: TrunkIdentity::default(),
         prack: Trunk::PRACK,
         session_expires: None,
         min_se: None,

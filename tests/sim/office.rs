@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::call::account::{Account, Accounts};
+use tandem::config::identity::TrunkIdentity;
 use tandem::config::settings::{Settings, Trunk, TrunkCredentials, TrunkTransport};
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
@@ -197,6 +198,7 @@ fn trunk(name: &str, host: &str) -> Trunk {
         country: None,
         max_calls: None,
         from: Vec::new(),
+        identity: TrunkIdentity::default(),
         prack: Trunk::PRACK,
         session_expires: None,
         min_se: None,

@@ -1,5 +1,6 @@
 //! Our 2xx until its ACK: RFC 3261 §13.3.1.4.
 
+use super::invite::session_name;
 use super::{Session, SessionTimer, Stage, Up};
 use crate::sip::agent::{Ending, SessionEvent};
 use crate::sip::core::Core;
@@ -42,6 +43,7 @@ impl Session {
         // An offer and answer that are complete aren't said again (RFC 6337 §3.1.1).
         let body = answer.body.filter(|_| !alerting.reliable.described);
         let mut up = Up::new(alerting.dialog);
+        up.dialog.session.local = session_name(answer.headers);
         up.unacked = self.accept(core, alerting.server, &Answer { body, ..*answer }, true);
         up.unpracked = alerting.reliable.outstanding().zip(up.unacked.as_ref().map(Unacked::cseq));
         self.stage = Stage::Up(up);

@@ -13,7 +13,7 @@ use crate::sip::flow::Headers;
 use crate::sip::request::{Draft, contact};
 use crate::sip::session::Invitation;
 use crate::sip::transaction::{ClientId, ClientKey};
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{Message, Method, Name, SessionPair, Uuid};
 
 pub(crate) struct Calling {
     pub(super) invite: Invite,
@@ -26,6 +26,12 @@ pub(crate) struct Calling {
     /// Those of the forks that want their provisional answers acknowledged.
     pub(super) early: Vec<Early>,
     pub(super) cancel: Option<super::cancel::Cancel>,
+}
+
+/// What header fields of ours say that our side of the session is called (RFC 7989).
+pub(super) fn session_name(headers: &Headers) -> Uuid {
+    let field = headers.iter().find(|(name, _)| *name == Name::SessionId);
+    field.and_then(|(_, value)| SessionPair::parse(value)).unwrap_or_default().local
 }
 
 impl Session {
@@ -96,6 +102,7 @@ impl Session {
             local_tag: self.local_tag.clone(),
             contact: self.contact.clone(),
             cseq,
+            session_name: session_name(&invite.headers),
             last_cseq: cseq,
             credentials: credentials.clone(),
             account: invite.credentials.clone(),
@@ -139,6 +146,7 @@ impl Session {
             from: &calling.from,
             local_tag: &self.local_tag,
             cseq: calling.cseq,
+            session: session_name(&calling.invite.headers),
         };
         let tag = message.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
         let early = calling.early.iter().position(|early| early.dialog.remote_tag == tag);

@@ -4,6 +4,7 @@ use super::send::Request;
 use super::{Session, Stage};
 use crate::sip::core::{Core, Owner};
 use crate::sip::dialog::{Dialog, Sent};
+use crate::sip::session::invite::session_name;
 use crate::wire::sip::{Message, Method, Name};
 
 /// Forks whose early dialogs are kept; more than any caller wants to hear. Answers of further ones are dropped.
@@ -50,6 +51,7 @@ impl Session {
                     from: &calling.from,
                     local_tag: &self.local_tag,
                     cseq: calling.cseq,
+                    session: session_name(&calling.invite.headers),
                 };
                 let dialog = Dialog::caller(message, sent);
                 calling.early.push(Early { dialog, rseq, described: false, allows_update: false });

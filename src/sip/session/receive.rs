@@ -29,6 +29,7 @@ impl Session {
                 return core.reply(server, 500, Vec::new());
             }
             dialog.seen_on(&message, flow);
+            dialog.note_session(&message);
         }
         match message.method() {
             Method::Bye => self.bye_received(core, server, &message),
