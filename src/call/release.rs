@@ -32,6 +32,10 @@ impl Call {
 
     /// The caller hung up before the answer; the agent has already told it 487.
     pub fn caller_gave_up(&mut self, exchange: &mut Exchange, now: Now, reason: Option<String>) {
+        if let Stage::Talking { .. } = self.stage {
+            // The answer was still kept back from it, until it had our provisional one.
+            return self.side_left(exchange, now, 0, Ending::Peer { reason });
+        }
         let reason = reason.as_deref().and_then(passed_on);
         let hopefuls: Vec<usize> = self.hopefuls().collect();
         for leg in hopefuls {

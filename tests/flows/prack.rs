@@ -440,6 +440,27 @@ fn a_trunk_may_have_to_and_may_not_be_asked() {
 }
 
 #[test]
+fn the_caller_gives_up_while_the_answer_waits() {
+    play(
+        "
+        bob registers
+        alice calls bob (sdp PCMU | Require: 100rel)
+        tandem -> bob INVITE
+        bob -> tandem 183 (sdp PCMU)
+        tandem -> alice 183
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        alice -> tandem CANCEL
+        tandem -> alice 200 CANCEL
+        tandem -> alice 487 INVITE
+        tandem -> bob BYE
+        bob -> tandem 200
+        record [by caller]
+        ",
+    );
+}
+
+#[test]
 fn both_sides_acknowledge_and_the_caller_gives_up() {
     play(
         "
