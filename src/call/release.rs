@@ -34,6 +34,7 @@ impl Call {
     pub fn caller_gave_up(&mut self, exchange: &mut Exchange, now: Now, reason: Option<String>) {
         if let Stage::Talking { .. } = self.stage {
             // The answer was still kept back from it, until it had our provisional one.
+            self.take_back_answer(487);
             return self.side_left(exchange, now, 0, Ending::Peer { reason });
         }
         let reason = reason.as_deref().and_then(passed_on);
@@ -46,6 +47,15 @@ impl Call {
         self.record.status = 487;
         self.record.legs[0].status = 487;
         self.finish(exchange, now, EndedBy::Caller, "the caller gave up");
+    }
+
+    /// The called side has answered, and the caller was told otherwise before our 200 could go out.
+    pub fn take_back_answer(&mut self, status: u16) {
+        self.answered_at = None;
+        self.record.answered = None;
+        self.record.status = status;
+        self.record.legs[0].answered = None;
+        self.record.legs[0].status = status;
     }
 
     /// One of the two that talk has left: the other one is sent home.

@@ -198,7 +198,7 @@ fn an_answer_that_waits_in_vain_ends_the_call() {
         tandem -> alice 504 INVITE
         tandem -> bob BYE
         bob -> tandem 200
-        record [status 200 | by gateway | cause never acknowledged]
+        record [status 504 | by gateway | cause never acknowledged | never answered]
         ",
     );
 }
@@ -455,7 +455,7 @@ fn the_caller_gives_up_while_the_answer_waits() {
         tandem -> alice 487 INVITE
         tandem -> bob BYE
         bob -> tandem 200
-        record [by caller]
+        record [status 487 | by caller | never answered]
         ",
     );
 }
