@@ -79,6 +79,10 @@ impl Call {
         match self.stage {
             Stage::Ending => {}
             Stage::Talking { .. } => {
+                let caller = self.caller_session().filter(|_| self.legs[0].is_live());
+                if caller.is_some_and(|session| !exchange.agent.is_answered(session)) {
+                    self.take_back_answer(480);
+                }
                 for leg in 0..self.legs.len() {
                     self.hang_up_leg(exchange, now, leg, reason.clone());
                 }

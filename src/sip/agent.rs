@@ -204,6 +204,11 @@ impl Agent {
         self.act(now, id, |session, core| session.bye(core, reason));
     }
 
+    /// Whether a call to us has its final answer. One that was given may wait for the acknowledgement of what came before.
+    pub fn is_answered(&self, id: SessionId) -> bool {
+        self.session(id).is_none_or(Session::is_answered)
+    }
+
     /// Whether the caller is to acknowledge a provisional answer, which holds a description or doesn't.
     pub fn is_acknowledged(&self, id: SessionId, has_body: bool) -> bool {
         self.session(id).is_some_and(|session| session.is_acknowledged(&self.core, has_body))

@@ -440,6 +440,25 @@ fn a_trunk_may_have_to_and_may_not_be_asked() {
 }
 
 #[test]
+fn the_called_side_hangs_up_while_its_answer_waits() {
+    play(
+        "
+        bob registers
+        alice calls bob (sdp PCMU | Require: 100rel)
+        tandem -> bob INVITE
+        bob -> tandem 183 (sdp PCMU)
+        tandem -> alice 183
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        bob -> tandem BYE
+        tandem -> bob 200
+        tandem -> alice 480 INVITE
+        record [status 480 | by callee | never answered]
+        ",
+    );
+}
+
+#[test]
 fn the_caller_gives_up_while_the_answer_waits() {
     play(
         "

@@ -151,6 +151,10 @@ impl Session {
         }
     }
 
+    pub fn is_answered(&self) -> bool {
+        !matches!(self.stage, Stage::Alerting(_) | Stage::Calling(_))
+    }
+
     pub fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Over)
     }
