@@ -4,6 +4,7 @@ use crate::call::brought::Brought;
 use crate::call::dial::Destination;
 use crate::call::exchange::{Exchange, LegKey};
 use crate::call::negotiate::{self, Agreed, Disagreement, Local};
+use crate::config::settings::Dtmf;
 use crate::media::command::{Clip, Command, PortId, Report, Source};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::{Body, Flow};
@@ -80,6 +81,8 @@ pub struct Media {
     /// After how much silence the worker says so.
     pub silence_limit: Option<Duration>,
     pub report: Option<Report>,
+    /// Digits that the worker had no room for.
+    pub undialled: String,
     closing: bool,
 }
 
@@ -164,6 +167,7 @@ impl Media {
             change_due: false,
             silence_limit: None,
             report: None,
+            undialled: String::new(),
             closing: false,
         }
     }
@@ -313,12 +317,17 @@ impl Media {
         other: Direction,
         towards: Option<Codec>,
         silence: SilenceLimits,
+        digits: Dtmf,
     ) {
         let Some(agreed) = &self.agreed else { return };
         // A side that holds says that it sends, and often doesn't.
         let talks = agreed.peer_wants == Direction::SendRecv && other.receives();
         self.silence_limit = if talks { silence.talking } else { silence.held };
-        let settings = Box::new(agreed.port_settings(other, towards, self.silence_limit));
+        let mut settings = Box::new(agreed.port_settings(other, towards, self.silence_limit));
+        // Who is told in INFO requests isn't told a second time.
+        if let Some(send) = settings.send.as_mut().filter(|_| digits == Dtmf::Info) {
+            send.events = None;
+        }
         exchange.command(self.worker, Command::Configure { port: self.port, settings });
     }
 

@@ -1,21 +1,31 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `release`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `asked`, `inform`,
+//! `release`.
+//! A text is a `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`.
 
 pub mod account;
 mod admission;
 mod answered;
+mod asked;
 mod brought;
+mod deliver;
 mod dial;
 mod diversion;
 mod exchange;
 mod failure;
+mod inform;
 mod invited;
 pub mod io;
 mod leg;
+pub mod letter;
+mod letterbox;
+mod load;
 mod local_end;
+mod messaged;
 mod negotiate;
 mod party;
 pub mod phone;
+mod post;
 mod privacy;
 mod progress;
 mod reason;
@@ -25,6 +35,7 @@ mod release;
 mod reoffer;
 mod requested;
 mod set_up;
+mod silence;
 mod state;
 pub mod switch;
 mod talk;

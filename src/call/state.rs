@@ -2,6 +2,7 @@
 
 use crate::base::time::Time;
 use crate::call::admission::Identity;
+use crate::call::asked::Carried;
 use crate::call::diversion::Diversion;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
@@ -43,6 +44,8 @@ pub struct Call {
     /// Offers of ours since a side last changed something of its own accord.
     pub offers: u8,
     pub answered_at: Option<Time>,
+    /// Requests of one side that the other has yet to answer.
+    pub carried: Vec<Carried>,
 }
 
 /// What the caller's INVITE said, as far as the other side needs it.
@@ -53,6 +56,8 @@ pub struct CallerSide {
     /// As the called side is shown it.
     pub shown: Party,
     pub max_forwards: u32,
+    /// The one phone of the called user that it wants (RFC 5627), as `+sip.instance` says it.
+    pub phone: Option<String>,
     /// The last provisional answer that it was given, and whether media came with it.
     pub told: Option<(u16, bool)>,
 }

@@ -7,7 +7,7 @@ use crate::sip::flow::{Flow, Headers};
 use crate::sip::mint::Mint;
 use crate::sip::outbox::Outbox;
 use crate::sip::response::{Answer, way_back};
-use crate::sip::session::{Acknowledgement, Invitation, Session};
+use crate::sip::session::{Acknowledgement, Asking, Invitation, Session};
 use crate::sip::transaction::timer::Timing;
 use crate::sip::transaction::{Asked, ClientId, Clients, ServerTxId, Servers};
 use crate::wire::sip::Message;
@@ -22,6 +22,8 @@ pub(crate) struct Core {
     pub servers: Servers<Option<SessionId>>,
     /// Further answers of a forked INVITE, to be hung up.
     pub forks: Vec<Fork>,
+    /// Questions that were ever asked in sessions, by which they are numbered.
+    pub asks: u64,
 }
 
 /// A session that its owner never hears of; made once the agent has a number for it.
@@ -43,6 +45,7 @@ pub(crate) enum Owner {
         prack: Box<Acknowledgement>,
     },
     Probe(SessionId),
+    Ask(Box<Asking>),
 }
 
 impl Core {
@@ -55,6 +58,7 @@ impl Core {
             clients: Clients::new(timing),
             servers: Servers::new(timing),
             forks: Vec::new(),
+            asks: 0,
         }
     }
 

@@ -32,11 +32,25 @@ pub fn objection(message: &Message, item: &str, before: Option<&Bytes>) -> Optio
     if item == "same sdp" {
         return (Some(&message.body()) != before).then(|| "it is another description than before".to_owned());
     }
+    if let Some(part) = rest(item, "body ~") {
+        let body = String::from_utf8_lossy(&message.body()).into_owned();
+        return (!body.contains(part)).then(|| format!("the body is {body}"));
+    }
+    if let Some(text) = rest(item, "body") {
+        let body = String::from_utf8_lossy(&message.body()).into_owned();
+        return (body != text).then(|| format!("the body is {body}"));
+    }
     if let Some(words) = rest(item, "sdp") {
         return match description() {
             Some(description) => sdp::objection(&description, words),
             None => Some("there is no description".to_owned()),
         };
+    }
+    if let Some(wanted) = rest(item, "body") {
+        let body = String::from_utf8_lossy(&message.body()).into_owned();
+        let (part, wanted) = wanted.strip_prefix("~ ").map_or((false, wanted), |part| (true, part));
+        let fits = if part { body.contains(wanted) } else { body.trim_end() == wanted };
+        return (!fits).then(|| format!("the body is {body:?}"));
     }
     if let Some(uri) = rest(item, "uri") {
         return (message.request_uri() != uri).then(|| format!("the URI is {}", message.request_uri()));

@@ -65,6 +65,12 @@ impl Player {
             }
             ["media", name] => self.media(name, &line),
             ["record", which @ ..] => self.record(which, &line),
+            ["letters", count] => {
+                let kept = self.world.mailbox.letters.len();
+                let counted = self.world.switch.counts().stored_messages;
+                (count.parse() != Ok(kept) || kept != counted)
+                    .then(|| format!("{kept} are kept, and the switch counts {counted}"))
+            }
             ["quiet", names @ ..] => self.quiet(names),
             words => {
                 self.act(words, &line);
@@ -170,6 +176,12 @@ impl Player {
                 let since = tandem::base::time::Time::from_millis(since - span(time).as_millis() as u64);
                 world.feed(Input::Media(Event::Silent { port, since }));
             }
+            ["digit", digit, "of", name] => {
+                let number = world.peer(name).heard.expect("a port");
+                let port = world.ports.numbered(number).expect("a port").id();
+                let digit = digit.chars().next().expect("a digit");
+                world.feed(Input::Media(Event::Digit { port, digit, duration: Duration::from_millis(100) }));
+            }
             ["clip", "of", name, "ends"] => {
                 let number = world.peer(name).heard.expect("a port");
                 let port = world.ports.numbered(number).expect("a port").id();
@@ -190,6 +202,14 @@ impl Player {
                 let id = world.books.records.last().expect("a call").id.clone();
                 world.feed(Input::HangUp { id });
             }
+            ["store", "fails"] => world.mailbox.failing = true,
+            ["restart"] => world.restart(),
+            ["load", lag] => {
+                for _ in 0..40 {
+                    world.pass(Duration::from_millis(50));
+                    world.feed(Input::Load { lag: span(lag) });
+                }
+            }
             ["drain"] => world.feed(Input::Drain),
             ["end", "all"] => world.feed(Input::EndAll),
             ["records", "fail"] => world.feed(Input::RecordsFailing { why: Some("the disk is full".to_owned()) }),
@@ -197,7 +217,7 @@ impl Player {
             ["ports", "fail", count] => world.ports.failing = count.parse().expect("a number"),
             ["workers", "are", "mute"] => world.ports.mute = true,
             ["ring", "full", "for", kind, count] => {
-                let kinds = ["open", "configure", "connect", "close"];
+                let kinds = ["open", "configure", "connect", "dial", "close"];
                 let kind = kinds.into_iter().find(|known| known == kind).expect("a kind of order");
                 world.full = Some((kind, count.parse().expect("a number")));
             }
@@ -259,8 +279,8 @@ impl Player {
         let unacknowledged = self.world.peers.iter().find(|peer| peer.unacknowledged > 0);
         assert!(unacknowledged.is_none(), "a refusal of {} has no ACK", unacknowledged.map_or("", |peer| &peer.name));
         let counts = self.world.switch.counts();
-        let left = [counts.calls, counts.sessions, counts.transactions, counts.ports, counts.questions];
-        assert_eq!(left, [0; 5], "left over: {counts:?}");
+        let left = [counts.calls, counts.sessions, counts.transactions, counts.ports, counts.questions, counts.letters];
+        assert_eq!(left, [0; 6], "left over: {counts:?}");
         assert!(self.world.ports.all_closed(), "a port is open");
         assert_eq!(self.world.books.objection(), None, "a record doesn't add up");
     }

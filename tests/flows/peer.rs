@@ -454,6 +454,9 @@ pub fn header_objection(message: &Message, item: &str) -> Option<String> {
     if let Some(name) = rest(item, "has") {
         return message.header_named(name).is_none().then(|| format!("there is no {name}"));
     }
+    if let Some(name) = rest(item, "empty") {
+        return (message.header_named(name) != Some("")).then(|| format!("{name} is {:?}", message.header_named(name)));
+    }
     let values = |name: &str| -> Vec<String> {
         let fields = message.fields().filter(|field| field.name().eq_ignore_ascii_case(name));
         fields.map(|field| field.value().to_owned()).collect()

@@ -16,6 +16,10 @@ pub struct ServerId(pub(crate) u64);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub struct RequestId(pub(crate) u64);
 
+/// A request of ours in a session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct AskId(pub(crate) u64);
+
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}", self.0)
@@ -84,7 +88,11 @@ pub enum SessionEvent {
     Settled,
     /// Another request in the dialog (INFO, MESSAGE, REFER, NOTIFY): the owner must call
     /// [`Agent::respond`](super::Agent::respond).
-    Info { id: ServerId, message: Message },
+    Asked { id: ServerId, message: Message },
+    /// The final answer to a request of [`Agent::ask`](super::Agent::ask).
+    Replied { id: AskId, message: Message },
+    /// Such a request has no final answer and will have none.
+    Unanswered { id: AskId, cause: Failure },
     /// The session is over and gone.
     Ended { by: Ending },
 }

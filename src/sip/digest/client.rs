@@ -81,17 +81,25 @@ impl Responder {
         Responder { credentials, registrar: None, proxies: Vec::new() }
     }
 
+    /// Whether the realm of a 401 or a 407 was answered already.
+    pub fn has_answered(&self, message: &Message) -> bool {
+        let Ok(asked) = self.asked(message) else { return false };
+        let mut known = match message.status() {
+            407 => self.proxies.iter(),
+            _ => self.registrar.as_slice().iter(),
+        };
+        known.any(|(known, count)| *count > 0 && (message.status() != 407 || known.realm == asked.realm))
+    }
+
     /// Reads the challenges of a 401 or a 407. True where they say that only the nonce was old.
     pub fn challenged(&mut self, message: &Message) -> Result<bool, DigestError> {
-        let proxy = message.status() == 407;
-        let name = if proxy { Name::ProxyAuthenticate } else { Name::WwwAuthenticate };
-        if !proxy {
+        let is_proxy = message.status() == 407;
+        if !is_proxy {
             self.registrar = None;
         }
-        let challenges = message.fields().filter(|field| field.kind() == name).map(|field| field.value());
-        let asked = Asked::strongest(challenges, &self.credentials)?;
+        let asked = self.asked(message)?;
         let stale = asked.stale;
-        if proxy {
+        if is_proxy {
             // Each proxy on the way asks for credentials in its own realm (RFC 3261 §22.3).
             self.proxies.retain(|(known, _)| known.realm != asked.realm);
             self.proxies.truncate(MAX_PROXIES - 1);
@@ -100,6 +108,12 @@ impl Responder {
             self.registrar = Some((asked, 0));
         }
         Ok(stale)
+    }
+
+    fn asked(&self, message: &Message) -> Result<Asked, DigestError> {
+        let name = if message.status() == 407 { Name::ProxyAuthenticate } else { Name::WwwAuthenticate };
+        let challenges = message.fields().filter(|field| field.kind() == name).map(|field| field.value());
+        Asked::strongest(challenges, &self.credentials)
     }
 
     /// The header fields that the next request carries; none before the first challenge.

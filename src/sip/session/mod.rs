@@ -9,6 +9,7 @@
 
 mod ack;
 mod answer;
+mod ask;
 mod bye;
 mod cancel;
 mod invite;
@@ -24,6 +25,7 @@ mod terms;
 mod watch;
 
 pub(crate) use ack::{Accepted, Invitation, hang_up_fork};
+pub(crate) use ask::Asking;
 use invite::Calling;
 pub(crate) use prack::Acknowledgement;
 
@@ -133,13 +135,15 @@ struct Up {
     unpracked: Option<(u32, u32)>,
     /// Attempts of the OPTIONS under way.
     probe: Option<u8>,
+    /// Other requests of ours that wait for an answer.
+    asking: usize,
     /// A BYE, with its reason, that waits for the peer's ACK (§15).
     bye: Option<Option<String>>,
 }
 
 impl Up {
     fn new(dialog: Dialog) -> Box<Up> {
-        Box::new(Up { dialog, ack_due: None, unacked: None, unpracked: None, probe: None, bye: None })
+        Box::new(Up { dialog, ack_due: None, unacked: None, unpracked: None, probe: None, asking: 0, bye: None })
     }
 }
 

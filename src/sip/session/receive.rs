@@ -38,7 +38,7 @@ impl Session {
             Method::Invite | Method::Update => self.offered_again(core, server, message),
             Method::Other(_) => core.reply(server, 501, Vec::new()),
             _ if self.is_muted => core.reply(server, 481, Vec::new()),
-            _ => self.emit(core, SessionEvent::Info { id: server.into(), message }),
+            _ => self.emit(core, SessionEvent::Asked { id: server.into(), message }),
         }
     }
 

@@ -62,7 +62,8 @@ impl Request<'_> {
         if !dialog.session.local.is_nil() {
             headers.push((Name::SessionId, dialog.session.to_string()));
         }
-        let refreshes = matches!(self.method, Method::Invite | Method::Update);
+        let method = &self.method;
+        let refreshes = method.creates_dialog() || matches!(method, Method::Update | Method::Notify);
         let draft = Draft {
             method: &self.method,
             uri: &way.uri,
@@ -105,6 +106,8 @@ impl Session {
             return false;
         }
         *attempts += 1;
-        responder.challenged(response).is_ok()
+        // Who refuses an answer to one nonce and asks with another has refused it for good.
+        let is_first = *attempts == 1 || !responder.has_answered(response);
+        responder.challenged(response).is_ok_and(|stale| stale || is_first)
     }
 }

@@ -80,6 +80,7 @@ names! {
     HistoryInfo "History-Info",
     Path "Path",
     ServiceRoute "Service-Route",
+    FlowTimer "Flow-Timer",
     SessionExpires "Session-Expires" b'x',
     MinSe "Min-SE",
     RSeq "RSeq",
@@ -104,6 +105,9 @@ names! {
     RemotePartyId "Remote-Party-ID",
     UserToUser "User-to-User",
     Identity "Identity" b'y',
+    InfoPackage "Info-Package",
+    RecvInfo "Recv-Info",
+    ReferSub "Refer-Sub",
 }
 
 impl Name {
