@@ -40,6 +40,7 @@ mod prack;
 mod privacy;
 mod racing;
 mod raw;
+mod reaching;
 mod refreshing;
 mod registering;
 mod renegotiating;

@@ -112,6 +112,29 @@ fn it_is_repeated_twice_as_late_each_time_until_it_is_acknowledged() {
 }
 
 #[test]
+fn ringing_goes_on_under_a_new_number() {
+    play(
+        "
+        bob registers
+        alice calls bob (sdp PCMU | Require: 100rel)
+        tandem -> bob INVITE
+        bob -> tandem 180
+        tandem -> alice 180
+        alice -> tandem PRACK
+        tandem -> alice 200 PRACK
+        wait 149s
+        quiet alice
+        wait 1s
+        tandem -> alice 180 [Require: 100rel | has RSeq]
+        alice -> tandem PRACK
+        tandem -> alice 200 PRACK
+        bob -> tandem 486
+        tandem -> alice 486
+        ",
+    );
+}
+
+#[test]
 fn a_caller_that_never_acknowledges_is_given_up() {
     play(
         "

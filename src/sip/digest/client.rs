@@ -81,16 +81,6 @@ impl Responder {
         Responder { credentials, registrar: None, proxies: Vec::new() }
     }
 
-    /// Whether the realm of a 401 or a 407 was answered already.
-    pub fn has_answered(&self, message: &Message) -> bool {
-        let Ok(asked) = self.asked(message) else { return false };
-        let mut known = match message.status() {
-            407 => self.proxies.iter(),
-            _ => self.registrar.as_slice().iter(),
-        };
-        known.any(|(known, count)| *count > 0 && (message.status() != 407 || known.realm == asked.realm))
-    }
-
     /// Reads the challenges of a 401 or a 407. True where they say that only the nonce was old.
     pub fn challenged(&mut self, message: &Message) -> Result<bool, DigestError> {
         let is_proxy = message.status() == 407;

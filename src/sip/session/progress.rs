@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// §13.3.1.1: proxies give up an INVITE that is silent for three minutes.
 const REPEAT: Duration = Duration::from_secs(60);
+/// The same where no answer gets lost.
+const REPEAT_RELIABLY: Duration = Duration::from_secs(150);
 
 impl Session {
     /// A session for the INVITE that `server` answers and that `asked` holds.
@@ -49,16 +51,22 @@ impl Session {
         if !(101..=199).contains(&answer.status) {
             return;
         }
-        if self.is_acknowledged(core, answer.body.is_some()) {
+        let repeat = if self.is_acknowledged(core, answer.body.is_some()) {
             self.progress_reliably(core, answer);
+            REPEAT_RELIABLY
         } else {
             let body = answer.body.filter(|_| !alerting.reliable.described);
             core.answer(alerting.server, &Answer { body, ..*answer });
-        }
-        self.start(core, SessionTimer::Progress, REPEAT);
+            self.progressed_unreliably();
+            REPEAT
+        };
+        self.start(core, SessionTimer::Progress, repeat);
     }
 
     pub(super) fn repeat_progress(&mut self, core: &mut Core) {
+        if self.progress_again(core) {
+            return self.start(core, SessionTimer::Progress, REPEAT_RELIABLY);
+        }
         let Stage::Alerting(alerting) = &self.stage else { return };
         core.servers.repeat(&mut core.out, alerting.server);
         self.start(core, SessionTimer::Progress, REPEAT);
