@@ -25,6 +25,7 @@ mod advisories;
 mod answering;
 mod asking;
 mod cancelling;
+mod connections;
 mod digits;
 mod ending;
 mod failing;

@@ -297,6 +297,11 @@ impl World {
     fn deliver(&mut self, flow: Flow, bytes: Bytes) {
         let message = Message::parse(bytes.clone()).expect("the switch writes what can be read");
         let Some(index) = self.peers.iter().position(|peer| peer.flow == flow) else {
+            // Peers with datagrams take no connections.
+            if flow.transport == Transport::Tcp && self.peers.iter().any(|peer| peer.flow.remote == flow.remote) {
+                self.note(format!("          no connection to {}", flow.remote));
+                return self.inputs.push_back(Input::FlowFailed { flow });
+            }
             panic!("a message to nobody, on {flow:?}:\n{message}");
         };
         let name = self.peers[index].name.clone();
