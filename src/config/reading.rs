@@ -48,6 +48,7 @@ const SIP: Keys = Keys {
         "registration_default",
         "t1",
         "ring_timeout",
+        "forward_after",
         "trunk_timeout",
         "options_interval",
         "dialog_interval",
@@ -168,6 +169,7 @@ fn sip(part: &Section<'_>) -> Sip {
         registration_default: span_of("registration_default", 10, 7 * 86_400, default.registration_default),
         t1: part.duration("t1", Duration::from_millis(10)..=Duration::from_secs(5)).unwrap_or(default.t1),
         ring_timeout: span_of("ring_timeout", 5, 3_600, default.ring_timeout),
+        forward_after: span_of("forward_after", 5, 180, default.forward_after),
         trunk_timeout: span_of("trunk_timeout", 1, 60, default.trunk_timeout),
         options_interval: part
             .duration_or_never("options_interval", span(1, 3_600))

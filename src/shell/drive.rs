@@ -78,6 +78,7 @@ pub struct World {
     pub workers: Vec<WorkerHandle>,
     media_news: Arc<Notify>,
     journal: Option<Journal>,
+    store: Option<Store>,
     postman: Option<Postman>,
     prompts: PathBuf,
     pub messages: Messages,
@@ -134,6 +135,7 @@ impl World {
             workers,
             media_news,
             journal,
+            store: None,
             postman: None,
             prompts,
             messages,
@@ -141,6 +143,11 @@ impl World {
             lag: Duration::ZERO,
             measured: Time::default(),
         })
+    }
+
+    /// The same with a store, which keeps what users change by phone.
+    pub fn with_store(self, store: Store) -> World {
+        World { store: Some(store), ..self }
     }
 
     pub fn listening(&self) -> Vec<(Transport, SocketAddr)> {
@@ -270,6 +277,17 @@ impl World {
                             let read = tokio::task::spawn_blocking(move || prompt::load(&folder, &file)).await;
                             let result = read.unwrap_or_else(|_| Err("reading it failed".to_owned())).map(Arc::new);
                             let _ = answers.send(Arrival::Answer(Input::Loaded { ticket, result })).await;
+                        });
+                    }
+                    Output::Keep { ticket, user, forwarding } => {
+                        let (answers, store) = (self.answers.clone(), self.store.clone());
+                        tokio::spawn(async move {
+                            let result = match store {
+                                Some(store) => store.set_forwarding(&user, &forwarding).await,
+                                None => Err(ShellError::new("store", "there is none", "ask a gateway")),
+                            };
+                            let result = result.map_err(|error| error.to_string());
+                            let _ = answers.send(Arrival::Answer(Input::Kept { ticket, result })).await;
                         });
                     }
                     Output::Post(order) => {

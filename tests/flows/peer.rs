@@ -137,7 +137,7 @@ impl Peer {
         };
         if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.call_id == message.call_id())
             && (101..300).contains(&status)
-            && *message.method() == Method::Invite
+            && matches!(message.method(), Method::Invite | Method::Subscribe)
         {
             dialog.remote = message.header(Name::To).unwrap_or_default().to_owned();
             dialog.target = contact(&message);
