@@ -41,6 +41,7 @@ mod phones;
 mod prack;
 mod privacy;
 mod raw;
+mod reaching;
 mod registering;
 mod renegotiating;
 mod torture;
