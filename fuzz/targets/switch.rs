@@ -505,6 +505,7 @@ fn accounts(names: &[&str]) -> Accounts {
         number: None,
         country: None,
         display_name: None,
+        forwarding: Default::default(),
         hashes: Hashes::from_password(name, "tandem.test", name),
         // Two who send calls on to one another, and out of the house.
         forwarding: Forwarding {

@@ -10,6 +10,7 @@ use crate::shell::control::{Control, ReloadReport, Status};
 use crate::shell::error::ShellError;
 use crate::shell::journal::{Journal, Recorder};
 use crate::shell::store::Store;
+use crate::shell::transport::Guests;
 use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -19,6 +20,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+
+mod websocket;
 
 const TOKEN: &str = "a-token-of-the-tests";
 
@@ -40,6 +43,10 @@ struct Answered {
 
 impl Fixture {
     async fn start() -> Fixture {
+        Fixture::start_with(None).await
+    }
+
+    async fn start_with(sip: Option<Guests>) -> Fixture {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}/tandem.db", folder.path().display())).await.unwrap();
         let (journal, _) = Journal::recover(folder.path(), &store).await.unwrap();
@@ -63,7 +70,7 @@ impl Fixture {
             metrics: Arc::new(Metrics::new()),
             settings: Arc::new(ArcSwap::from_pointee(settings)),
             token: Token::new(TOKEN),
-            sip: None,
+            sip,
             ready: Arc::new(move || told.lock().unwrap().clone()),
         };
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();

@@ -6,8 +6,10 @@ use crate::base::timers::Timers;
 use crate::call::account::Accounts;
 use crate::call::forwarding::Forwarding;
 use crate::call::io::{Notice, Output, Ticket};
+use crate::call::lamp::Lamps;
 use crate::call::post::{DeliveryKey, Post};
 use crate::call::record::CallRecord;
+use crate::call::subscribed;
 use crate::call::trunk::{Trunks, Work};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
@@ -15,7 +17,10 @@ use crate::media::command::{Command, PortId};
 use crate::sip::agent::{Agent, SessionId};
 use crate::sip::digest::Verifier;
 use crate::sip::guessing::{GuessLimits, Guessing};
+use crate::sip::notifier::Notifier;
+use crate::sip::publication::Publications;
 use crate::sip::registrar::Registrar;
+use crate::wire::events::pidf::Presence;
 use crate::wire::sip::Uuid;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
@@ -64,6 +69,9 @@ pub struct Exchange {
     pub timers: Timers<Timer>,
     pub outputs: VecDeque<Output>,
     pub post: Post,
+    pub notifier: Notifier,
+    pub publications: Publications<Presence>,
+    pub lamps: Lamps,
     sessions: HashMap<SessionId, LegKey>,
     ports: HashMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
@@ -82,7 +90,7 @@ pub struct Exchange {
     next_worker: usize,
     workers: usize,
     /// Told to no one but this process: part of each record's id, so that ids stay unique over restarts.
-    run: String,
+    pub run: String,
 }
 
 impl Exchange {
@@ -100,6 +108,8 @@ impl Exchange {
     ) -> Exchange {
         let run = chance.token(10);
         let trunks = Trunks::new(&settings, now, &mut chance);
+        let (notifier_limits, publication_limits) =
+            (subscribed::notifier_limits(&settings), subscribed::publication_limits(&settings));
         let guessing = Guessing::new(guess_limits(&settings));
         Exchange {
             settings,
@@ -114,6 +124,9 @@ impl Exchange {
             timers: Timers::default(),
             outputs: VecDeque::new(),
             post: Post::default(),
+            notifier: Notifier::new(notifier_limits),
+            publications: Publications::new(publication_limits),
+            lamps: Lamps::default(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
             closing: HashMap::new(),

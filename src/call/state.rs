@@ -3,6 +3,7 @@
 use crate::base::time::Time;
 use crate::call::admission::Identity;
 use crate::call::asked::Carried;
+use crate::call::change::Change;
 use crate::call::diversion::Diversion;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
@@ -48,6 +49,10 @@ pub struct Call {
     /// Offers of ours since a side last changed something of its own accord.
     pub offers: u8,
     pub answered_at: Option<Time>,
+    /// Lines that one side wants to add, until the other has said whether it wants them too.
+    pub change: Option<Box<Change>>,
+    /// What the next line that is added has in common on both legs.
+    pub next_bond: usize,
     /// Requests of one side that the other has yet to answer.
     pub carried: Vec<Carried>,
 }
@@ -134,8 +139,8 @@ impl Call {
             _ => self.hopefuls().last(),
         };
         let codec = |leg: usize| {
-            let agreed = self.legs[leg].media.as_ref()?.agreed.as_ref()?;
-            Some(agreed.codec_text())
+            let media = self.legs[leg].media.as_ref()?;
+            Some(media.agreed()?.codec_text())
         };
         CallView {
             id: self.record.id.clone(),

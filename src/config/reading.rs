@@ -77,6 +77,7 @@ const LIMITS: Keys = Keys {
         "connection_idle",
         "message_time",
         "message_bytes",
+        "streams",
         "headers",
         "header_bytes",
         "call_lag",
@@ -256,6 +257,7 @@ fn limits(part: &Section<'_>) -> Limits {
         connection_idle: part.duration("connection_idle", span(30, 604_800)).unwrap_or(default.connection_idle),
         message_time: part.duration("message_time", span(1, 60)).unwrap_or(default.message_time),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        streams: part.integer("streams", 1..=32u32).map_or(default.streams, |count| count as usize),
         headers: part.integer("headers", 32..=4_096u32).map_or(default.headers, |count| count as usize),
         header_bytes: part
             .integer("header_bytes", 1_024..=65_536u32)

@@ -142,6 +142,8 @@ pub struct Limits {
     pub message_time: Duration,
     /// Bytes of one SIP message.
     pub message_bytes: usize,
+    /// Media lines that one side of a call may have open; others are refused.
+    pub streams: usize,
     /// Header fields of one SIP message, and bytes of one of them.
     pub headers: usize,
     pub header_bytes: usize,
@@ -474,6 +476,8 @@ impl Default for Limits {
             message_time: Duration::from_secs(5),
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,
+            // Sound, pictures, slides and text. Each has ports of its own on both sides.
+            streams: 4,
             // A message through ten proxies has half of that.
             headers: 256,
             // Certificates and long routes fit.
