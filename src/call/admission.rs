@@ -4,6 +4,7 @@ use crate::base::time::Now;
 use crate::call::exchange::Exchange;
 use crate::call::trunk::Trunk;
 use crate::dialplan::route::{Caller, Request};
+use crate::sip::announce::Announce;
 use crate::sip::digest::{Algorithm, Hashes, Verdict};
 use crate::sip::flow::Flow;
 use crate::wire::sip::{Credentials, Message, Method, Name, Scheme, Uri};
@@ -61,7 +62,7 @@ pub fn admit(exchange: &mut Exchange, now: Now, flow: Flow, message: &Message) -
     // A carrier calls from many ports; a phone that lives at its address says that it is a user of ours.
     if !claims_user
         && !signed
-        && let Some(trunk) = exchange.trunks.reaching_from(flow.remote.ip())
+        && let Some(trunk) = exchange.trunks.reaching_from(flow.remote.ip(), now.time)
     {
         return Admission::Admitted(identity_of(trunk));
     }
@@ -231,6 +232,6 @@ fn is_ours(exchange: &Exchange, flow: Flow, host: &str) -> bool {
     let Ok(address) = host.parse::<IpAddr>() else { return false };
     let address = address.to_canonical();
     address == flow.local.ip().to_canonical()
-        || settings.media.public_address == Some(address)
+        || Announce::signalling(settings).is_public(address)
         || settings.sip.udp.iter().chain(&settings.sip.tcp).any(|listen| listen.ip().to_canonical() == address)
 }

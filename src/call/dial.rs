@@ -10,12 +10,18 @@ use crate::sip::agent::Invite;
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::Flow;
 use crate::wire::description::Direction;
+use std::collections::VecDeque;
 use std::time::Duration;
 use tandem_codecs::Codec;
 
 /// Where one leg goes, and what it is told of the caller.
+#[derive(Clone)]
 pub struct Destination {
     pub flow: Flow,
+    /// Further ways, tried in turn where one fails (RFC 3263 §4.3).
+    pub more: VecDeque<Flow>,
+    /// Values of Route.
+    pub route: Vec<String>,
     pub uri: String,
     /// Name-addrs.
     pub to: String,
@@ -51,6 +57,7 @@ impl Call {
             trunk: None,
             media: Some(media),
             dialling: Some(Box::new(to)),
+            again: None,
         };
         self.add_leg(leg, record);
         if let Some(trunk) = trunk {
@@ -58,6 +65,20 @@ impl Call {
         }
         exchange.timers.set(Timer::Patience(self.key), now.time + PATIENCE);
         exchange.keep(&self.record);
+    }
+
+    /// A leg failed on its way to one address of its target: tries the next one, by a leg of its own. False where there is
+    /// none.
+    pub fn dial_next_way(&mut self, exchange: &mut Exchange, now: Now, leg: usize, trunk: Option<&str>) -> bool {
+        let Some(mut to) = self.legs[leg].again.take() else { return false };
+        if let Some(trunk) = trunk.and_then(|name| exchange.trunks.by_name(name)) {
+            // Others may have found out meanwhile that it fails as well.
+            to.more.retain(|&way| !trunk.is_resting(now.time, way));
+        }
+        let Some(way) = to.more.pop_front() else { return false };
+        let LegRecord { target, number, .. } = self.record.legs[leg].clone();
+        self.dial(exchange, now, Destination { flow: way, ..*to }, target, number, trunk);
+        true
     }
 
     /// The worker has opened a leg's port.
@@ -103,6 +124,7 @@ impl Call {
         let leg = &mut self.legs[index];
         let (Some(to), Some(media)) = (leg.dialling.take(), leg.media.as_mut()) else { return };
         let body = media.offer(&to.codecs, Direction::SendRecv);
+        leg.again = (!to.more.is_empty()).then(|| to.clone());
         let session = exchange.agent.invite(
             now,
             Invite {
@@ -111,6 +133,7 @@ impl Call {
                 credentials: to.credentials,
                 max_forwards: self.caller.max_forwards,
                 no_response: to.no_response,
+                route: to.route,
                 ..Invite::new(to.flow, to.uri, to.from, to.to)
             },
         );

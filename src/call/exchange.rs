@@ -6,11 +6,12 @@ use crate::base::timers::Timers;
 use crate::call::account::Accounts;
 use crate::call::io::{Notice, Output, Ticket};
 use crate::call::record::CallRecord;
-use crate::call::trunk::{Trunks, Work};
+use crate::call::trunks::{Trunks, Work};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, PortId};
 use crate::sip::agent::{Agent, SessionId};
+use crate::sip::announce::Announce;
 use crate::sip::digest::Verifier;
 use crate::sip::registrar::Registrar;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -54,6 +55,8 @@ pub struct Exchange {
     pub chance: Chance,
     pub timers: Timers<Timer>,
     pub outputs: VecDeque<Output>,
+    /// What SDP calls our addresses.
+    announce: Announce,
     sessions: HashMap<SessionId, LegKey>,
     ports: HashMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
@@ -85,6 +88,7 @@ impl Exchange {
         now: Now,
     ) -> Exchange {
         let run = chance.token(10);
+        let announce = Announce::media(&settings);
         let trunks = Trunks::new(&settings, now, &mut chance);
         Exchange {
             settings,
@@ -97,6 +101,7 @@ impl Exchange {
             chance,
             timers: Timers::default(),
             outputs: VecDeque::new(),
+            announce,
             sessions: HashMap::new(),
             ports: HashMap::new(),
             closing: HashMap::new(),
@@ -202,28 +207,24 @@ impl Exchange {
             chance: &mut self.chance,
             outputs: &mut self.outputs,
             tickets: &mut self.last_ticket,
+            patience: self.settings.sip.trunk_timeout,
         };
         (&mut self.trunks, work)
     }
 
     /// What SDP announces to a peer: our address on the way to it, or the public one to whoever is outside.
     pub fn announced(&self, local: IpAddr, remote: IpAddr) -> IpAddr {
-        match self.settings.media.public_address {
-            Some(public) if public.is_ipv4() == local.is_ipv4() && !is_neighbour(remote) => public,
-            _ => local,
-        }
+        self.announce.address(local, remote)
+    }
+
+    /// Takes on what our addresses are called from now on.
+    pub fn set_announce(&mut self) {
+        self.announce = Announce::media(&self.settings);
+        self.agent.set_announce(Announce::signalling(&self.settings));
     }
 
     /// What is still held for calls: sessions, ports and questions. All zero when no call is left.
     pub fn held(&self) -> (usize, usize, usize) {
         (self.sessions.len(), self.ports.len() + self.closing.len(), self.tickets.len() + self.placed.len())
-    }
-}
-
-/// An address that doesn't cross a public network: loopback, private, link-local.
-fn is_neighbour(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
-        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
     }
 }

@@ -148,7 +148,10 @@ impl Switch {
             ..LegRecord::default()
         };
         let end = End::Sip { flow, session: Some(session) };
-        call.add_leg(Leg { key: leg, end, stage: LegStage::Trying, trunk: None, media, dialling: None }, record);
+        call.add_leg(
+            Leg { key: leg, end, stage: LegStage::Trying, trunk: None, media, dialling: None, again: None },
+            record,
+        );
         if let Identity::Trunk { name, .. } = &identity {
             call.hold_trunk(&mut self.exchange, 0, name);
         }

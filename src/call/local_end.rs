@@ -14,7 +14,10 @@ impl Call {
     pub fn add_local(&mut self, exchange: &mut Exchange, now: Now, end: End, target: &str) -> LegKey {
         let key = self.leg_key(self.legs.len());
         let record = LegRecord { target: target.to_owned(), started: now.wall, ..LegRecord::default() };
-        self.add_leg(Leg { key, end, stage: LegStage::Preparing, trunk: None, media: None, dialling: None }, record);
+        self.add_leg(
+            Leg { key, end, stage: LegStage::Preparing, trunk: None, media: None, dialling: None, again: None },
+            record,
+        );
         exchange.keep(&self.record);
         key
     }

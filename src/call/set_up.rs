@@ -12,6 +12,7 @@ use crate::call::state::{Call, Stage};
 use crate::config::settings::Settings;
 use crate::dialplan::route::Target;
 use crate::wire::sip::{Name, escape_user, quote};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tandem_codecs::Codec;
@@ -78,6 +79,8 @@ impl Call {
         for binding in bindings {
             let destination = Destination {
                 flow: binding.flow,
+                more: VecDeque::new(),
+                route: Vec::new(),
                 uri: binding.uri.clone(),
                 to: format!("<sip:{}@{domain}>", escape_user(&account.name)),
                 from: self.shown_caller(domain),
@@ -100,15 +103,22 @@ impl Call {
             // Cause 34 is "no circuit or channel available"; RFC 3398 §7.2.4.1 makes it a 503.
             return Err(Failure::new(503, "Trunk Full").with(Name::Reason, q850_reason(34, "No circuit available")));
         }
-        let Some(flow) = trunk.flow() else { return Err(Failure::new(503, "Trunk Not Found")) };
-        // A trunk that is silent is passed over while another way is left.
-        if !trunk.is_up() && !self.targets.is_empty() {
+        if !trunk.is_found() {
+            return Err(Failure::new(503, "Trunk Not Found"));
+        }
+        let mut ways = VecDeque::from(trunk.ways(now.time, &mut exchange.chance));
+        ways.truncate(settings.limits.addresses);
+        let Some(flow) = ways.pop_front() else { return Err(Failure::new(503, "Trunk Busy")) };
+        // A trunk that is silent, or has failed of late at all of its addresses, is passed over while another is left.
+        if (!trunk.is_up() || trunk.is_resting(now.time, flow)) && !self.targets.is_empty() {
             return Err(Failure::new(503, "Trunk Down"));
         }
         let domain = trunk.domain();
         let credentials = trunk.settings.credentials.as_ref();
         let destination = Destination {
             flow,
+            more: ways,
+            route: trunk.routes(),
             uri: trunk.uri(number),
             to: format!("<sip:{}@{domain}>", escape_user(number)),
             from: self.shown_caller(if credentials.is_some() { &domain } else { &settings.sip.domain }),

@@ -13,6 +13,7 @@ use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
+use crate::sip::announce::Announce;
 use crate::sip::digest::Verifier;
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
 use crate::wire::sip::Message;
@@ -65,6 +66,7 @@ impl Switch {
         let agent = Agent::new(
             AgentSettings {
                 t1: settings.sip.t1,
+                announce: Announce::signalling(&settings),
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 max_transactions: settings.limits.transactions,
                 max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
@@ -365,6 +367,7 @@ impl Switch {
     fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {
         self.exchange.settings = Arc::clone(&settings);
         self.exchange.plan = plan;
+        self.exchange.set_announce();
         self.exchange.registrar.set_limits(registrar_limits(&settings));
         let Exchange { trunks, chance, .. } = &mut self.exchange;
         trunks.reload(&settings, now, chance);

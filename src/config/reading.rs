@@ -7,7 +7,8 @@ use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::quantity;
 use crate::config::section::{Keys, Section};
 use crate::config::settings::{
-    Http, Limits, Media, Network, Secret, Settings, Sip, Store, Trunk, TrunkCredentials, TrunkTransport, User,
+    Http, Limits, Media, Network, OutboundProxy, Redirects, Secret, Settings, Sip, Store, Trunk, TrunkCredentials,
+    TrunkTransport, User,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -34,6 +35,9 @@ const SIP: Keys = Keys {
         "options_interval",
         "dialog_interval",
         "nonce_lifetime",
+        "dns",
+        "public_address",
+        "local_networks",
         "country",
     ],
     later: &["tls", "ws", "wss", "certificate", "key"],
@@ -45,7 +49,16 @@ const MEDIA: Keys = Keys {
 };
 const STORE: Keys = Keys { known: &["url"], later: &[] };
 const LIMITS: Keys = Keys {
-    known: &["calls", "transactions", "contacts", "tcp_connections", "tcp_connections_per_address", "message_bytes"],
+    known: &[
+        "calls",
+        "transactions",
+        "contacts",
+        "tcp_connections",
+        "tcp_connections_per_address",
+        "message_bytes",
+        "addresses",
+        "redirects",
+    ],
     later: &[],
 };
 const USER: Keys =
@@ -66,6 +79,9 @@ const TRUNK: Keys = Keys {
         "country",
         "max_calls",
         "from",
+        "outbound_proxy",
+        "path",
+        "redirects",
     ],
     later: &["tls", "srtp", "rates"],
 };
@@ -114,6 +130,9 @@ fn sip(part: &Section<'_>) -> Sip {
             .unwrap_or(default.options_interval),
         dialog_interval: part.duration_or_never("dialog_interval", span(10, 86_400)).unwrap_or(default.dialog_interval),
         nonce_lifetime: span_of("nonce_lifetime", 10, 86_400, default.nonce_lifetime),
+        dns: servers(part).unwrap_or_default(),
+        public_address: part.read("public_address", public_address),
+        local_networks: networks(part, "local_networks").unwrap_or(default.local_networks),
         country: part.read("country", country::read),
     };
     let (least, most, usual) = (sip.registration_min, sip.registration_max, sip.registration_default);
@@ -162,6 +181,8 @@ fn limits(part: &Section<'_>) -> Limits {
         tcp_connections: count("tcp_connections", default.tcp_connections),
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        addresses: part.integer("addresses", 1..=64u32).map_or(default.addresses, |count| count as usize),
+        redirects: part.integer("redirects", 0..=64u32).map_or(default.redirects, |count| count as usize),
     }
 }
 
@@ -235,7 +256,8 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         name,
         host: part.read("host", host).unwrap_or_default(),
         port: part.integer("port", 1..=u16::MAX),
-        transport: part.read("transport", transport).unwrap_or(TrunkTransport::Udp),
+        transport: part.read("transport", transport),
+        outbound_proxy: part.read("outbound_proxy", outbound_proxy),
         credentials,
         register,
         expires: part.duration("expires", span(30, 604_800)).unwrap_or(Trunk::EXPIRES),
@@ -244,7 +266,9 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         ptime_ms: part.read("ptime", ptime).unwrap_or(Trunk::PTIME_MS),
         country: part.read("country", country::read),
         max_calls: part.integer("max_calls", 1..=1_000_000u32).map(|count| count as usize),
-        from: part.list("from", network).unwrap_or_default().into_iter().map(|(network, _)| network).collect(),
+        from: networks(part, "from").unwrap_or_default(),
+        path: part.flag("path").unwrap_or(false),
+        redirects: part.read("redirects", redirects).unwrap_or_default(),
     }
 }
 
@@ -340,6 +364,14 @@ fn listeners(part: &Section<'_>, key: &str) -> Option<Vec<SocketAddr>> {
     Some(part.list(key, socket_address)?.into_iter().map(|(address, _)| address).collect())
 }
 
+fn networks(part: &Section<'_>, key: &str) -> Option<Vec<Network>> {
+    Some(part.list(key, network)?.into_iter().map(|(network, _)| network).collect())
+}
+
+fn servers(part: &Section<'_>) -> Option<Vec<SocketAddr>> {
+    Some(part.list("dns", dns_server)?.into_iter().map(|(address, _)| address).collect())
+}
+
 fn codecs(part: &Section<'_>) -> Option<Vec<Codec>> {
     let mut found: Vec<Codec> = Vec::new();
     for (codec, place) in part.list("codecs", codec)? {
@@ -358,6 +390,14 @@ fn socket_address(text: &str) -> Result<SocketAddr, Wrong> {
             format!("`{text}` is not an address with a port"),
             "write it like \"0.0.0.0:5060\", \"192.0.2.1:5060\" or \"[::]:5060\"",
         )
+    })
+}
+
+fn dns_server(text: &str) -> Result<SocketAddr, Wrong> {
+    let bare = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
+    bare.or_else(|_| text.parse()).map_err(|_| {
+        let what = format!("`{text}` is not the address of a DNS server");
+        Wrong::new(what, "write it like \"192.0.2.53\", \"192.0.2.53:5353\" or \"[::1]:5353\"")
     })
 }
 
@@ -386,10 +426,7 @@ fn network(text: &str) -> Result<Network, Wrong> {
         return Err(wrong());
     }
     if bits == 0 {
-        return Err(Wrong::new(
-            format!("`{text}` lets the whole world call as this trunk"),
-            "name the provider's own addresses",
-        ));
+        return Err(Wrong::new(format!("`{text}` is the whole world"), "name the networks that are meant"));
     }
     Ok(Network { address, bits })
 }
@@ -442,6 +479,32 @@ fn host(text: &str) -> Result<String, Wrong> {
         format!("`{text}` is not a host"),
         "write a name or an address, like \"sip.provider.example\" or \"192.0.2.1\"",
     ))
+}
+
+fn outbound_proxy(text: &str) -> Result<OutboundProxy, Wrong> {
+    if let Ok(host) = host(text) {
+        return Ok(OutboundProxy { host, port: None });
+    }
+    let (name, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    match (host(name), port.parse::<u16>()) {
+        (Ok(host), Ok(port)) if port > 0 => Ok(OutboundProxy { host, port: Some(port) }),
+        _ => Err(Wrong::new(
+            format!("`{text}` is not a proxy"),
+            "write a name or an address, with a port if need be, like \"proxy.provider.example:5070\"",
+        )),
+    }
+}
+
+fn redirects(text: &str) -> Result<Redirects, Wrong> {
+    match text {
+        "follow" => Ok(Redirects::Follow),
+        "pass" => Ok(Redirects::Pass),
+        "refuse" => Ok(Redirects::Refuse),
+        _ => Err(Wrong::new(
+            format!("`{text}` is nothing to do with a redirection"),
+            "write \"follow\", \"pass\" (to the caller) or \"refuse\"",
+        )),
+    }
 }
 
 fn user_name(text: &str) -> Result<String, Wrong> {

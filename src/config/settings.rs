@@ -46,6 +46,12 @@ pub struct Sip {
     /// How often both sides of a call in progress are asked the same; zero for never.
     pub dialog_interval: Duration,
     pub nonce_lifetime: Duration,
+    /// The DNS servers that are asked; empty for those of the system.
+    pub dns: Vec<SocketAddr>,
+    /// What Via and Contact say to strangers, where we are behind a 1:1 NAT; none for what `[media]` says.
+    pub public_address: Option<IpAddr>,
+    /// Where our own addresses are good, so that the public one is not announced there.
+    pub local_networks: Vec<Network>,
     /// The country in which local numbers of our users are read (ISO 3166-1 alpha-2), unless the user has one.
     pub country: Option<String>,
 }
@@ -89,6 +95,10 @@ pub struct Limits {
     pub tcp_connections_per_address: usize,
     /// Bytes of one SIP message.
     pub message_bytes: usize,
+    /// Addresses of one trunk that a call tries.
+    pub addresses: usize,
+    /// Redirections that a call follows.
+    pub redirects: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -122,7 +132,10 @@ pub struct Trunk {
     pub host: String,
     /// None for the default of the transport, or what DNS says.
     pub port: Option<u16>,
-    pub transport: TrunkTransport,
+    /// None for what DNS says, or UDP.
+    pub transport: Option<TrunkTransport>,
+    /// All that we send to it goes there, with a Route.
+    pub outbound_proxy: Option<OutboundProxy>,
     pub credentials: Option<TrunkCredentials>,
     pub register: bool,
     /// What we ask for when we register.
@@ -138,6 +151,30 @@ pub struct Trunk {
     pub max_calls: Option<usize>,
     /// Other addresses or networks from which this trunk calls us.
     pub from: Vec<Network>,
+    /// Whether our REGISTER says that proxies may add themselves to the way back (RFC 3327).
+    pub path: bool,
+    /// What a 3xx of this trunk leads to.
+    pub redirects: Redirects,
+}
+
+/// A proxy that stands before a trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboundProxy {
+    /// A name, or an address without brackets.
+    pub host: String,
+    pub port: Option<u16>,
+}
+
+/// What a 3xx leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Redirects {
+    /// The contacts are called, as far as the dialplan lets who redirects call them.
+    #[default]
+    Follow,
+    /// The caller is told the contacts.
+    Pass,
+    /// The call has failed there.
+    Refuse,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,9 +201,50 @@ impl Trunk {
     pub const EXPIRES: Duration = Duration::from_secs(3_600);
     /// What every telephone and carrier takes.
     pub const PTIME_MS: u32 = 20;
+
+    /// A trunk of which nothing is known but where it is.
+    pub fn new(name: impl Into<String>, host: impl Into<String>) -> Trunk {
+        Trunk {
+            name: name.into(),
+            host: host.into(),
+            port: None,
+            transport: None,
+            outbound_proxy: None,
+            credentials: None,
+            register: false,
+            expires: Trunk::EXPIRES,
+            domain: None,
+            codecs: Vec::new(),
+            ptime_ms: Trunk::PTIME_MS,
+            country: None,
+            max_calls: None,
+            from: Vec::new(),
+            path: false,
+            redirects: Redirects::Follow,
+        }
+    }
 }
 
 impl Network {
+    /// What doesn't cross a public network: loopback, private and link-local addresses, and those that carriers share
+    /// behind a NAT of theirs (RFC 1918, RFC 6598, RFC 3927, RFC 4193).
+    pub fn local() -> Vec<Network> {
+        let v4 = |a, b, bits| Network { address: IpAddr::from([a, b, 0, 0]), bits };
+        let v6 = |first, bits| Network { address: IpAddr::from([first, 0, 0, 0, 0, 0, 0, 0]), bits };
+        let loopback = Network { address: IpAddr::V6(Ipv6Addr::LOCALHOST), bits: 128 };
+        vec![
+            v4(127, 0, 8),
+            v4(10, 0, 8),
+            v4(172, 16, 12),
+            v4(192, 168, 16),
+            v4(100, 64, 10),
+            v4(169, 254, 16),
+            loopback,
+            v6(0xfc00, 7),
+            v6(0xfe80, 10),
+        ]
+    }
+
     /// Whether `address` is inside. An IPv4 address mapped into IPv6 counts as what it is.
     pub fn contains(self, address: IpAddr) -> bool {
         match (self.address.to_canonical(), address.to_canonical()) {
@@ -228,6 +306,9 @@ impl Default for Sip {
             dialog_interval: Duration::from_secs(300),
             // Longer than any exchange, and short enough that an overheard answer is soon worth nothing.
             nonce_lifetime: Duration::from_secs(300),
+            dns: Vec::new(),
+            public_address: None,
+            local_networks: Network::local(),
             country: None,
         }
     }
@@ -288,6 +369,10 @@ impl Default for Limits {
             tcp_connections_per_address: 200,
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,
+            // Two dead servers and their two addresses each; more would outlast a caller's patience.
+            addresses: 4,
+            // A phone that diverts to one that diverts is usual; a chain of five is a mistake.
+            redirects: 5,
         }
     }
 }

@@ -11,9 +11,11 @@ use crate::media::worker::{Worker, WorkerHandle, WorkerSettings, share};
 use crate::shell::clock::Clock;
 use crate::shell::error::ShellError;
 use crate::shell::journal::Journal;
+use crate::shell::resolver::Resolver;
 use crate::shell::transport::{Arrival, QUEUE, Transports};
 use crate::shell::{paths, prompt, seed};
-use crate::sip::flow::Transport;
+use crate::sip::flow::{Flow, Transport};
+use crate::sip::locate::{Located, Target};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -74,6 +76,7 @@ pub struct World {
     media_news: Arc<Notify>,
     journal: Option<Journal>,
     prompts: PathBuf,
+    resolver: Resolver,
     pub messages: Messages,
     /// Calls that ended since the last look, by their final status.
     endings: BTreeMap<u16, u64>,
@@ -126,6 +129,7 @@ impl World {
             media_news,
             journal,
             prompts,
+            resolver: Resolver::open(settings),
             messages,
             endings: BTreeMap::new(),
         })
@@ -211,11 +215,11 @@ impl World {
                             journal.append(&record);
                         }
                     }
-                    Output::Locate { ticket, host, port, transport } => {
-                        let listening = self.transports.listening(transport).to_vec();
+                    Output::Locate { ticket, target } => {
+                        let (resolver, listening) = (self.resolver.clone(), self.listening());
                         let answers = self.answers.clone();
                         tokio::spawn(async move {
-                            let result = paths::locate(&host, port, transport, &listening).await;
+                            let result = paths::locate(&resolver, &target, &listening).await;
                             let _ = answers.send(Arrival::Answer(Input::Located { ticket, result })).await;
                         });
                     }
@@ -273,13 +277,8 @@ impl World {
     }
 
     /// Where a host is, with our side of the way there.
-    pub async fn locate(
-        &self,
-        host: &str,
-        port: Option<u16>,
-        transport: Transport,
-    ) -> Result<Vec<crate::sip::flow::Flow>, String> {
-        paths::locate(host, port, transport, self.transports.listening(transport)).await
+    pub async fn locate(&self, target: &Target) -> Result<Located<Flow>, String> {
+        paths::locate(&self.resolver, target, &self.listening()).await
     }
 
     /// Gives the journal back, and ends the workers.

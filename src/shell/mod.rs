@@ -9,6 +9,7 @@ pub mod journal;
 mod paths;
 pub mod phone;
 pub mod prompt;
+mod resolver;
 pub mod seed;
 pub mod store;
 mod transport;

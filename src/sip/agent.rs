@@ -16,6 +16,7 @@ pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest};
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
+use crate::sip::announce::Announce;
 use crate::sip::arena::{Arena, Id};
 use crate::sip::core::{Core, Owner};
 use crate::sip::flow::{Body, Flow, Headers, Transmit};
@@ -85,6 +86,11 @@ impl Agent {
 
     pub fn poll_event(&mut self) -> Option<Event> {
         self.core.out.events.pop_front()
+    }
+
+    /// What our addresses are called from now on.
+    pub fn set_announce(&mut self, announce: Announce) {
+        self.core.settings.announce = announce;
     }
 
     /// Sends a request outside any dialog. Its answers come as [`Event::Response`], its failure as [`Event::Failed`].
@@ -290,6 +296,7 @@ fn start_request(core: &mut Core, id: RequestId, request: OutgoingRequest) -> Cl
         method: &request.method,
         uri: &request.uri,
         flow: request.flow,
+        announce: &core.settings.announce,
         branch: &branch,
         max_forwards: 70,
         from: &from,
@@ -297,7 +304,7 @@ fn start_request(core: &mut Core, id: RequestId, request: OutgoingRequest) -> Cl
         call_id: &call_id,
         cseq: request.cseq.unwrap_or(1),
         contact: request.contact.as_deref(),
-        routes: &[],
+        routes: &request.route,
         headers: &request.headers,
         credentials: &Headers::new(),
         body: request.body.as_ref(),

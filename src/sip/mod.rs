@@ -1,11 +1,13 @@
 //! Floor 2: SIP state machines. No IO, no clock.
 
 pub mod agent;
+pub mod announce;
 mod arena;
 mod core;
 mod dialog;
 pub mod digest;
 pub mod flow;
+pub mod locate;
 mod mint;
 mod outbox;
 pub mod qualify;

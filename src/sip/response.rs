@@ -1,5 +1,7 @@
 //! The text of answers that we send, and where they go.
 
+use crate::sip::agent::AgentSettings;
+use crate::sip::announce::Announce;
 use crate::sip::flow::{Body, Flow, Headers, Transport};
 use crate::sip::request::{ALLOW, contact};
 use crate::sip::transaction::Asked;
@@ -17,14 +19,14 @@ pub(crate) struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    /// `server` is what we call ourselves; empty for nothing.
-    pub fn write(&self, asked: &Asked, server: &str) -> Bytes {
+    pub fn write(&self, asked: &Asked, settings: &AgentSettings) -> Bytes {
+        let server = settings.user_agent.as_str();
         let request = &asked.request;
         let to_tag = Some(asked.to_tag.as_str()).filter(|tag| self.status != 100 && !tag.is_empty());
         let mut writer = Writer::reply_to(request, self.status, self.reason, to_tag);
         let makes_dialog = *request.method() == Method::Invite && (101..=299).contains(&self.status);
         if makes_dialog || (*request.method() == Method::Update && self.status < 300) {
-            writer.header(Name::Contact, our_contact(asked));
+            writer.header(Name::Contact, our_contact(asked, &settings.announce));
         }
         for (name, value) in self.headers {
             writer.header(*name, value);
@@ -53,9 +55,9 @@ impl Answer<'_> {
 }
 
 /// The user part of the request's URI at our address: the name by which the peer knows us already.
-pub(crate) fn our_contact(asked: &Asked) -> String {
+pub(crate) fn our_contact(asked: &Asked, announce: &Announce) -> String {
     let uri = Uri::parse(asked.request.request_uri()).ok();
-    contact(uri.as_ref().and_then(|uri| uri.user()).unwrap_or_default(), asked.flow)
+    contact(uri.as_ref().and_then(|uri| uri.user()).unwrap_or_default(), asked.flow, announce)
 }
 
 /// Where the answers to a request go: RFC 3261 §18.2.2 and RFC 3581 §4. A `maddr` is not followed, as it would let

@@ -190,6 +190,10 @@ impl Player {
                 let id = world.books.records.last().expect("a call").id.clone();
                 world.feed(Input::HangUp { id });
             }
+            ["dns", "is", "silent"] => world.dns.silent = true,
+            ["dns", "answers", "again"] => world.dns.silent = false,
+            ["dns", "forgets", name] => world.dns.forget(name),
+            ["dns", record @ ..] => world.dns.add(record),
             ["drain"] => world.feed(Input::Drain),
             ["end", "all"] => world.feed(Input::EndAll),
             ["records", "fail"] => world.feed(Input::RecordsFailing { why: Some("the disk is full".to_owned()) }),

@@ -12,6 +12,7 @@
 //! in every message, and at the end of every ladder nothing may be left over. A failure prints the ladder as it ran.
 
 mod books;
+mod dns;
 mod expect;
 mod ladder;
 mod line;
@@ -24,6 +25,7 @@ mod answering;
 mod cancelling;
 mod ending;
 mod failing;
+mod finding;
 mod hearing;
 mod identity;
 mod limits;

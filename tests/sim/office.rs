@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::call::account::{Account, Accounts};
-use tandem::config::settings::{Settings, Trunk, TrunkCredentials, TrunkTransport};
+use tandem::config::settings::{Settings, Trunk, TrunkCredentials};
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::Clip;
@@ -183,19 +183,5 @@ pub fn dialled(chance: &mut Chance) -> String {
 }
 
 fn trunk(name: &str, host: &str) -> Trunk {
-    Trunk {
-        name: name.to_owned(),
-        host: host.to_owned(),
-        port: None,
-        transport: TrunkTransport::Udp,
-        credentials: None,
-        register: false,
-        expires: Trunk::EXPIRES,
-        domain: None,
-        codecs: Vec::new(),
-        ptime_ms: Trunk::PTIME_MS,
-        country: None,
-        max_calls: None,
-        from: Vec::new(),
-    }
+    Trunk::new(name, host)
 }

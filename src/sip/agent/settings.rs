@@ -1,5 +1,6 @@
 //! What an agent is told at its start, and with each request.
 
+use crate::sip::announce::Announce;
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Body, Flow, Headers};
 use crate::wire::sip::Method;
@@ -15,6 +16,8 @@ pub struct AgentSettings {
     pub t4: Duration,
     /// Stands in User-Agent and Server; empty for neither.
     pub user_agent: String,
+    /// What our addresses are called in Via and Contact.
+    pub announce: Announce,
     /// Stands in every tag, branch and Call-ID of ours.
     pub shard: u8,
     /// Transactions of each side (client, server). A new request beyond is answered 503 without keeping state; requests
@@ -34,6 +37,7 @@ impl Default for AgentSettings {
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
             user_agent: "Tandem".to_owned(),
+            announce: Announce::default(),
             shard: 0,
             max_transactions: 20_000,
             max_sessions: 10_000,
@@ -61,6 +65,8 @@ pub struct OutgoingRequest {
     pub contact: Option<String>,
     /// How long to wait for a final answer; none for 64*T1.
     pub max_wait: Option<Duration>,
+    /// Values of Route headers, such as `<sip:proxy.example.com;lr>`.
+    pub route: Vec<String>,
 }
 
 impl OutgoingRequest {
@@ -77,6 +83,7 @@ impl OutgoingRequest {
             body: None,
             contact: None,
             max_wait: None,
+            route: Vec::new(),
         }
     }
 }
