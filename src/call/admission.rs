@@ -224,7 +224,7 @@ fn strangers_may(exchange: &Exchange, now: Now, flow: Flow, message: &Message) -
     exchange.plan.route(&request).route.is_some()
 }
 
-fn is_ours(exchange: &Exchange, flow: Flow, host: &str) -> bool {
+pub fn is_ours(exchange: &Exchange, flow: Flow, host: &str) -> bool {
     let settings = &exchange.settings;
     if host.eq_ignore_ascii_case(&settings.sip.domain) || host.eq_ignore_ascii_case("localhost") {
         return true;

@@ -13,7 +13,9 @@ use crate::media::command::{Command, PortId};
 use crate::sip::agent::{Agent, SessionId};
 use crate::sip::announce::Announce;
 use crate::sip::digest::Verifier;
+use crate::sip::flow::Flow;
 use crate::sip::registrar::Registrar;
+use crate::wire::description::Description;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -210,6 +212,18 @@ impl Exchange {
             patience: self.settings.sip.trunk_timeout,
         };
         (&mut self.trunks, work)
+    }
+
+    /// Our address for the media of a caller: that of the way its INVITE came, unless its offer is of the other family and
+    /// we listen at an address of that.
+    pub fn media_address(&self, flow: Flow, offer: Option<&Description>) -> IpAddr {
+        let own = flow.local.ip();
+        let media = offer.and_then(|offer| offer.media.iter().find(|media| !media.is_refused()));
+        let theirs = media.map(|media| media.address.ip()).filter(|ip| !ip.is_unspecified());
+        let fits = |ip: &IpAddr| theirs.is_none_or(|theirs| theirs.is_ipv4() == ip.is_ipv4());
+        let others = self.settings.sip.udp.iter().chain(&self.settings.sip.tcp).map(|socket| socket.ip());
+        let other = || others.filter(|ip| !ip.is_unspecified()).find(fits);
+        if fits(&own) { own } else { other().unwrap_or(own) }
     }
 
     /// What SDP announces to a peer: our address on the way to it, or the public one to whoever is outside.

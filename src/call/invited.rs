@@ -122,6 +122,8 @@ impl Switch {
             },
             target: None,
             failure: None,
+            redirects: 0,
+            is_redirected: false,
             heard: None,
             offers: 0,
             answered_at: None,
@@ -136,8 +138,10 @@ impl Switch {
         let leg = LegKey { call: key, leg: 0 };
         let Invitation { session, flow, message, identity, dialled, codecs, .. } = invitation;
         self.exchange.own_session(session, leg);
-        let media = (!is_silent && refusal.is_none())
-            .then(|| Media::open(&mut self.exchange, leg, worker, flow.local.ip(), codecs, None));
+        let media = (!is_silent && refusal.is_none()).then(|| {
+            let local = self.exchange.media_address(flow, call.caller.offer.as_ref());
+            Media::open(&mut self.exchange, leg, worker, local, codecs, None)
+        });
         let is_ready = media.is_none();
         let record = LegRecord {
             target: identity.text(),

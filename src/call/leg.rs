@@ -52,6 +52,8 @@ pub enum Stage {
 /// The media of a SIP leg.
 pub struct Media {
     pub port: PortId,
+    /// Our address, which is of the family that the peer's media has.
+    local: IpAddr,
     worker: usize,
     /// What we announce; there once the port is open.
     announced: Option<SocketAddr>,
@@ -141,6 +143,7 @@ impl Media {
         let session = exchange.chance.u64() >> 2;
         Media {
             port,
+            local,
             worker,
             announced: None,
             codecs,
@@ -166,7 +169,7 @@ impl Media {
     }
 
     pub fn opened(&mut self, exchange: &Exchange, flow: Flow, number: u16) {
-        let address = exchange.announced(flow.local.ip(), flow.remote.ip());
+        let address = exchange.announced(self.local, flow.remote.ip());
         self.announced = Some(SocketAddr::new(address, number));
     }
 

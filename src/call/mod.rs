@@ -1,5 +1,5 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `release`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `redirected`, `local_end`, `talk`, `reoffer`, `release`.
 
 pub mod account;
 mod admission;
@@ -17,6 +17,7 @@ mod place;
 mod progress;
 mod reason;
 pub mod record;
+mod redirected;
 mod refused;
 mod release;
 mod reoffer;

@@ -4,6 +4,7 @@ use crate::base::time::Now;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::reason::{phrase, q850_reason, sip_reason};
+use crate::call::redirected::Redirected;
 use crate::call::rests::Fault;
 use crate::call::state::{Call, Stage};
 use crate::sip::agent::{Ending, Failure as SipFailure};
@@ -16,7 +17,15 @@ impl Call {
         let fault = (status == 503).then(|| Fault::Busy { retry_after: message.retry_after() });
         self.note_answer(exchange, now, leg, status, fault);
         self.record.legs[leg].reason = phrase(status, message.reason_phrase());
-        self.leg_failed(exchange, now, leg, status, Failure::translated(message));
+        let mut failure = Failure::translated(message);
+        if (300..400).contains(&status) && self.stage == Stage::Trying {
+            match self.redirected(exchange, now, leg, message) {
+                Redirected::On => {}
+                Redirected::Caller(told) => failure = told,
+                Redirected::Nowhere(why) => failure = failure.because(format!("{status}: {why}")),
+            }
+        }
+        self.leg_failed(exchange, now, leg, status, failure);
     }
 
     /// A leg got no answer, or couldn't be asked.
@@ -84,8 +93,9 @@ impl Call {
     fn target_failed(&mut self, exchange: &mut Exchange, now: Now) {
         exchange.timers.cancel(Timer::Ring(self.key));
         let Some((seen, failure)) = self.failure.clone() else { return self.try_next(exchange, now) };
-        let leads_on =
-            self.target.as_ref().is_some_and(|target| target.leads_on(seen) || target.leads_on(failure.status));
+        // Who declines for everyone declines for those that others divert to as well.
+        let leads_on = self.is_redirected && !(600..700).contains(&seen)
+            || self.target.as_ref().is_some_and(|target| target.leads_on(seen) || target.leads_on(failure.status));
         if leads_on && !self.targets.is_empty() {
             self.try_next(exchange, now);
         } else {

@@ -11,6 +11,7 @@ use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
 use crate::config::settings::Settings;
 use crate::dialplan::route::Target;
+use crate::sip::flow::Flow;
 use crate::wire::sip::{Name, escape_user, quote};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -28,6 +29,7 @@ impl Call {
     /// Tries targets until one is under way; when none is left, the caller is told why. What the called side said counts
     /// for more than what we couldn't do, and what a rule says at last for most.
     pub fn try_next(&mut self, exchange: &mut Exchange, now: Now) {
+        self.is_redirected = false;
         let mut last = self.failure.take().map(|(_, failure)| failure);
         while let Some(target) = self.targets.pop_front() {
             match self.try_target(exchange, now, &target) {
@@ -108,11 +110,28 @@ impl Call {
         }
         let mut ways = VecDeque::from(trunk.ways(now.time, &mut exchange.chance));
         ways.truncate(settings.limits.addresses);
-        let Some(flow) = ways.pop_front() else { return Err(Failure::new(503, "Trunk Busy")) };
+        let Some(&flow) = ways.front() else { return Err(Failure::new(503, "Trunk Busy")) };
         // A trunk that is silent, or has failed of late at all of its addresses, is passed over while another is left.
         if (!trunk.is_up() || trunk.is_resting(now.time, flow)) && !self.targets.is_empty() {
             return Err(Failure::new(503, "Trunk Down"));
         }
+        self.dial_trunk(exchange, now, name, number, ways)?;
+        exchange.timers.set(Timer::Ring(self.key), now.time + settings.sip.ring_timeout);
+        Ok(())
+    }
+
+    /// Calls a number of a trunk by the first of these ways, and by the next where that fails.
+    pub fn dial_trunk(
+        &mut self,
+        exchange: &mut Exchange,
+        now: Now,
+        name: &str,
+        number: &str,
+        mut ways: VecDeque<Flow>,
+    ) -> Result<(), Failure> {
+        let settings = Arc::clone(&exchange.settings);
+        let Some(trunk) = exchange.trunks.by_name(name) else { return Err(Failure::new(500, "Unknown Trunk")) };
+        let Some(flow) = ways.pop_front() else { return Err(Failure::new(503, "Trunk Not Found")) };
         let domain = trunk.domain();
         let credentials = trunk.settings.credentials.as_ref();
         let destination = Destination {
@@ -130,7 +149,6 @@ impl Call {
             no_response: Some(settings.sip.trunk_timeout),
         };
         self.dial(exchange, now, destination, format!("trunk:{name}"), number.to_owned(), Some(name));
-        exchange.timers.set(Timer::Ring(self.key), now.time + settings.sip.ring_timeout);
         Ok(())
     }
 

@@ -150,15 +150,9 @@ impl Trunk {
             || self.settings.from.iter().any(|network| network.contains(remote))
     }
 
-    /// Whether this names the trunk's own host, or an address of it.
-    pub fn is_host(&self, host: &str) -> bool {
-        let names = [Some(self.settings.host.as_str()), self.settings.domain.as_deref()];
-        let named = names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(host));
-        named
-            || host.parse::<IpAddr>().is_ok_and(|address| {
-                let address = address.to_canonical();
-                self.places().any(|place| place.ways().any(|way| way.remote.ip().to_canonical() == address))
-            })
+    /// The way to one of its addresses.
+    pub fn way_to(&self, remote: SocketAddr) -> Option<Flow> {
+        self.places().find_map(|place| place.ways().find(|way| way.remote == remote))
     }
 
     pub fn is_full(&self) -> bool {

@@ -252,13 +252,12 @@ fn a_registration_moves_on_to_the_next_server_and_back() {
         "
         tandem -> acme REGISTER [uri sip:acme.example]
         acme -> tandem 503
-        tandem -> acme2 REGISTER
         wait 5s
-        tandem -> acme2 REGISTER x3
+        tandem -> acme2 REGISTER x+
         tandem -> acme4 REGISTER [Contact ~ transport=tcp]
         acme4 -> tandem 200 (Contact: <sip:4711@192.0.2.1:5060;transport=tcp>;expires=60)
         wait 60s
-        tandem -> acme REGISTER
+        tandem -> acme REGISTER x+
         acme -> tandem 200 (Contact: <sip:4711@192.0.2.1:5060>;expires=3600)
         end all
         tandem -> acme REGISTER [Expires: 0]
@@ -278,7 +277,7 @@ fn a_registrar_that_is_gone_from_dns_is_left() {
         dns _sip._udp.acme.example SRV 10 0 5060 three.acme.example
         dns three.acme.example A 198.51.100.22
         wait 25s
-        tandem -> acme3 REGISTER
+        tandem -> acme3 REGISTER x+
         acme3 -> tandem 200 (Contact: <sip:4711@192.0.2.1:5060>;expires=3600)
         end all
         tandem -> acme3 REGISTER [Expires: 0]
@@ -298,7 +297,7 @@ fn options_go_to_the_next_server_before_a_trunk_is_down() {
         },
         "
         wait 2s
-        tandem -> acme OPTIONS [uri sip:acme.example]
+        tandem -> acme OPTIONS x+ [uri sip:acme.example]
         acme -> tandem 503
         tandem -> acme2 OPTIONS
         acme2 -> tandem 200

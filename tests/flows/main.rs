@@ -21,6 +21,7 @@ mod ports;
 mod sdp;
 mod world;
 
+mod announcing;
 mod answering;
 mod cancelling;
 mod ending;
@@ -31,6 +32,8 @@ mod identity;
 mod limits;
 mod local;
 mod phones;
+mod proxied;
+mod redirecting;
 mod registering;
 mod renegotiating;
 mod trunks;

@@ -7,7 +7,7 @@ use crate::peer::Peer;
 use crate::ports::Ports;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tandem::base::chance::Chance;
