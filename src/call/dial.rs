@@ -1,9 +1,11 @@
 //! One leg towards a phone or a trunk: its port, then its INVITE.
 
 use crate::base::time::Now;
+use crate::call::brought::Brought;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::leg::{End, Leg, Media, Stage as LegStage};
+use crate::call::party::Party;
 use crate::call::record::LegRecord;
 use crate::call::state::{Call, PATIENCE, Stage};
 use crate::sip::agent::Invite;
@@ -27,6 +29,8 @@ pub struct Destination {
     pub to: String,
     pub from: String,
     pub contact_user: String,
+    /// Whom we know to be there.
+    pub party: Option<Party>,
     pub codecs: Vec<Codec>,
     pub ptime_ms: Option<u32>,
     pub credentials: Option<ClientCredentials>,
@@ -56,6 +60,7 @@ impl Call {
             stage: LegStage::Preparing,
             trunk: None,
             media: Some(media),
+            brought: Brought::of(to.party.clone()),
             dialling: Some(Box::new(to)),
             again: None,
         };
@@ -121,19 +126,23 @@ impl Call {
     }
 
     fn invite(&mut self, exchange: &mut Exchange, now: Now, index: usize) {
+        let headers = self.told_callee(exchange, index);
         let leg = &mut self.legs[index];
         let (Some(to), Some(media)) = (leg.dialling.take(), leg.media.as_mut()) else { return };
         let body = media.offer(&to.codecs, Direction::SendRecv);
         leg.again = (!to.more.is_empty()).then(|| to.clone());
+        let terms = exchange.terms(leg.trunk.as_deref());
         let session = exchange.agent.invite(
             now,
             Invite {
                 contact_user: to.contact_user,
+                headers,
                 body,
                 credentials: to.credentials,
                 max_forwards: self.caller.max_forwards,
                 no_response: to.no_response,
                 route: to.route,
+                terms,
                 ..Invite::new(to.flow, to.uri, to.from, to.to)
             },
         );

@@ -1,16 +1,21 @@
 //! A new INVITE: who calls, whether the call is taken, and where it goes.
 
 use crate::base::time::Now;
-use crate::call::admission::{self, Admission, Calling, Identity};
+use crate::call::admission::{self, Admission, Identity};
+use crate::call::brought::{Brought, is_of_interest};
+use crate::call::diversion::{self, Diversion};
 use crate::call::exchange::{LegKey, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
 use crate::call::leg::{End, Leg, Media, SDP, Said, Stage as LegStage, description_of};
 use crate::call::negotiate;
+use crate::call::party::Party;
+use crate::call::privacy::Privacy;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::call::state::{Call, CallerSide, PATIENCE, Stage};
 use crate::call::switch::Switch;
 use crate::call::trunk::Trunk;
+use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::{Decision, Request, Target};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::Flow;
@@ -30,7 +35,7 @@ struct Invitation<'a> {
     flow: Flow,
     message: &'a Message,
     identity: Identity,
-    calling: Calling,
+    calling: Party,
     dialled: String,
     offer: Option<Description>,
     codecs: Vec<Codec>,
@@ -55,6 +60,12 @@ impl Switch {
                 return self.exchange.agent.refuse(now, session, 403, "", Vec::new());
             }
         };
+        let trunk = match &identity {
+            Identity::Trunk { name, .. } => Some(name.as_str()),
+            _ => None,
+        };
+        let terms = self.exchange.terms(trunk);
+        let disagreement = self.exchange.agent.agree(now, session, terms);
         self.attempts += 1;
         let dialled = admission::dialled(&self.exchange, flow, message, &identity);
         let (offer, unreadable) = match offer_of(message) {
@@ -62,9 +73,10 @@ impl Switch {
             Err(failure) => (None, Some(failure)),
         };
         let incomplete = dialled.is_none().then(|| Failure::new(484, ""));
-        let refusal = self.unwilling(message, &identity).or(unreadable).or(incomplete);
+        let disagreement = disagreement.map(|(status, headers)| Failure { headers, ..Failure::new(status, "") });
+        let refusal = self.unwilling(message, &identity).or(disagreement).or(unreadable).or(incomplete);
         let codecs = self.caller_codecs(&identity);
-        let calling = admission::calling(&self.exchange, message, &identity);
+        let calling = Party::calling(&self.exchange, message, &identity);
         let dialled = dialled.unwrap_or_else(|| message.request_uri().to_owned());
         self.begin(now, Invitation { session, flow, message, identity, calling, dialled, offer, codecs, refusal });
     }
@@ -108,6 +120,8 @@ impl Switch {
             if self.exchange.trunks.by_name(name).is_some_and(Trunk::is_full));
         let (key, id, worker) = self.exchange.new_call();
         let refusal = invitation.refusal.take();
+        let pass_headers = decision.route.as_ref().map(|route| route.pass_headers.clone()).unwrap_or_default();
+        let brought = self.brought_by_caller(&invitation, &pass_headers);
         let mut call = Call {
             key,
             worker,
@@ -121,12 +135,15 @@ impl Switch {
                 route => route.map(|route| VecDeque::from(route.targets)).unwrap_or_default(),
             },
             target: None,
+            pass_headers,
+            diversions: self.diversions_of(&invitation),
             failure: None,
             redirects: 0,
             is_redirected: false,
             heard: None,
             offers: 0,
             answered_at: None,
+            carried: Vec::new(),
         };
         // Nothing is opened where nobody can be heard, and nobody is called where nothing could be said.
         let is_silent = call.targets.iter().all(|target| matches!(target, Target::Reject { .. }));
@@ -149,11 +166,12 @@ impl Switch {
             call_id: message.call_id().to_owned(),
             address: flow.to_string(),
             started: now.wall,
+            session_id: Some(brought.session.to_string()),
             ..LegRecord::default()
         };
         let end = End::Sip { flow, session: Some(session) };
         call.add_leg(
-            Leg { key: leg, end, stage: LegStage::Trying, trunk: None, media, dialling: None, again: None },
+            Leg { key: leg, end, stage: LegStage::Trying, trunk: None, media, dialling: None, again: None, brought },
             record,
         );
         if let Identity::Trunk { name, .. } = &identity {
@@ -169,6 +187,28 @@ impl Switch {
             None if is_ready => self.with_call(key, |call, exchange| call.start(exchange, now)),
             None => {}
         }
+    }
+
+    fn brought_by_caller(&mut self, invitation: &Invitation<'_>, rule: &HeaderPatterns) -> Brought {
+        let wanted: Vec<&str> = {
+            let names = invitation.message.fields().map(|field| field.name());
+            names.filter(|name| is_of_interest(&self.exchange, rule, name)).collect()
+        };
+        Brought::read(&mut self.exchange, invitation.message, |name| wanted.contains(&name))
+    }
+
+    /// Over whom the call came, in the word of a trunk that is trusted. Nobody else's is passed on.
+    fn diversions_of(&self, invitation: &Invitation<'_>) -> Vec<Diversion> {
+        let Identity::Trunk { name, .. } = &invitation.identity else { return Vec::new() };
+        if !self.exchange.trunks.by_name(name).is_some_and(|trunk| trunk.settings.identity.trusted) {
+            return Vec::new();
+        }
+        let (mut diversions, _) = diversion::read(invitation.message, self.exchange.settings.limits.forwards);
+        let is_private = Privacy::of(invitation.message).history;
+        for diversion in diversions.iter_mut().filter(|_| is_private) {
+            diversion.by.is_private = true;
+        }
+        diversions
     }
 
     fn decide(&self, now: Now, invitation: &Invitation<'_>) -> Decision {
@@ -193,17 +233,15 @@ fn offer_of(message: &Message) -> Result<Option<Description>, Failure> {
 }
 
 fn caller_side(invitation: &mut Invitation<'_>, decision: &Decision) -> CallerSide {
-    let shown = decision.route.as_ref().and_then(|route| route.caller.clone());
-    let calling = &invitation.calling;
-    let (number, host) = match shown {
-        Some(number) => (number, None),
-        None => (calling.user.clone(), calling.host.clone()),
-    };
+    let chosen = decision.route.as_ref().and_then(|route| route.caller.clone());
+    let calling = invitation.calling.clone();
     CallerSide {
+        identity: invitation.identity.clone(),
         offer: invitation.offer.take(),
-        number,
-        host,
-        display_name: calling.display_name.clone(),
+        shown: match chosen {
+            Some(number) => calling.shown_as(number),
+            None => calling,
+        },
         max_forwards: invitation
             .message
             .max_forwards()

@@ -1,8 +1,10 @@
 //! One side of a call: its SIP session or its local end, and its media.
 
+use crate::call::brought::Brought;
 use crate::call::dial::Destination;
 use crate::call::exchange::{Exchange, LegKey};
 use crate::call::negotiate::{self, Agreed, Disagreement, Local};
+use crate::config::settings::Dtmf;
 use crate::media::command::{Clip, Command, PortId, Report, Source};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::{Body, Flow};
@@ -27,6 +29,7 @@ pub struct Leg {
     pub dialling: Option<Box<Destination>>,
     /// The same with the addresses that are left, until it is answered.
     pub again: Option<Box<Destination>>,
+    pub brought: Brought,
 }
 
 /// What is at the far end of a leg.
@@ -64,6 +67,12 @@ pub struct Media {
     version: u64,
     /// Our description that awaits the peer's answer.
     offered: Option<Description>,
+    /// Our offer in the INVITE, once a fork has settled with it, for the answers of others.
+    first: Option<Description>,
+    /// What forks of this leg said before the answer.
+    forks: Vec<Fork>,
+    /// The fork whose description holds.
+    fork: String,
     /// Our last answer, to be said again word for word.
     answered: Option<Description>,
     pub agreed: Option<Agreed>,
@@ -76,6 +85,8 @@ pub struct Media {
     /// After how much silence the worker says so.
     pub silence_limit: Option<Duration>,
     pub report: Option<Report>,
+    /// Digits that the worker had no room for.
+    pub undialled: String,
     closing: bool,
 }
 
@@ -151,6 +162,9 @@ impl Media {
             session,
             version: 0,
             offered: None,
+            first: None,
+            forks: Vec::new(),
+            fork: String::new(),
             answered: None,
             agreed: None,
             wish: Direction::SendRecv,
@@ -158,6 +172,7 @@ impl Media {
             change_due: false,
             silence_limit: None,
             report: None,
+            undialled: String::new(),
             closing: false,
         }
     }
@@ -198,7 +213,10 @@ impl Media {
 
     /// Takes the peer's answer to our offer. A provisional one may be said again by the final response.
     pub fn accept(&mut self, answered: &Description, provisional: bool) -> Result<(), Disagreement> {
-        let offered = if provisional { self.offered.clone() } else { self.offered.take() };
+        let offered = match provisional {
+            true => self.offered.clone().or_else(|| self.first.clone()),
+            false => self.offered.take().or_else(|| self.first.take()),
+        };
         let offered = offered.ok_or(Disagreement::UnfitAnswer)?;
         let agreed = negotiate::accept(&offered, answered)?;
         // An answer tells what the peer wants only as far as our offer left it the choice.
@@ -209,6 +227,47 @@ impl Media {
         );
         self.agreed = Some(agreed);
         Ok(())
+    }
+
+    /// Takes what a fork answers before the call is answered. False where that changes nothing.
+    pub fn accept_early(&mut self, fork: &str, answered: Description, is_reliable: bool) -> bool {
+        let known = self.forks.iter().position(|known| known.tag == fork);
+        if let Some(known) = known.and_then(|known| self.forks.get(known)) {
+            // Said again, by whichever fork, it doesn't take the caller's ear off the one that spoke last.
+            if known.is_settled || known.description == answered {
+                return false;
+            }
+        }
+        if self.forks.len() >= MAX_FORKS || self.accept(&answered, true).is_err() {
+            return false;
+        }
+        if let Some(known) = known {
+            self.forks.swap_remove(known);
+        }
+        self.forks.push(Fork { tag: fork.to_owned(), description: answered, is_settled: is_reliable });
+        self.fork = fork.to_owned();
+        if is_reliable && self.first.is_none() {
+            self.first = self.offered.take();
+        }
+        true
+    }
+
+    /// Whether a fork has given its answer for good.
+    pub fn is_settled_with(&self, fork: &str) -> bool {
+        self.forks.iter().any(|known| known.is_settled && known.tag == fork)
+    }
+
+    /// The fork that answered the call is the one that holds, whoever spoke last. What we have offered another one since
+    /// is none of its business.
+    pub fn answered_by(&mut self, fork: &str) -> Result<(), Disagreement> {
+        if self.fork == fork || self.forks.is_empty() {
+            return Ok(());
+        }
+        if let Some(first) = self.first.take() {
+            self.offered = Some(first);
+        }
+        let known = self.forks.iter().find(|known| known.tag == fork).map(|known| known.description.clone());
+        known.map_or(Ok(()), |description| self.accept(&description, true))
     }
 
     pub fn withdraw(&mut self) {
@@ -253,18 +312,34 @@ impl Media {
         other: Direction,
         towards: Option<Codec>,
         silence: SilenceLimits,
+        digits: Dtmf,
     ) {
         let Some(agreed) = &self.agreed else { return };
         // A side that holds says that it sends, and often doesn't.
         let talks = agreed.peer_wants == Direction::SendRecv && other.receives();
         self.silence_limit = if talks { silence.talking } else { silence.held };
-        let settings = Box::new(agreed.port_settings(other, towards, self.silence_limit));
+        let mut settings = Box::new(agreed.port_settings(other, towards, self.silence_limit));
+        // Who is told in INFO requests isn't told a second time.
+        if let Some(send) = settings.send.as_mut().filter(|_| digits == Dtmf::Info) {
+            send.events = None;
+        }
         exchange.command(self.worker, Command::Configure { port: self.port, settings });
     }
 
     pub fn connect(&self, exchange: &mut Exchange, source: Source) {
         exchange.command(self.worker, Command::Connect { port: self.port, source });
     }
+}
+
+/// Forks of one INVITE whose early media are told apart.
+const MAX_FORKS: usize = 16;
+
+/// What one phone or machine behind a proxy said before the answer.
+struct Fork {
+    tag: String,
+    description: Description,
+    /// It can't say otherwise but by an UPDATE.
+    is_settled: bool,
 }
 
 /// After how much silence a leg is given up, if ever.

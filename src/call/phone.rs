@@ -246,7 +246,7 @@ impl Phone {
                 self.leave(now, why.to_owned());
             }
             SessionEvent::Reoffered { message } => self.reoffered(now, session, &message),
-            SessionEvent::Info { id, .. } => self.agent.respond(now, id, 405, "", Vec::new(), None),
+            SessionEvent::Asked { id, .. } => self.agent.respond(now, id, 405, "", Vec::new(), None),
             SessionEvent::Ended { by } => {
                 let why = match by {
                     Ending::Peer { reason } => match reason {

@@ -15,8 +15,9 @@ impl Call {
     pub fn leg_refused(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
         let status = message.status();
         let fault = (status == 503).then(|| Fault::Busy { retry_after: message.retry_after() });
-        self.note_answer(exchange, now, leg, status, fault);
+        self.note_outcome(exchange, now, leg, status, fault);
         self.record.legs[leg].reason = phrase(status, message.reason_phrase());
+        self.note_answer(exchange, leg, message);
         let mut failure = Failure::translated(message);
         if (300..400).contains(&status) && self.stage == Stage::Trying {
             match self.redirected(exchange, now, leg, message) {
@@ -25,6 +26,7 @@ impl Call {
                 Redirected::Nowhere(why) => failure = failure.because(format!("{status}: {why}")),
             }
         }
+        failure.headers.extend(self.told_of_refusal(exchange, leg));
         self.leg_failed(exchange, now, leg, status, failure);
     }
 
@@ -35,14 +37,14 @@ impl Call {
         match cause {
             SipFailure::Limit => self.legs[leg].again = None,
             SipFailure::Timeout | SipFailure::Transport => {
-                self.note_answer(exchange, now, leg, seen, Some(Fault::Silent));
+                self.note_outcome(exchange, now, leg, seen, Some(Fault::Silent));
             }
         }
         self.leg_failed(exchange, now, leg, seen, failure);
     }
 
     /// What a trunk's address did with our call; where it didn't fail itself, its answer holds for its other addresses too.
-    pub fn note_answer(&mut self, exchange: &mut Exchange, now: Now, leg: usize, seen: u16, fault: Option<Fault>) {
+    pub fn note_outcome(&mut self, exchange: &mut Exchange, now: Now, leg: usize, seen: u16, fault: Option<Fault>) {
         if fault.is_none() {
             self.legs[leg].again = None;
         }
@@ -124,6 +126,11 @@ impl Call {
         match self.stage {
             Stage::Talking { with } if leg == 0 || leg == with => self.side_left(exchange, now, leg, by),
             Stage::Talking { .. } | Stage::Ending => self.drop_leg(exchange, leg),
+            Stage::Preparing | Stage::Trying if leg == 0 && by == Ending::NoPrack => {
+                self.drop_leg(exchange, 0);
+                let why = "the caller never acknowledged our provisional answer";
+                self.refuse_caller(exchange, now, Failure::new(504, "").because(why));
+            }
             Stage::Preparing | Stage::Trying if leg == 0 => self.caller_gave_up(exchange, now, None),
             // A BYE that overtook its answer.
             Stage::Preparing | Stage::Trying => {

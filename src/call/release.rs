@@ -51,6 +51,7 @@ impl Call {
         let (by, cause, reason) = match by {
             Ending::Peer { reason } => (side, format!("{name} hung up"), reason.as_deref().and_then(passed_on)),
             Ending::NoAck => (EndedBy::Gateway, format!("{name} never acknowledged the answer"), None),
+            Ending::NoPrack => (EndedBy::Gateway, format!("{name} never acknowledged our provisional answer"), None),
             Ending::PeerGone => (EndedBy::Gateway, format!("{name} vanished"), None),
             Ending::Local | Ending::Cancelled { .. } => (EndedBy::Gateway, "ended here".to_owned(), None),
         };
@@ -124,6 +125,7 @@ impl Call {
             self.hang_up_leg(exchange, now, leg, None);
         }
         self.drop_leg(exchange, 0);
+        self.answer_carried(exchange, now);
         self.stage = Stage::Ending;
         for timer in [Timer::Ring(self.key), Timer::Probe(self.key), Timer::Rewire(self.key)] {
             exchange.timers.cancel(timer);

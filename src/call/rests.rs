@@ -6,7 +6,9 @@ use crate::sip::flow::Flow;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// The first rest, doubled with each failure that follows, up to the longest.
+/// The rest of an address that says 503 without a time. Some carriers say so of one number only, so that it is short.
+const SHORT: Duration = Duration::from_secs(10);
+/// The first rest of an address that is silent, doubled with each failure that follows, up to the longest.
 const FIRST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(600);
 /// A server may ask for more than our own longest rest, and not for ever.
@@ -59,10 +61,11 @@ impl Rests {
             rest.failures = rest.failures.saturating_add(1);
         }
         let doubled = FIRST.saturating_mul(1 << (rest.failures.saturating_sub(1)).min(8)).min(LONGEST);
-        let drawn = doubled.mul_f64(0.8 + chance.below(401) as f64 / 1_000.0);
+        let drawn = 0.8 + chance.below(401) as f64 / 1_000.0;
         let span = match fault {
             Fault::Busy { retry_after: Some(asked) } => asked.min(RETRY_AFTER),
-            Fault::Silent | Fault::Busy { retry_after: None } => drawn,
+            Fault::Busy { retry_after: None } => SHORT.mul_f64(drawn),
+            Fault::Silent => doubled.mul_f64(drawn),
         };
         rest.until = rest.until.max(now + span);
         // What the server asked for isn't outweighed by a request that was under way.
@@ -163,7 +166,7 @@ mod tests {
         let (mut rests, mut chance) = (Rests::default(), Chance::from_number(1));
         rests.failed(at(0), way(1), BUSY, &mut chance);
         rests.answered(way(1), false);
-        assert!(rests.until(at(1), way(1)).is_some());
+        assert!(rests.until(at(1), way(1)).is_some() && rests.until(at(12), way(1)).is_none());
         rests.answered(way(1), true);
         assert!(rests.until(at(1), way(1)).is_none());
     }

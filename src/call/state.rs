@@ -1,11 +1,16 @@
 //! A call: the caller's leg, the legs that are tried for it, and the one that answered.
 
 use crate::base::time::Time;
+use crate::call::admission::Identity;
+use crate::call::asked::Carried;
+use crate::call::diversion::Diversion;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
 use crate::call::leg::Leg;
+use crate::call::party::Party;
 use crate::call::record::{CallRecord, LegRecord};
 use crate::call::view::{CallView, Phase};
+use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::Target;
 use crate::sip::agent::SessionId;
 use crate::wire::description::Description;
@@ -27,6 +32,10 @@ pub struct Call {
     pub targets: VecDeque<Target>,
     /// What is being tried.
     pub target: Option<Target>,
+    /// Header fields that the rule lets pass between the two sides.
+    pub pass_headers: HeaderPatterns,
+    /// Over whom the call came, here and before, the latest last.
+    pub diversions: Vec<Diversion>,
     /// The best failure among the legs of this target: as seen there, and as the caller is told.
     pub failure: Option<(u16, Failure)>,
     /// Redirections that were followed, and whether the targets in front come of one.
@@ -37,18 +46,17 @@ pub struct Call {
     /// Offers of ours since a side last changed something of its own accord.
     pub offers: u8,
     pub answered_at: Option<Time>,
+    /// Requests of one side that the other has yet to answer.
+    pub carried: Vec<Carried>,
 }
 
 /// What the caller's INVITE said, as far as the other side needs it.
-#[derive(Default)]
 pub struct CallerSide {
+    pub identity: Identity,
     /// Its offer; none where it left the offer to us.
     pub offer: Option<Description>,
-    /// The number or name that the called side is shown.
-    pub number: String,
-    /// The domain of a stranger, which is shown with its name.
-    pub host: Option<String>,
-    pub display_name: Option<String>,
+    /// As the called side is shown it.
+    pub shown: Party,
     pub max_forwards: u32,
     /// The last provisional answer that it was given, and whether media came with it.
     pub told: Option<(u16, bool)>,
@@ -88,6 +96,20 @@ impl Call {
             Stage::Talking { with } if leg == with => Some(0),
             _ => None,
         }
+    }
+
+    /// The leg whose wishes this one is told of: the one that it is joined to, or before the answer the one that is heard.
+    pub fn across(&self, leg: usize) -> Option<usize> {
+        match self.stage {
+            Stage::Trying if leg == 0 => self.heard,
+            Stage::Trying => Some(0),
+            _ => self.other(leg),
+        }
+    }
+
+    /// Whether the caller hears this leg of the called side.
+    pub fn is_heard(&self, leg: usize) -> bool {
+        self.heard == Some(leg) || self.other(leg).is_some()
     }
 
     /// The legs of the called side that may still answer.

@@ -8,6 +8,7 @@ use crate::call::io::{Input, Notice, Output};
 use crate::call::reason::sip_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
+use crate::call::terms::EXTENSIONS;
 use crate::call::view::{CallView, RegistrationView, TrunkView};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
@@ -69,6 +70,7 @@ impl Switch {
                 announce: Announce::signalling(&settings),
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 max_transactions: settings.limits.transactions,
+                extensions: EXTENSIONS.to_vec(),
                 max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
                 ..AgentSettings::default()
             },
@@ -250,7 +252,7 @@ impl Switch {
             // A session that no call looks after any more: whatever it still asks is turned down.
             match event {
                 SessionEvent::Reoffered { .. } => self.exchange.agent.reanswer(now, session, 481, "", Vec::new(), None),
-                SessionEvent::Info { id, .. } => self.exchange.agent.respond(now, id, 481, "", Vec::new(), None),
+                SessionEvent::Asked { id, .. } => self.exchange.agent.respond(now, id, 481, "", Vec::new(), None),
                 SessionEvent::Answered { .. } => {
                     self.exchange.agent.ack(now, session, None);
                     self.exchange.agent.bye(now, session, None);
@@ -265,12 +267,15 @@ impl Switch {
             SessionEvent::Refused { message } => call.leg_refused(exchange, now, leg, &message),
             SessionEvent::Failed { cause } => call.leg_unreachable(exchange, now, leg, cause),
             SessionEvent::Acked { message } => call.acknowledged(exchange, now, leg, &message),
+            SessionEvent::Pracked { message } => call.pracked(exchange, now, leg, &message),
             SessionEvent::Cancelled { reason } => call.caller_gave_up(exchange, now, reason),
             SessionEvent::Reoffered { message } => call.reoffered(exchange, now, leg, &message),
             SessionEvent::ReAcked { message } => call.acknowledged(exchange, now, leg, &message),
             SessionEvent::Reanswered { message } => call.reanswered(exchange, now, leg, &message),
             SessionEvent::Rerefused { .. } => call.rerefused(exchange, now, leg),
-            SessionEvent::Info { id, .. } => exchange.agent.respond(now, id, 405, "", Vec::new(), None),
+            SessionEvent::Asked { id, message } => call.asked(exchange, now, leg, id, &message),
+            SessionEvent::Replied { id, message } => call.replied(exchange, now, id, &message),
+            SessionEvent::Unanswered { id, .. } => call.unanswered(exchange, now, id),
             SessionEvent::Ended { by } => call.leg_ended(exchange, now, leg, by),
         });
     }
@@ -309,7 +314,8 @@ impl Switch {
             MediaEvent::Silent { since, .. } => call.silent(exchange, now, leg, since),
             MediaEvent::Finished { .. } => call.clip_ended(exchange, now),
             MediaEvent::Closed { report, .. } => call.port_closed(exchange, leg, report),
-            MediaEvent::Learnt { .. } | MediaEvent::Digit { .. } => {}
+            MediaEvent::Digit { digit, duration, .. } => call.digit_heard(exchange, now, leg, digit, duration),
+            MediaEvent::Learnt { .. } => {}
         });
     }
 
@@ -332,7 +338,13 @@ impl Switch {
                     self.exchange.timers.set(Timer::Close { port, worker }, now.time + AGAIN);
                 }
             }
-            Command::Dial { .. } | Command::Tap { .. } => {}
+            Command::Dial { port, digits } => {
+                if let Some(LegKey { call, leg }) = self.exchange.port_owner(port) {
+                    self.with_call(call, |call, _| call.undialled(leg, &digits));
+                    self.exchange.timers.set(Timer::Rewire(call), now.time + AGAIN);
+                }
+            }
+            Command::Tap { .. } => {}
         }
     }
 

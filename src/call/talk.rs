@@ -13,12 +13,13 @@ impl Call {
     /// Tells the worker what the caller and `leg` send and hear.
     pub fn wire(&mut self, exchange: &mut Exchange, leg: usize) {
         let silence = self.silence_limits(exchange);
+        let digits = [0, leg].map(|leg| self.digits_of(exchange, leg));
         let (callers, rest) = self.legs.split_at_mut(1);
         let (Some(caller), Some(called)) = (callers.first_mut(), rest.get_mut(leg - 1)) else { return };
         let (caller_wish, caller_codec) = (caller.wish(), caller.codec());
         let caller_port = caller.media.as_ref().map(|media| media.port);
         if let Some(media) = &mut caller.media {
-            media.configure(exchange, called.wish(), called.codec(), silence);
+            media.configure(exchange, called.wish(), called.codec(), silence, digits[0]);
             let source = match (&called.end, &called.media) {
                 (End::Echo, _) => Source::Echo,
                 (End::Clip { clip: Some(clip), repeat }, _) => Source::Play { clip: clip.clone(), repeat: *repeat },
@@ -28,13 +29,14 @@ impl Call {
             media.connect(exchange, source);
         }
         if let (Some(media), Some(port)) = (&mut called.media, caller_port) {
-            media.configure(exchange, caller_wish, caller_codec, silence);
+            media.configure(exchange, caller_wish, caller_codec, silence, digits[1]);
             media.connect(exchange, Source::Peer(port));
         }
     }
 
     /// Orders that a worker had no room for are given again, as they would be now.
     pub fn rewire(&mut self, exchange: &mut Exchange) {
+        self.dial_again(exchange);
         match (self.stage, self.heard) {
             (Stage::Talking { with }, _) => self.wire(exchange, with),
             (Stage::Trying, Some(heard)) => self.wire(exchange, heard),

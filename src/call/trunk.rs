@@ -113,6 +113,11 @@ impl Trunk {
         self.rests.until(now, way).is_some()
     }
 
+    /// Whether a way has had no answer of late, or wants to be left alone.
+    pub fn is_silent(&self, now: Time, way: Flow) -> bool {
+        self.is_resting(now, way) && self.rests.fault(way) != Some(Fault::Busy { retry_after: None })
+    }
+
     /// Values of Route for a call: its proxy, then what its registrar wants (RFC 3608).
     pub fn routes(&self) -> Vec<String> {
         let mut routes = self.proxy_route();
@@ -180,6 +185,14 @@ impl Trunk {
     /// The domain that its addresses carry.
     pub fn domain(&self) -> String {
         self.settings.domain.clone().unwrap_or_else(|| host_text(&self.settings.host))
+    }
+
+    /// The domain in which it is told of our people: its own where we have an account there.
+    pub fn own_domain(&self, settings: &settings::Settings) -> String {
+        match self.settings.credentials {
+            Some(_) => self.domain(),
+            None => settings.sip.domain.clone(),
+        }
     }
 
     /// A request URI for one of its numbers.

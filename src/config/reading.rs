@@ -3,12 +3,13 @@
 
 use crate::config::country;
 use crate::config::document::Node;
+use crate::config::identity::TrunkIdentity;
 use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::quantity;
 use crate::config::section::{Keys, Section};
 use crate::config::settings::{
-    Http, Limits, Media, Network, OutboundProxy, Redirects, Secret, Settings, Sip, Store, Trunk, TrunkCredentials,
-    TrunkTransport, User,
+    Dtmf, Http, Limits, Media, Network, OutboundProxy, Prack, Redirects, Secret, Settings, Sip, Store, Transfer, Trunk,
+    TrunkCredentials, TrunkTransport, User,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -39,6 +40,7 @@ const SIP: Keys = Keys {
         "public_address",
         "local_networks",
         "country",
+        "pass_info",
     ],
     later: &["tls", "ws", "wss", "certificate", "key"],
 };
@@ -58,6 +60,10 @@ const LIMITS: Keys = Keys {
         "message_bytes",
         "addresses",
         "redirects",
+        "forwards",
+        "forwarded_calls",
+        "transfers",
+        "passed_headers",
     ],
     later: &[],
 };
@@ -78,10 +84,18 @@ const TRUNK: Keys = Keys {
         "ptime",
         "country",
         "max_calls",
+        "dtmf",
+        "transfer",
         "from",
         "outbound_proxy",
         "path",
         "redirects",
+        "trusted",
+        "caller_in",
+        "from_user",
+        "forwards_in",
+        "pass_headers",
+        "prack",
     ],
     later: &["tls", "srtp", "rates"],
 };
@@ -134,6 +148,7 @@ fn sip(part: &Section<'_>) -> Sip {
         public_address: part.read("public_address", public_address),
         local_networks: networks(part, "local_networks").unwrap_or(default.local_networks),
         country: part.read("country", country::read),
+        pass_info: part.list("pass_info", media_type).unwrap_or_default().into_iter().map(|(text, _)| text).collect(),
     };
     let (least, most, usual) = (sip.registration_min, sip.registration_max, sip.registration_default);
     if !(least..=most).contains(&usual) {
@@ -178,11 +193,15 @@ fn limits(part: &Section<'_>) -> Limits {
         calls: count("calls", default.calls),
         transactions: count("transactions", default.transactions),
         contacts: count("contacts", default.contacts),
+        transfers: part.integer("transfers", 0..=1_000u32).map_or(default.transfers, |count| count as usize),
         tcp_connections: count("tcp_connections", default.tcp_connections),
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
         addresses: part.integer("addresses", 1..=64u32).map_or(default.addresses, |count| count as usize),
         redirects: part.integer("redirects", 0..=64u32).map_or(default.redirects, |count| count as usize),
+        forwards: count("forwards", default.forwards),
+        forwarded_calls: count("forwarded_calls", default.forwarded_calls),
+        passed_headers: count("passed_headers", default.passed_headers),
     }
 }
 
@@ -266,9 +285,13 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         ptime_ms: part.read("ptime", ptime).unwrap_or(Trunk::PTIME_MS),
         country: part.read("country", country::read),
         max_calls: part.integer("max_calls", 1..=1_000_000u32).map(|count| count as usize),
+        dtmf: part.read("dtmf", dtmf).unwrap_or_default(),
+        transfer: part.read("transfer", transfer).unwrap_or_default(),
         from: networks(part, "from").unwrap_or_default(),
         path: part.flag("path").unwrap_or(false),
         redirects: part.read("redirects", redirects).unwrap_or_default(),
+        identity: TrunkIdentity::read(part),
+        prack: part.read("prack", prack).unwrap_or(Trunk::PRACK),
     }
 }
 
@@ -550,6 +573,45 @@ fn transport(text: &str) -> Result<TrunkTransport, Wrong> {
             Err(Wrong::new(format!("transport `{text}` comes with a later release"), "write \"udp\" or \"tcp\""))
         }
         _ => Err(Wrong::new(format!("`{text}` is not a transport"), "write \"udp\" or \"tcp\"")),
+    }
+}
+
+fn prack(text: &str) -> Result<Prack, Wrong> {
+    match text {
+        "never" => Ok(Prack::Never),
+        "supported" => Ok(Prack::Supported),
+        "required" => Ok(Prack::Required),
+        _ => Err(Wrong::new(format!("`{text}` is no use of PRACK"), "write \"supported\", \"required\" or \"never\"")),
+    }
+}
+
+fn dtmf(text: &str) -> Result<Dtmf, Wrong> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(Dtmf::Auto),
+        "rfc4733" => Ok(Dtmf::Rfc4733),
+        "info" => Ok(Dtmf::Info),
+        _ => Err(Wrong::new(format!("`{text}` is no way to send digits"), "write \"auto\", \"rfc4733\" or \"info\"")),
+    }
+}
+
+fn transfer(text: &str) -> Result<Transfer, Wrong> {
+    match text {
+        "ours" => Ok(Transfer::Ours),
+        "pass" => Ok(Transfer::Pass),
+        _ => Err(Wrong::new(format!("`{text}` is no way to transfer a call"), "write \"ours\" or \"pass\"")),
+    }
+}
+
+/// `application/media_control+xml`, in lower case.
+fn media_type(text: &str) -> Result<String, Wrong> {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'+' | b'.' | b'_'))
+    };
+    match text.split_once('/') {
+        Some((kind, subtype)) if is_word(kind) && is_word(subtype) => Ok(text.to_ascii_lowercase()),
+        _ => {
+            Err(Wrong::new(format!("`{text}` is not a media type"), "write it like \"application/media_control+xml\""))
+        }
     }
 }
 

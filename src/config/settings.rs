@@ -3,6 +3,7 @@
 //! The defaults are in `impl Default` of each part, at the end of this file, each with its reason; those of a trunk stand
 //! as constants beside it.
 
+use crate::config::identity::TrunkIdentity;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub struct Sip {
     pub local_networks: Vec<Network>,
     /// The country in which local numbers of our users are read (ISO 3166-1 alpha-2), unless the user has one.
     pub country: Option<String>,
+    /// Types of INFO bodies that pass from one side of a call to the other, in lower case, beside digits.
+    pub pass_info: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -91,6 +94,8 @@ pub struct Limits {
     pub transactions: usize,
     /// Contacts that one account may register.
     pub contacts: usize,
+    /// Transfers that one conversation may go through.
+    pub transfers: usize,
     pub tcp_connections: usize,
     pub tcp_connections_per_address: usize,
     /// Bytes of one SIP message.
@@ -99,6 +104,12 @@ pub struct Limits {
     pub addresses: usize,
     /// Redirections that a call follows.
     pub redirects: usize,
+    /// How often one call may be forwarded, here and before it came.
+    pub forwards: usize,
+    /// Calls in progress that were forwarded by one user.
+    pub forwarded_calls: usize,
+    /// Header fields of one message that rules let pass.
+    pub passed_headers: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -149,12 +160,18 @@ pub struct Trunk {
     pub country: Option<String>,
     /// None for no limit.
     pub max_calls: Option<usize>,
+    /// How digits are sent to it.
+    pub dtmf: Dtmf,
+    /// Who carries out a transfer that the other side of a call over it asks for.
+    pub transfer: Transfer,
     /// Other addresses or networks from which this trunk calls us.
     pub from: Vec<Network>,
     /// Whether our REGISTER says that proxies may add themselves to the way back (RFC 3327).
     pub path: bool,
     /// What a 3xx of this trunk leads to.
     pub redirects: Redirects,
+    pub identity: TrunkIdentity,
+    pub prack: Prack,
 }
 
 /// A proxy that stands before a trunk.
@@ -177,10 +194,42 @@ pub enum Redirects {
     Refuse,
 }
 
+/// Whether provisional answers are acknowledged by PRACK (RFC 3262).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prack {
+    Never,
+    /// Where the peer asks for it, and for descriptions of early media where it is able to.
+    Supported,
+    /// Nothing is said provisionally without, and no call is taken from a peer that can't.
+    Required,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrunkTransport {
     Udp,
     Tcp,
+}
+
+/// How a peer is told the digits that are pressed in a call. They are taken in either form from everyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Dtmf {
+    /// As telephone-events where they were negotiated, otherwise in INFO requests.
+    #[default]
+    Auto,
+    /// As telephone-events, or not at all.
+    Rfc4733,
+    /// In INFO requests of `application/dtmf-relay`.
+    Info,
+}
+
+/// What becomes of a REFER (RFC 3515) whose other side is a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Transfer {
+    /// We call the new target, and the trunk never hears of it.
+    #[default]
+    Ours,
+    /// The trunk is asked to.
+    Pass,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -199,14 +248,16 @@ pub struct Network {
 impl Trunk {
     /// An hour, as RFC 3261 §10.2 suggests: a provider that wants us more often says so with 423 or in its answer.
     pub const EXPIRES: Duration = Duration::from_secs(3_600);
+    /// What is lost of early media is heard by the caller; a peer that doesn't know PRACK goes without.
+    pub const PRACK: Prack = Prack::Supported;
     /// What every telephone and carrier takes.
     pub const PTIME_MS: u32 = 20;
 
-    /// A trunk of which nothing is known but where it is.
-    pub fn new(name: impl Into<String>, host: impl Into<String>) -> Trunk {
+    /// With the default of everything else.
+    pub fn named(name: &str, host: &str) -> Trunk {
         Trunk {
-            name: name.into(),
-            host: host.into(),
+            name: name.to_owned(),
+            host: host.to_owned(),
             port: None,
             transport: None,
             outbound_proxy: None,
@@ -218,9 +269,13 @@ impl Trunk {
             ptime_ms: Trunk::PTIME_MS,
             country: None,
             max_calls: None,
+            dtmf: Dtmf::default(),
+            transfer: Transfer::default(),
             from: Vec::new(),
             path: false,
             redirects: Redirects::Follow,
+            identity: TrunkIdentity::default(),
+            prack: Trunk::PRACK,
         }
     }
 }
@@ -310,6 +365,8 @@ impl Default for Sip {
             public_address: None,
             local_networks: Network::local(),
             country: None,
+            // A body that we don't understand may say anything of one side to the other.
+            pass_info: Vec::new(),
         }
     }
 }
@@ -363,6 +420,8 @@ impl Default for Limits {
             transactions: 20_000,
             // A desk phone, a mobile, a softphone and what was left behind by a crash.
             contacts: 10,
+            // Reception, a department, a person, back again; more is two machines that pass a caller to and fro.
+            transfers: 10,
             // Half of what file descriptors usually allow, the other half being media.
             tcp_connections: 10_000,
             // An office behind one address.
@@ -373,6 +432,12 @@ impl Default for Limits {
             addresses: 4,
             // A phone that diverts to one that diverts is usual; a chain of five is a mistake.
             redirects: 5,
+            // What the telephone network allows (ITU-T Q.732.2).
+            forwards: 5,
+            // A call that comes back from the telephone network as a new one goes round so often and no more.
+            forwarded_calls: 10,
+            // More than any application sends.
+            passed_headers: 20,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a plan is asked, and what it answers.
 
 use crate::base::time::Wall;
+use crate::config::identity::HeaderPatterns;
 
 /// One call that wants a route.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,8 @@ pub struct Route {
     pub caller: Option<String>,
     /// To be tried in order.
     pub targets: Vec<Target>,
+    /// Header fields that pass between the two sides.
+    pub pass_headers: HeaderPatterns,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use crate::base::time::Wall;
 use crate::config::document::{Node, Value};
+use crate::config::identity::HeaderPatterns;
 use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::section::{Keys, Section};
 use crate::dialplan::directory::Directory;
@@ -19,7 +20,7 @@ const MAX_REGEX_BYTES: usize = 1 << 20;
 const MAX_TARGETS: usize = 32;
 
 const KEYS: Keys = Keys {
-    known: &["name", "from", "number", "regex", "address", "dialled", "when", "caller", "to"],
+    known: &["name", "from", "number", "regex", "address", "dialled", "when", "caller", "to", "pass_headers"],
     later: &["cost", "credit", "record"],
 };
 
@@ -32,6 +33,7 @@ pub struct Rule {
     pub when: Option<Schedule>,
     pub caller: Option<Template>,
     pub targets: Vec<Aim>,
+    pub pass_headers: HeaderPatterns,
 }
 
 /// Callers whom a rule is for.
@@ -85,6 +87,7 @@ impl Rule {
             when: if part.has("when") { Some(when?) } else { None },
             caller,
             targets,
+            pass_headers: HeaderPatterns::read(&part, "pass_headers"),
         };
         rule.check(&part);
         Some(rule)

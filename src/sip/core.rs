@@ -7,9 +7,9 @@ use crate::sip::flow::{Flow, Headers};
 use crate::sip::mint::Mint;
 use crate::sip::outbox::Outbox;
 use crate::sip::response::{Answer, way_back};
-use crate::sip::session::{Invitation, Session};
+use crate::sip::session::{Acknowledgement, Asking, Invitation, Session};
 use crate::sip::transaction::timer::Timing;
-use crate::sip::transaction::{Asked, Clients, ServerTxId, Servers};
+use crate::sip::transaction::{Asked, ClientId, Clients, ServerTxId, Servers};
 use crate::wire::sip::Message;
 use bytes::Bytes;
 
@@ -22,6 +22,8 @@ pub(crate) struct Core {
     pub servers: Servers<Option<SessionId>>,
     /// Further answers of a forked INVITE, to be hung up.
     pub forks: Vec<Fork>,
+    /// Questions that were ever asked in sessions, by which they are numbered.
+    pub asks: u64,
 }
 
 /// A session that its owner never hears of; made once the agent has a number for it.
@@ -32,13 +34,18 @@ pub(crate) enum Owner {
     Nobody,
     Request(RequestId),
     Invite(Box<Invitation>),
-    /// A re-INVITE, with the ACK of its 2xx once that came.
+    /// A re-INVITE or UPDATE, with the ACK of its 2xx once that came.
     Reoffer {
         session: SessionId,
         ack: Option<(Flow, Bytes)>,
     },
     Bye(SessionId),
+    Prack {
+        session: SessionId,
+        prack: Box<Acknowledgement>,
+    },
     Probe(SessionId),
+    Ask(Box<Asking>),
 }
 
 impl Core {
@@ -51,6 +58,7 @@ impl Core {
             clients: Clients::new(timing),
             servers: Servers::new(timing),
             forks: Vec::new(),
+            asks: 0,
         }
     }
 
@@ -60,6 +68,13 @@ impl Core {
 
     pub fn begin(&mut self, now: Now) {
         self.out.now = now;
+    }
+
+    /// An early dialog of our INVITE has used a number, which a fork's dialog must not use again.
+    pub fn note_cseq(&mut self, invite: ClientId, cseq: u32) {
+        if let Some(Owner::Invite(invitation)) = self.clients.owner_mut(invite) {
+            invitation.last_cseq = invitation.last_cseq.max(cseq);
+        }
     }
 
     pub fn emit(&mut self, event: Event) {

@@ -6,7 +6,7 @@ use crate::wire::sip::{Message, Method, Name, Writer};
 use bytes::Bytes;
 
 /// What the agent and the session together take within a dialog or outside.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, UPDATE";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, MESSAGE, NOTIFY, REFER";
 
 /// All parts of a request.
 pub(crate) struct Draft<'a> {
@@ -118,6 +118,9 @@ fn follow(invite: &Message, method: &Method, to: &str, reason: Option<&str>) -> 
     let credentials = [Name::Authorization, Name::ProxyAuthorization];
     for field in invite.fields().filter(|field| *method == Method::Ack && credentials.contains(&field.kind())) {
         writer.header(field.kind(), field.value());
+    }
+    if let Some(session) = invite.header(Name::SessionId) {
+        writer.header(Name::SessionId, session);
     }
     if let Some(reason) = reason {
         writer.header(Name::Reason, reason);

@@ -2,6 +2,7 @@
 
 pub mod description;
 pub mod dtmf;
+pub mod dtmf_info;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;

@@ -212,22 +212,3 @@ fn a_request_without_a_call_is_told_so() {
         ",
     );
 }
-
-#[test]
-fn a_message_in_the_call_is_turned_down_and_the_call_goes_on() {
-    play(
-        "
-        alice talks to bob (PCMU)
-        alice -> tandem INFO (type: application/dtmf-relay | body: Signal=5)
-        tandem -> alice 405 [Allow ~ INVITE]
-        bob -> tandem REFER (Refer-To: <sip:carol@tandem.local>)
-        tandem -> bob 405
-        alice -> tandem OPTIONS
-        tandem -> alice 200
-        alice -> tandem BYE
-        tandem -> alice 200
-        tandem -> bob BYE
-        bob -> tandem 200
-        ",
-    );
-}

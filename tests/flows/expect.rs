@@ -38,6 +38,12 @@ pub fn objection(message: &Message, item: &str, before: Option<&Bytes>) -> Optio
             None => Some("there is no description".to_owned()),
         };
     }
+    if let Some(wanted) = rest(item, "body") {
+        let body = String::from_utf8_lossy(&message.body()).into_owned();
+        let (part, wanted) = wanted.strip_prefix("~ ").map_or((false, wanted), |part| (true, part));
+        let fits = if part { body.contains(wanted) } else { body.trim_end() == wanted };
+        return (!fits).then(|| format!("the body is {body:?}"));
+    }
     if let Some(uri) = rest(item, "uri") {
         return (message.request_uri() != uri).then(|| format!("the URI is {}", message.request_uri()));
     }

@@ -170,6 +170,12 @@ impl Player {
                 let since = tandem::base::time::Time::from_millis(since - span(time).as_millis() as u64);
                 world.feed(Input::Media(Event::Silent { port, since }));
             }
+            ["digit", digit, "of", name] => {
+                let number = world.peer(name).heard.expect("a port");
+                let port = world.ports.numbered(number).expect("a port").id();
+                let digit = digit.chars().next().expect("a digit");
+                world.feed(Input::Media(Event::Digit { port, digit, duration: Duration::from_millis(100) }));
+            }
             ["clip", "of", name, "ends"] => {
                 let number = world.peer(name).heard.expect("a port");
                 let port = world.ports.numbered(number).expect("a port").id();
@@ -201,7 +207,7 @@ impl Player {
             ["ports", "fail", count] => world.ports.failing = count.parse().expect("a number"),
             ["workers", "are", "mute"] => world.ports.mute = true,
             ["ring", "full", "for", kind, count] => {
-                let kinds = ["open", "configure", "connect", "close"];
+                let kinds = ["open", "configure", "connect", "dial", "close"];
                 let kind = kinds.into_iter().find(|known| known == kind).expect("a kind of order");
                 world.full = Some((kind, count.parse().expect("a number")));
             }

@@ -20,6 +20,8 @@ pub struct Port {
     pub number: u16,
     settings: Option<PortSettings>,
     source: Source,
+    /// The digits that it was told to send.
+    dialled: String,
     pub closed: bool,
 }
 
@@ -33,7 +35,14 @@ impl Ports {
             }
             Command::Open { port, .. } => {
                 let number = FIRST + 2 * self.ports.len() as u16;
-                self.ports.push(Port { id: port, number, settings: None, source: Source::Nothing, closed: false });
+                self.ports.push(Port {
+                    id: port,
+                    number,
+                    settings: None,
+                    source: Source::Nothing,
+                    dialled: String::new(),
+                    closed: false,
+                });
                 (!self.mute).then_some(Event::Opened { port, number })
             }
             Command::Configure { port, settings } => {
@@ -50,7 +59,11 @@ impl Ports {
                 found.closed = true;
                 (!self.mute).then_some(Event::Closed { port, report: Report::default() })
             }
-            Command::Dial { .. } | Command::Tap { .. } => None,
+            Command::Dial { port, digits } => {
+                self.find(port).dialled.push_str(&digits);
+                None
+            }
+            Command::Tap { .. } => None,
         }
     }
 
@@ -83,6 +96,10 @@ impl Port {
     ) -> Option<String> {
         if item == "closed" {
             return (!self.closed).then(|| "is open".to_owned());
+        }
+        if let Some(digits) = rest(item, "dialled") {
+            let wanted = if digits == "nothing" { "" } else { digits };
+            return (self.dialled != wanted).then(|| format!("it dialled {:?}", self.dialled));
         }
         if self.closed {
             return Some("is closed".to_owned());

@@ -83,7 +83,7 @@ impl Setting {
 }
 
 pub fn trunk(name: &str, host: &str, port: Option<u16>) -> Trunk {
-    Trunk { port, ..Trunk::new(name, host) }
+    Trunk { port, ..Trunk::named(name, host) }
 }
 
 /// `alice` and `emil` have numbers, `carol`'s password is kept as an MD5 hash only.
@@ -321,7 +321,8 @@ impl World {
             Command::Configure { .. } => "configure",
             Command::Connect { .. } => "connect",
             Command::Close { .. } => "close",
-            Command::Dial { .. } | Command::Tap { .. } => "other",
+            Command::Dial { .. } => "dial",
+            Command::Tap { .. } => "other",
         };
         if let Some((full, left)) = self.full.as_mut().filter(|(full, left)| *full == kind && *left > 0) {
             *left -= 1;

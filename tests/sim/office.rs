@@ -125,10 +125,11 @@ pub fn settings(variant: u64) -> Settings {
         credentials: Some(TrunkCredentials { username: ACME_USER.to_owned(), password: PASSWORD.to_owned() }),
         register: true,
         expires: Duration::from_secs(120),
-        ..trunk("acme", "sip.acme.test")
+        ..Trunk::named("acme", "sip.acme.test")
     };
-    let globex = Trunk { max_calls: Some(GLOBEX_CALLS + variant as usize % 3), ..trunk("globex", "sip.globex.test") };
-    settings.trunks = vec![acme, globex, trunk("void", "sip.void.test")];
+    let globex =
+        Trunk { max_calls: Some(GLOBEX_CALLS + variant as usize % 3), ..Trunk::named("globex", "sip.globex.test") };
+    settings.trunks = vec![acme, globex, Trunk::named("void", "sip.void.test")];
     if variant % 4 == 3 {
         settings.trunks.retain(|trunk| trunk.name != "globex");
     }
@@ -180,8 +181,4 @@ pub fn dialled(chance: &mut Chance) -> String {
         14 => format!("4{}", 1_000 + chance.below(9_000)),
         _ => format!("user{}", 1 + chance.below(SINGLES as u64)),
     }
-}
-
-fn trunk(name: &str, host: &str) -> Trunk {
-    Trunk::new(name, host)
 }

@@ -16,6 +16,10 @@ pub struct ServerId(pub(crate) u64);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub struct RequestId(pub(crate) u64);
 
+/// A request of ours in a session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct AskId(pub(crate) u64);
+
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}", self.0)
@@ -66,7 +70,10 @@ pub enum SessionEvent {
     Acked { message: Message },
     /// The caller gave up before our final answer; 487 was sent, the session is gone.
     Cancelled { reason: Option<String> },
-    /// A re-INVITE or UPDATE of the peer: the owner must call [`Agent::reanswer`](super::Agent::reanswer).
+    /// The caller acknowledged the first provisional answer of ours that held a description; the body may hold the answer
+    /// to an offer in it.
+    Pracked { message: Message },
+    /// A re-INVITE, UPDATE or PRACK of the peer with an offer: the owner must call [`Agent::reanswer`](super::Agent::reanswer).
     Reoffered { message: Message },
     /// The ACK of our 2xx to a re-INVITE.
     ReAcked { message: Message },
@@ -76,7 +83,11 @@ pub enum SessionEvent {
     Rerefused { message: Message },
     /// Another request in the dialog (INFO, MESSAGE, REFER, NOTIFY): the owner must call
     /// [`Agent::respond`](super::Agent::respond).
-    Info { id: ServerId, message: Message },
+    Asked { id: ServerId, message: Message },
+    /// The final answer to a request of [`Agent::ask`](super::Agent::ask).
+    Replied { id: AskId, message: Message },
+    /// Such a request has no final answer and will have none.
+    Unanswered { id: AskId, cause: Failure },
     /// The session is over and gone.
     Ended { by: Ending },
 }
@@ -101,6 +112,8 @@ pub enum Ending {
     Local,
     /// Our 200 was never acknowledged; BYE was sent.
     NoAck,
+    /// A provisional answer of ours was never acknowledged; the INVITE was answered 504.
+    NoPrack,
     /// A request in the dialog was answered with 481 or 408, or not at all.
     PeerGone,
     /// After [`Agent::cancel`](super::Agent::cancel): the INVITE's final status, 200 where the answer crossed our CANCEL

@@ -1,5 +1,6 @@
 //! What an agent is told at its start, and with each request.
 
+use crate::sip::agent::Terms;
 use crate::sip::announce::Announce;
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Body, Flow, Headers};
@@ -28,6 +29,8 @@ pub struct AgentSettings {
     /// Methods outside dialogs, beside INVITE, that the owner takes as [`Event::Request`](super::Event::Request); others
     /// are answered 405.
     pub takes: Vec<Method>,
+    /// Option tags that a peer may require. The owner says for each session by its [`Terms`] whether they are used.
+    pub extensions: Vec<&'static str>,
 }
 
 impl Default for AgentSettings {
@@ -42,6 +45,7 @@ impl Default for AgentSettings {
             max_transactions: 20_000,
             max_sessions: 10_000,
             takes: vec![Method::Register, Method::Options],
+            extensions: Vec::new(),
         }
     }
 }
@@ -88,6 +92,14 @@ impl OutgoingRequest {
     }
 }
 
+/// A request in the dialog of a session: its dialog gives it the rest.
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub method: Method,
+    pub headers: Headers,
+    pub body: Option<Body>,
+}
+
 /// A call that we start.
 #[derive(Clone, Debug)]
 pub struct Invite {
@@ -115,6 +127,7 @@ pub struct Invite {
     pub no_answer: Option<Duration>,
     /// Values of Route headers, such as `<sip:proxy.example.com;lr>`.
     pub route: Vec<String>,
+    pub terms: Terms,
 }
 
 impl Invite {
@@ -133,6 +146,7 @@ impl Invite {
             no_response: None,
             no_answer: None,
             route: Vec::new(),
+            terms: Terms::default(),
         }
     }
 }

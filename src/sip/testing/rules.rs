@@ -1,7 +1,7 @@
 //! One agent against a peer that is written by hand.
 
 use super::*;
-use crate::sip::agent::{Counts, Failure, OutgoingRequest, ServerId};
+use crate::sip::agent::{Counts, Failure, OutgoingRequest, Question, ServerId};
 use crate::sip::digest::ClientCredentials;
 use crate::wire::sip::{Method, Name};
 
@@ -237,7 +237,7 @@ fn the_order_in_a_dialog_is_kept() {
     assert_eq!(bench.statuses(&stranger), [481]);
     assert!(bench.receive(&request("INFO", "d", &tag, 11, "")).is_empty());
     let events = bench.events();
-    let Some((_, Event::Session { event: SessionEvent::Info { id, .. }, .. })) = events.first() else { panic!() };
+    let Some((_, Event::Session { event: SessionEvent::Asked { id, .. }, .. })) = events.first() else { panic!() };
     bench.agent.respond(bench.now(), *id, 200, "", Vec::new(), None);
     assert_eq!(bench.sent()[0].status(), 200);
     assert_eq!(bench.statuses(&request("BYE", "e", &tag, 12, "Reason: Q.850;cause=31\n")), [200]);
@@ -376,5 +376,56 @@ fn a_bye_that_overtakes_its_answer_ends_the_call() {
     let sent = bench.receive(&response(&invite, 200, "t", "Contact: <sip:q@192.0.2.2>\n"));
     assert_eq!(sent.iter().map(|sent| sent.method().as_str()).collect::<Vec<_>>(), ["ACK", "BYE"]);
     assert_eq!(names(&bench.events(), 0), ["Progress", "Ended Peer { reason: None }"]);
+    bench.assert_empty();
+}
+
+#[test]
+fn a_question_in_a_session_answers_a_challenge_and_is_answered_once() {
+    let mut bench = Bench::new();
+    let credentials = ClientCredentials { username: "me".into(), password: "secret".into(), realm: None };
+    let (id, invite) = bench.invite(|invite| invite.credentials = Some(credentials));
+    bench.receive(&response(&invite, 200, "t", "Contact: <sip:p@192.0.2.2>\n"));
+    bench.agent.ack(bench.now(), id, None);
+    (bench.sent(), bench.events());
+    let question = Question { method: Method::Refer, headers: vec![(Name::ReferTo, "<sip:c@x>".into())], body: None };
+    bench.agent.ask(bench.now(), id, question).unwrap();
+    let first = bench.sent().remove(0);
+    assert!(first.header(Name::Contact).is_some() && first.header(Name::Authorization).is_none());
+    let challenge = "WWW-Authenticate: Digest realm=\"x\", nonce=\"n\"\n";
+    let second = bench.receive(&response(&first, 401, "", challenge)).remove(0);
+    assert_eq!(second.header(Name::ReferTo), Some("<sip:c@x>"));
+    assert!(second.header(Name::Authorization).is_some());
+    assert_eq!(second.cseq().unwrap().number, first.cseq().unwrap().number + 1);
+    assert!(bench.events().is_empty());
+    bench.receive(&response(&second, 100, "", ""));
+    bench.receive(&response(&second, 202, "", ""));
+    bench.receive(&response(&second, 202, "", ""));
+    assert_eq!(names(&bench.events(), 0), ["Replied"]);
+    let question = Question { method: Method::Info, headers: Vec::new(), body: None };
+    bench.agent.ask(bench.now(), id, question).unwrap();
+    bench.pass(SECOND * 33);
+    assert_eq!(names(&bench.events(), 0), ["Unanswered"]);
+    bench.agent.bye(bench.now(), id, None);
+    let bye = bench.sent().remove(0);
+    bench.receive(&response(&bye, 200, "", ""));
+    bench.assert_empty();
+}
+
+#[test]
+fn questions_have_a_limit_and_end_with_the_session() {
+    let mut bench = Bench::new();
+    let (id, tag) = bench.answered();
+    let question = || Question { method: Method::Info, headers: Vec::new(), body: None };
+    for _ in 0..16 {
+        bench.agent.ask(bench.now(), id, question()).unwrap();
+    }
+    assert!(bench.agent.ask(bench.now(), id, question()).is_err());
+    let sent = bench.sent();
+    bench.receive(&response(&sent[0], 200, "", ""));
+    assert_eq!(names(&bench.events(), 0), ["Replied"]);
+    bench.receive(&request("BYE", "e", &tag, 12, ""));
+    bench.receive(&response(&sent[1], 200, "", ""));
+    assert_eq!(names(&bench.events(), 0), ["Ended Peer { reason: None }"]);
+    assert!(bench.agent.ask(bench.now(), id, question()).is_err());
     bench.assert_empty();
 }

@@ -101,7 +101,12 @@ names! {
     Priority "Priority",
     MimeVersion "MIME-Version",
     SessionId "Session-ID",
+    RemotePartyId "Remote-Party-ID",
+    UserToUser "User-to-User",
     Identity "Identity" b'y',
+    InfoPackage "Info-Package",
+    RecvInfo "Recv-Info",
+    ReferSub "Refer-Sub",
 }
 
 impl Name {

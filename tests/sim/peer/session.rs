@@ -231,6 +231,7 @@ impl Peer {
                     leg.acked = true;
                 }
             }
+            SessionEvent::Pracked { .. } => {}
             SessionEvent::ReAcked { .. } => talk.changed = now.time,
             SessionEvent::Reoffered { message } => self.reoffered(now, id, message),
             SessionEvent::Reanswered { message } => {
@@ -245,7 +246,8 @@ impl Peer {
                 (talk.asking, talk.changed) = (false, now.time);
                 talk.voice.withdraw();
             }
-            SessionEvent::Info { id, .. } => self.agent.respond(now, id, 405, "", Vec::new(), None),
+            SessionEvent::Asked { id, .. } => self.agent.respond(now, id, 405, "", Vec::new(), None),
+            SessionEvent::Replied { .. } | SessionEvent::Unanswered { .. } => {}
             SessionEvent::Cancelled { .. } => self.leave(now.time, id, "cancelled".to_owned(), ledger),
             SessionEvent::Ended { by: Ending::Cancelled { status } } if talk.stage == Stage::Calling => {
                 self.conclude(now.time, id, Final::Cancelled { status }, ledger);

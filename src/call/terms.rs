@@ -1,0 +1,16 @@
+//! What our sessions may use beyond RFC 3261, by whom they are with.
+
+use crate::call::exchange::Exchange;
+use crate::config::settings::Trunk as TrunkSettings;
+use crate::sip::agent::Terms;
+
+/// Option tags of what [`Terms`] settle, which a peer may require.
+pub const EXTENSIONS: [&str; 1] = ["100rel"];
+
+impl Exchange {
+    /// Towards a trunk by its settings, towards everybody else by ours.
+    pub fn terms(&self, trunk: Option<&str>) -> Terms {
+        let trunk = trunk.and_then(|name| self.trunks.by_name(name)).map(|trunk| &trunk.settings);
+        Terms { prack: trunk.map_or(TrunkSettings::PRACK, |trunk| trunk.prack) }
+    }
+}
