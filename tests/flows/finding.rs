@@ -32,6 +32,7 @@ fn a_call_tries_the_servers_in_their_order() {
         wait 5s
         tandem -> acme2 INVITE x3
         tandem -> acme4 INVITE [Via ~ SIP/2.0/TCP]
+        trunk acme [up | out udp:198.51.100.11:5060 | out udp:198.51.100.21:5060 | in tcp:198.51.100.23:5060]
         acme4 -> tandem 200 (sdp PCMU)
         tandem -> acme4 ACK
         tandem -> alice 200
@@ -186,6 +187,7 @@ fn the_last_good_answer_is_used_while_dns_is_silent() {
         "
         dns is silent
         wait 50m
+        trunk acme [up | not found | state known by its address; where it was, since DNS fails: acme.example: no answer]
         alice calls +14155550100 (sdp PCMU)
         tandem -> acme INVITE
         acme -> tandem 486
@@ -194,6 +196,7 @@ fn the_last_good_answer_is_used_while_dns_is_silent() {
         alice calls +15550190001 (sdp PCMU)
         tandem -> alice 503
         record [by gateway | cause Trunk Not Found]
+        trunk acme [down | not found | state not found: _sip._udp.acme.example: no answer]
         dns answers again
         wait 10s
         alice -> tandem INVITE +15550190001 (auth | sdp PCMU)

@@ -65,6 +65,7 @@ impl Player {
             }
             ["media", name] => self.media(name, &line),
             ["record", which @ ..] => self.record(which, &line),
+            ["trunk", name] => self.trunk(name, &line),
             ["quiet", names @ ..] => self.quiet(names),
             words => {
                 self.act(words, &line);
@@ -137,6 +138,22 @@ impl Player {
             let fault = port.objection(item, |name| find(name).map(|peer| peer.sound), port_of)?;
             Some(format!("{item}: {fault}"))
         })
+    }
+
+    /// `trunk acme [up | state registered | out udp:192.0.2.1:5060 | in udp:192.0.2.2:5060 | looked up]`.
+    fn trunk(&self, name: &str, line: &Line<'_>) -> Option<String> {
+        let trunks = self.world.switch.trunks(self.world.now());
+        let trunk = trunks.iter().find(|trunk| trunk.name == name).expect("a trunk");
+        let address = |text: &str| trunk.addresses.iter().find(|address| address.address == text);
+        let fits = |item: &str| match item.split_once(' ') {
+            None => trunk.up == (item == "up"),
+            Some(("state", state)) => trunk.state == state,
+            Some(("out", text)) => address(text).is_some_and(|address| address.out_for_s.is_some()),
+            Some(("in", text)) => address(text).is_some_and(|address| address.out_for_s.is_none()),
+            Some(("not", "found")) => trunk.lookup_failing,
+            _ => panic!("`{item}` of a trunk"),
+        };
+        line.items.iter().find(|item| !fits(item)).map(|item| format!("{item}: {trunk:?}"))
     }
 
     fn record(&mut self, which: &[&str], line: &Line<'_>) -> Option<String> {

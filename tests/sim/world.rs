@@ -23,7 +23,7 @@ use tandem::call::io::{Input, Output};
 use tandem::call::switch::Switch;
 use tandem::sip::digest::ClientCredentials;
 use tandem::sip::flow::{Flow, Transmit, Transport};
-use tandem::sip::locate::{Located, Target};
+use tandem::sip::locate::{Located, Server, Target};
 use tandem::wire::sip::{Message, Method};
 
 /// 2026-11-23T10:00:00Z.
@@ -466,7 +466,15 @@ impl World {
         let mut remote = *self.trunks.get(&target.host).ok_or("no such name")?;
         remote.set_port(target.port.unwrap_or(remote.port()));
         let transport = target.transport.unwrap_or(Transport::Udp);
-        Ok(Located::only(Flow { transport, local: office::GATEWAY, remote }, NAME_TTL))
+        let way = |remote| Flow { transport, local: office::GATEWAY, remote };
+        let mut located = Located::only(way(remote), NAME_TTL);
+        if target.host == office::TWO_SERVERS && self.profile.dead_server {
+            // The first of two servers is nobody's address.
+            remote.set_ip(office::NOBODY);
+            located.servers[0].rank = 1;
+            located.servers.insert(0, Server { rank: 0, weight: 0, ways: vec![way(remote)] });
+        }
+        Ok(located)
     }
 
     fn hear(&mut self, message: &Message) {
