@@ -187,7 +187,7 @@ fn the_last_good_answer_is_used_while_dns_is_silent() {
         "
         dns is silent
         wait 50m
-        trunk acme [up | not found | state known by its address; where it was, since DNS fails: acme.example: no answer]
+        trunk acme [up | not found | state known by its address; where it was, since DNS fails: _sip._udp.acme.example: no answer]
         alice calls +14155550100 (sdp PCMU)
         tandem -> acme INVITE
         acme -> tandem 486

@@ -113,7 +113,7 @@ impl Search {
                 reply.records
             }
             Err(why) => {
-                self.fault = Some(format!("{}: {why}", question.name));
+                self.fault.get_or_insert_with(|| format!("{}: {why}", question.name));
                 Vec::new()
             }
         };
