@@ -22,8 +22,6 @@ pub struct Destination {
     pub flow: Flow,
     /// Further ways, tried in turn where one fails (RFC 3263 §4.3).
     pub more: VecDeque<Flow>,
-    /// Values of Route.
-    pub route: Vec<String>,
     pub uri: String,
     /// Name-addrs.
     pub to: String,
@@ -34,6 +32,8 @@ pub struct Destination {
     pub codecs: Vec<Codec>,
     pub ptime_ms: Option<u32>,
     pub credentials: Option<ClientCredentials>,
+    /// The proxies on the way, as values of Route.
+    pub route: Vec<String>,
     /// How long it may stay without any response.
     pub no_response: Option<Duration>,
 }

@@ -5,6 +5,7 @@ use crate::base::time::Now;
 use crate::base::timers::Timers;
 use crate::call::account::Accounts;
 use crate::call::io::{Notice, Output, Ticket};
+use crate::call::post::{DeliveryKey, Post};
 use crate::call::record::CallRecord;
 use crate::call::trunks::{Trunks, Work};
 use crate::config::settings::Settings;
@@ -14,6 +15,7 @@ use crate::sip::agent::{Agent, SessionId};
 use crate::sip::announce::Announce;
 use crate::sip::digest::Verifier;
 use crate::sip::flow::Flow;
+use crate::sip::guessing::{GuessLimits, Guessing};
 use crate::sip::registrar::Registrar;
 use crate::wire::description::Description;
 use crate::wire::sip::Uuid;
@@ -45,6 +47,10 @@ pub enum Timer {
     Rewire(CallKey),
     /// The same for the order to close a port.
     Close { port: PortId, worker: usize },
+    /// The sender of a letter has waited for long enough.
+    Letter(DeliveryKey),
+    /// What the store keeps is looked through for what has expired.
+    Sweep,
 }
 
 pub struct Exchange {
@@ -54,12 +60,14 @@ pub struct Exchange {
     pub agent: Agent,
     pub verifier: Verifier,
     pub registrar: Registrar,
+    pub guessing: Guessing,
     pub trunks: Trunks,
     pub chance: Chance,
     pub timers: Timers<Timer>,
     pub outputs: VecDeque<Output>,
     /// What SDP calls our addresses.
     announce: Announce,
+    pub post: Post,
     sessions: HashMap<SessionId, LegKey>,
     ports: HashMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
@@ -93,6 +101,7 @@ impl Exchange {
         let run = chance.token(10);
         let announce = Announce::media(&settings);
         let trunks = Trunks::new(&settings, now, &mut chance);
+        let guessing = Guessing::new(guess_limits(&settings));
         Exchange {
             settings,
             plan,
@@ -100,11 +109,13 @@ impl Exchange {
             agent,
             verifier,
             registrar,
+            guessing,
             trunks,
             chance,
             timers: Timers::default(),
             outputs: VecDeque::new(),
             announce,
+            post: Post::default(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
             closing: HashMap::new(),
@@ -190,10 +201,14 @@ impl Exchange {
     }
 
     pub fn load(&mut self, leg: LegKey, file: String) {
-        self.last_ticket += 1;
-        let ticket = Ticket(self.last_ticket);
+        let ticket = self.new_ticket();
         self.tickets.insert(ticket, leg);
         self.outputs.push_back(Output::Load { ticket, file });
+    }
+
+    pub fn new_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        Ticket(self.last_ticket)
     }
 
     pub fn take_ticket(&mut self, ticket: Ticket) -> Option<LegKey> {
@@ -246,5 +261,18 @@ impl Exchange {
     /// What is still held for calls: sessions, ports and questions. All zero when no call is left.
     pub fn held(&self) -> (usize, usize, usize) {
         (self.sessions.len(), self.ports.len() + self.closing.len(), self.tickets.len() + self.placed.len())
+    }
+}
+
+pub fn guess_limits(settings: &Settings) -> GuessLimits {
+    let security = &settings.security;
+    GuessLimits {
+        free: security.guesses,
+        free_per_source: security.guesses_per_address,
+        free_per_account: security.guesses_per_account,
+        lockout: security.lockout,
+        trusted_for: security.trusted_for,
+        missing: security.silent_after,
+        memory: security.guessers,
     }
 }

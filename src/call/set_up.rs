@@ -71,7 +71,10 @@ impl Call {
     fn ring_user(&mut self, exchange: &mut Exchange, now: Now, name: &str) -> Result<(), Failure> {
         let accounts = Arc::clone(&exchange.accounts);
         let Some(account) = accounts.find(name) else { return Err(Failure::new(404, "")) };
-        let bindings = exchange.registrar.bindings(now, &account.name);
+        let mut bindings = exchange.registrar.targets(now, &account.name);
+        if let Some(phone) = &self.caller.phone {
+            bindings.retain(|binding| binding.instance.as_ref() == Some(phone));
+        }
         if bindings.is_empty() {
             return Err(Failure::new(480, "").because(format!("{} has no phone registered", account.name)));
         }
@@ -82,7 +85,6 @@ impl Call {
             let destination = Destination {
                 flow: binding.flow,
                 more: VecDeque::new(),
-                route: Vec::new(),
                 uri: binding.uri.clone(),
                 to: format!("<sip:{}@{domain}>", escape_user(&account.name)),
                 from: self.caller.shown.from(domain, Audience::Phone),
@@ -91,6 +93,7 @@ impl Call {
                 codecs: codecs.clone(),
                 ptime_ms: None,
                 credentials: None,
+                route: binding.path.clone(),
                 no_response: None,
             };
             self.dial(exchange, now, destination, format!("user:{}", account.name), account.name.clone(), None);

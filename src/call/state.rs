@@ -58,6 +58,8 @@ pub struct CallerSide {
     /// As the called side is shown it.
     pub shown: Party,
     pub max_forwards: u32,
+    /// The one phone of the called user that it wants (RFC 5627), as `+sip.instance` says it.
+    pub phone: Option<String>,
     /// The last provisional answer that it was given, and whether media came with it.
     pub told: Option<(u16, bool)>,
 }

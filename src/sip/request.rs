@@ -6,7 +6,8 @@ use crate::wire::sip::{Message, Method, Name, Writer};
 use bytes::Bytes;
 
 /// What the agent and the session together take within a dialog or outside.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, MESSAGE, NOTIFY, REFER";
+pub const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH, REFER";
 
 /// All parts of a request.
 pub(crate) struct Draft<'a> {

@@ -259,7 +259,7 @@ fn a_registration_moves_on_to_the_next_server_and_back() {
         tandem -> acme2 REGISTER x+
         tandem -> acme4 REGISTER [Contact ~ transport=tcp]
         acme4 -> tandem 200 (Contact: <sip:4711@192.0.2.1:5060;transport=tcp>;expires=60)
-        wait 50s
+        wait for acme
         tandem -> acme REGISTER
         acme -> tandem 200 (Contact: <sip:4711@192.0.2.1:5060>;expires=3600)
         end all
@@ -279,8 +279,8 @@ fn a_registrar_that_is_gone_from_dns_is_left() {
         dns forgets _sip._udp.acme.example
         dns _sip._udp.acme.example SRV 10 0 5060 three.acme.example
         dns three.acme.example A 198.51.100.22
-        wait 25s
-        tandem -> acme3 REGISTER x+
+        wait for acme3
+        tandem -> acme3 REGISTER
         acme3 -> tandem 200 (Contact: <sip:4711@192.0.2.1:5060>;expires=3600)
         end all
         tandem -> acme3 REGISTER [Expires: 0]
@@ -299,8 +299,8 @@ fn options_go_to_the_next_server_before_a_trunk_is_down() {
             setting.settings.sip.options_interval = Duration::from_secs(3_000);
         },
         "
-        wait 2s
-        tandem -> acme OPTIONS x+ [uri sip:acme.example]
+        wait for acme
+        tandem -> acme OPTIONS [uri sip:acme.example]
         acme -> tandem 503
         tandem -> acme2 OPTIONS
         acme2 -> tandem 200

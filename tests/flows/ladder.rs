@@ -66,6 +66,12 @@ impl Player {
             ["media", name] => self.media(name, &line),
             ["record", which @ ..] => self.record(which, &line),
             ["trunk", name] => self.trunk(name, &line),
+            ["letters", count] => {
+                let kept = self.world.mailbox.letters.len();
+                let counted = self.world.switch.counts().stored_messages;
+                (count.parse() != Ok(kept) || kept != counted)
+                    .then(|| format!("{kept} are kept, and the switch counts {counted}"))
+            }
             ["quiet", names @ ..] => self.quiet(names),
             words => {
                 self.act(words, &line);
@@ -173,6 +179,14 @@ impl Player {
         world.note(format!("          {}", words.join(" ")));
         match words {
             ["wait", time] => world.pass(span(time)),
+            // Until something comes to that peer, whenever chance wants it.
+            ["wait", "for", name] => {
+                for _ in 0..36_000 {
+                    if world.peer(name).inbox.is_empty() {
+                        world.pass(Duration::from_millis(100));
+                    }
+                }
+            }
             [name, "registers"] => self.register(name),
             [name, "calls", target] => self.call(name, target, line),
             [caller, "talks", "to", called] => self.talk(caller, called, line),
@@ -217,6 +231,14 @@ impl Player {
             ["dns", "answers", "again"] => world.dns.silent = false,
             ["dns", "forgets", name] => world.dns.forget(name),
             ["dns", record @ ..] => world.dns.add(record),
+            ["store", "fails"] => world.mailbox.failing = true,
+            ["restart"] => world.restart(),
+            ["load", lag] => {
+                for _ in 0..40 {
+                    world.pass(Duration::from_millis(50));
+                    world.feed(Input::Load { lag: span(lag) });
+                }
+            }
             ["drain"] => world.feed(Input::Drain),
             ["end", "all"] => world.feed(Input::EndAll),
             ["records", "fail"] => world.feed(Input::RecordsFailing { why: Some("the disk is full".to_owned()) }),
@@ -286,8 +308,8 @@ impl Player {
         let unacknowledged = self.world.peers.iter().find(|peer| peer.unacknowledged > 0);
         assert!(unacknowledged.is_none(), "a refusal of {} has no ACK", unacknowledged.map_or("", |peer| &peer.name));
         let counts = self.world.switch.counts();
-        let left = [counts.calls, counts.sessions, counts.transactions, counts.ports, counts.questions];
-        assert_eq!(left, [0; 5], "left over: {counts:?}");
+        let left = [counts.calls, counts.sessions, counts.transactions, counts.ports, counts.questions, counts.letters];
+        assert_eq!(left, [0; 6], "left over: {counts:?}");
         assert!(self.world.ports.all_closed(), "a port is open");
         assert_eq!(self.world.books.objection(), None, "a record doesn't add up");
     }

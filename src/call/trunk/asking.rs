@@ -84,7 +84,7 @@ impl Trunk {
                 cseq: Some(register.cseq),
                 headers: register.headers,
                 contact: Some(register.contact),
-                route: route.clone(),
+                routes: route.clone(),
                 max_wait: self.another(now.time, way, work.chance).map(|_| work.patience),
                 ..OutgoingRequest::new(Method::Register, register.uri, way, register.aor.clone(), register.aor)
             };
@@ -111,8 +111,8 @@ impl Trunk {
         let domain = self.domain();
         let (from, to) = (format!("<sip:tandem@{domain}>"), format!("<{uri}>"));
         let request = OutgoingRequest {
-            contact: Some(format!("<sip:tandem@{}>", self.announce.socket(way))),
-            route: self.proxy_route(),
+            contact_user: Some("tandem".to_owned()),
+            routes: self.proxy_route(),
             max_wait: self.another(now.time, way, work.chance).map(|_| work.patience),
             ..OutgoingRequest::new(Method::Options, uri, way, from, to)
         };

@@ -50,7 +50,7 @@ impl Default for AgentSettings {
     }
 }
 
-/// A request outside a dialog: REGISTER, OPTIONS, MESSAGE.
+/// A request outside a dialog, or in one that the owner keeps: REGISTER, OPTIONS, MESSAGE, NOTIFY.
 #[derive(Clone, Debug)]
 pub struct OutgoingRequest {
     pub method: Method,
@@ -63,14 +63,19 @@ pub struct OutgoingRequest {
     pub call_id: Option<String>,
     /// None for 1.
     pub cseq: Option<u32>,
+    /// The tag of From, in a dialog that the owner keeps; none for a new one.
+    pub local_tag: Option<String>,
+    /// Values of Route headers.
+    pub routes: Vec<String>,
+    pub max_forwards: u32,
     pub headers: Headers,
     pub body: Option<Body>,
     /// A whole Contact value; none for no Contact.
     pub contact: Option<String>,
+    /// The user part of a Contact at our address as this way's peer is told it, where there is no `contact`.
+    pub contact_user: Option<String>,
     /// How long to wait for a final answer; none for 64*T1.
     pub max_wait: Option<Duration>,
-    /// Values of Route headers, such as `<sip:proxy.example.com;lr>`.
-    pub route: Vec<String>,
 }
 
 impl OutgoingRequest {
@@ -83,11 +88,14 @@ impl OutgoingRequest {
             to,
             call_id: None,
             cseq: None,
+            local_tag: None,
+            routes: Vec::new(),
+            max_forwards: 70,
             headers: Headers::new(),
             body: None,
             contact: None,
+            contact_user: None,
             max_wait: None,
-            route: Vec::new(),
         }
     }
 }
@@ -149,6 +157,14 @@ impl Invite {
             terms: Terms::default(),
         }
     }
+}
+
+/// How many of a thousand new requests are answered 503 so that the rest is served in time; those within dialogs never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Shedding {
+    /// INVITEs.
+    pub calls: u64,
+    pub others: u64,
 }
 
 /// A re-INVITE must wait: one is under way in either direction, or the session isn't answered or not acknowledged yet.
