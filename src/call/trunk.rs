@@ -9,7 +9,7 @@ use crate::call::place::Place;
 use crate::call::rests::{Fault, Rests};
 use crate::call::trunks::{Requests, Work};
 use crate::call::view::{AddressView, TrunkView};
-use crate::config::settings::{self, TrunkTransport};
+use crate::config::settings::{self, ClientCertificate, TrunkTransport};
 use crate::sip::announce::Announce;
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Flow, Transport};
@@ -102,6 +102,12 @@ impl Trunk {
         }
     }
 
+    /// Whether a request from its address over this transport may be its own. Where it has to show a certificate, the
+    /// shell lets no TLS connection of it stand that didn't.
+    pub fn may_come_by(&self, transport: Transport) -> bool {
+        self.settings.tls.client_certificate != ClientCertificate::Required || transport == Transport::Tls
+    }
+
     /// Ways to it for one call, those to be tried first in front; none where it isn't found, or wants to be left alone.
     pub fn ways(&self, now: Time, chance: &mut Chance) -> Vec<Flow> {
         let place = self.service.as_ref().unwrap_or(&self.hop);
@@ -147,11 +153,11 @@ impl Trunk {
         let same = |way: Flow| {
             way.remote.port() == remote.port() && way.remote.ip().to_canonical() == remote.ip().to_canonical()
         };
-        self.places().any(|place| place.ways().any(same))
+        self.callers().any(|place| place.ways().any(same))
     }
 
     pub fn calls_from(&self, remote: IpAddr, now: Time) -> bool {
-        self.places().any(|place| place.was_at(remote, now))
+        self.callers().any(|place| place.was_at(remote, now))
             || self.settings.from.iter().any(|network| network.contains(remote))
     }
 
@@ -199,10 +205,7 @@ impl Trunk {
     pub fn uri(&self, number: &str) -> String {
         let host = host_text(&self.settings.host);
         let port = self.settings.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let transport = match self.settings.transport {
-            Some(TrunkTransport::Udp) | None => "",
-            Some(TrunkTransport::Tcp) => ";transport=tcp",
-        };
+        let transport = self.settings.transport.map_or("", |named| transport(named).parameter());
         format!("sip:{}@{host}{port}{transport}", escape_user(number))
     }
 
@@ -358,8 +361,15 @@ impl Trunk {
     fn proxy_route(&self) -> Vec<String> {
         let Some(proxy) = &self.settings.outbound_proxy else { return Vec::new() };
         let port = proxy.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let transport = if self.settings.transport == Some(TrunkTransport::Tcp) { ";transport=tcp" } else { "" };
+        let transport = self.settings.transport.map_or("", |named| transport(named).parameter());
         vec![format!("<sip:{}{port}{transport};lr>", host_text(&proxy.host))]
+    }
+
+    /// The places from which its calls come. Where it has to show a certificate, the shell asks for that at the addresses of
+    /// its own name only.
+    fn callers(&self) -> impl Iterator<Item = &Place> {
+        let is_free = self.settings.tls.client_certificate != ClientCertificate::Required;
+        self.places().filter(move |place| is_free || place.target().host.eq_ignore_ascii_case(&self.settings.host))
     }
 
     fn places(&self) -> impl Iterator<Item = &Place> {
@@ -379,19 +389,17 @@ fn transport(transport: TrunkTransport) -> Transport {
     match transport {
         TrunkTransport::Udp => Transport::Udp,
         TrunkTransport::Tcp => Transport::Tcp,
+        TrunkTransport::Tls => Transport::Tls,
     }
 }
 
 /// Where a Route value leads.
 fn target_of(route: &str) -> Option<Target> {
     let uri = NameAddr::parse(route).ok()?.parse_uri().ok()?;
-    let transport = match uri.param("transport").flatten() {
-        Some(name) if name.eq_ignore_ascii_case("udp") => Some(Transport::Udp),
-        Some(name) if name.eq_ignore_ascii_case("tcp") => Some(Transport::Tcp),
-        Some(_) => return None,
-        None => None,
-    };
-    Some(Target { secure: uri.scheme == Scheme::Sips, ..Target::new(uri.host(), uri.port(), transport) })
+    let transport = Transport::of_uri(&uri);
+    let is_foreign = transport.is_none() && uri.param("transport").is_some();
+    let target = Target { secure: uri.scheme == Scheme::Sips, ..Target::new(uri.host(), uri.port(), transport) };
+    (!is_foreign).then_some(target)
 }
 
 /// A host as it stands in a URI: an IPv6 address in brackets.

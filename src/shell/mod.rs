@@ -13,4 +13,5 @@ pub mod prompt;
 mod resolver;
 pub mod seed;
 pub mod store;
-mod transport;
+pub mod tls;
+pub mod transport;

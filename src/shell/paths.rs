@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 /// Addresses whose route is remembered; beyond that all is forgotten and asked again.
 const MEMORY: usize = 4_096;
 
-/// Remembers routes. They change rarely: `forget` now and then.
+/// Remembers routes while one question is answered: later they may have changed.
 #[derive(Default)]
 pub struct Paths {
     local: HashMap<IpAddr, IpAddr>,
@@ -28,10 +28,6 @@ impl Paths {
         }
         self.local.insert(remote, local);
         Some(local)
-    }
-
-    pub fn forget(&mut self) {
-        self.local.clear();
     }
 }
 
@@ -53,8 +49,9 @@ pub async fn locate(
     target: &Target,
     listening: &[(Transport, SocketAddr)],
 ) -> Result<Located<Flow>, String> {
-    let mut transports: Vec<Transport> = listening.iter().map(|&(transport, _)| transport).collect();
-    transports.dedup();
+    // A connection of ours carries both ways, so that one that is asked for by name takes no listener.
+    let asked = target.transport.filter(|transport| transport.is_reliable());
+    let transports: Vec<Transport> = listening.iter().map(|&(transport, _)| transport).chain(asked).collect();
     let found = resolver.locate(target, &transports).await?;
     let mut paths = Paths::default();
     let located = found.filter_map(|address| flow_to(&mut paths, address, listening));
@@ -75,9 +72,12 @@ fn flow_to(paths: &mut Paths, address: Address, listening: &[(Transport, SocketA
     let exact = ours.clone().filter(fits).find(|socket| socket.ip() == route);
     let any = || ours.clone().filter(fits).find(|socket| socket.ip().is_unspecified());
     let other = || ours.clone().find(fits);
-    let socket = exact.or_else(any).or_else(other)?;
-    let ip = if socket.ip().is_unspecified() { route } else { socket.ip() };
-    Some(Flow { transport, local: SocketAddr::new(ip, socket.port()), remote })
+    let local = match exact.or_else(any).or_else(other) {
+        Some(socket) => SocketAddr::new(if socket.ip().is_unspecified() { route } else { socket.ip() }, socket.port()),
+        None if transport.is_reliable() => SocketAddr::new(route, transport.default_port()),
+        None => return None,
+    };
+    Some(Flow { transport, local, remote })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod dialog;
 pub mod digest;
 pub mod flow;
 pub mod guessing;
+pub mod keep_alive;
 pub mod locate;
 mod mint;
 pub mod notifier;

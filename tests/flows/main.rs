@@ -43,6 +43,7 @@ mod prack;
 mod privacy;
 mod proxied;
 mod raw;
+mod reaching;
 mod redirecting;
 mod registering;
 mod renegotiating;

@@ -22,9 +22,10 @@ const WAYS: usize = 64;
 const LONG: Duration = Duration::from_secs(86_400);
 
 /// The services of SIP that NAPTR and SRV name, in the order in which they are tried where DNS leaves the choice.
-const KNOWN: [Service; 2] = [
+const KNOWN: [Service; 3] = [
     Service { naptr: "SIP+D2U", srv: "_sip._udp", transport: Transport::Udp, secure: false },
     Service { naptr: "SIP+D2T", srv: "_sip._tcp", transport: Transport::Tcp, secure: false },
+    Service { naptr: "SIPS+D2T", srv: "_sips._tcp", transport: Transport::Tls, secure: true },
 ];
 
 struct Service {
@@ -145,7 +146,7 @@ impl Search {
         };
         self.usual = usual;
         if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            let remote = SocketAddr::new(address, port.unwrap_or(default_port(usual)));
+            let remote = SocketAddr::new(address, port.unwrap_or(usual.default_port()));
             let way = Address { transport: usual, remote };
             return self.end(Ok(vec![Server { rank: 0, weight: 0, ways: vec![way] }]));
         }
@@ -250,7 +251,7 @@ impl Search {
             return self.end(Err(String::new()));
         }
         let transport = self.usual;
-        self.look_up(vec![Host::new(self.target.host.clone(), default_port(transport), transport, 0, 0)]);
+        self.look_up(vec![Host::new(self.target.host.clone(), transport.default_port(), transport, 0, 0)]);
     }
 
     fn has(&self, service: &Service) -> bool {
@@ -341,12 +342,6 @@ impl Host {
         let way = |&ip: &IpAddr| Address { transport: self.transport, remote: SocketAddr::new(ip, self.port) };
         let ways: Vec<Address> = addresses.map(way).collect();
         (!ways.is_empty()).then_some(Server { rank: self.rank, weight: self.weight, ways })
-    }
-}
-
-fn default_port(transport: Transport) -> u16 {
-    match transport {
-        Transport::Udp | Transport::Tcp => 5060,
     }
 }
 

@@ -189,3 +189,23 @@ fn a_zone_without_end_is_cut_short() {
     assert_eq!(found.unwrap().len(), WAYS);
     assert_eq!(asked.len(), 3 + 2 * SERVERS);
 }
+
+#[test]
+fn what_is_secure_goes_by_tls_alone() {
+    const ALL: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
+    let zone = Zone::read(
+        "acme.example NAPTR 10 10 s SIP+D2U \"\" _sip._udp.acme.example.
+         acme.example NAPTR 20 10 s SIPS+D2T \"\" _sips._tcp.acme.example.
+         _sip._udp.acme.example SRV 0 0 5060 a.acme.example.
+         _sips._tcp.acme.example SRV 0 0 5071 a.acme.example.
+         a.acme.example A 192.0.2.1",
+    );
+    let secure = |host: &str| Target { secure: true, ..Target::new(host, None, None) };
+    assert_eq!(zone.search(secure("acme.example"), &ALL).0.unwrap(), ["TLS 192.0.2.1:5071"]);
+    assert_eq!(zone.search(over("acme.example", Transport::Tls), &ALL).0.unwrap(), ["TLS 192.0.2.1:5071"]);
+    assert_eq!(zone.search(Target::new("acme.example", None, None), &ALL).0.unwrap(), ["UDP 192.0.2.1:5060"]);
+    let bare = Zone::read("acme.example A 192.0.2.1");
+    assert_eq!(bare.search(secure("acme.example"), &ALL).0.unwrap(), ["TLS 192.0.2.1:5061"]);
+    assert_eq!(bare.search(secure("192.0.2.1"), &ALL).0.unwrap(), ["TLS 192.0.2.1:5061"]);
+    assert!(bare.search(secure("acme.example"), &BOTH).0.is_err());
+}
