@@ -104,7 +104,9 @@ impl Call {
         let Some(to) = dialled(exchange, flow, contact, is_trunk) else { return Vec::new() };
         let request = Request { caller, from: &self.record.from, to: &to, at: now.wall };
         let targets = exchange.plan.route(&request).route.map(|route| route.targets).unwrap_or_default();
-        targets.into_iter().filter(|target| !self.has_tried(exchange, target)).collect()
+        // What changes the settings of whoever dials it is no place to send another one to.
+        let leads = |target: &Target| target.takes_calls() && !self.has_tried(exchange, target);
+        targets.into_iter().filter(leads).collect()
     }
 
     /// Whether a target was tried, or waits for its turn: who is called twice by redirections runs in a circle.
@@ -120,7 +122,7 @@ impl Call {
                     let text = format!("trunk:{name}");
                     legs().any(|leg| leg.target == text && leg.number == *number)
                 }
-                Target::Echo | Target::Play { .. } | Target::Reject { .. } => false,
+                Target::Echo | Target::Play { .. } | Target::Reject { .. } | Target::Change(_) => false,
             }
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a test touches the world, and waits for it")]
 
 mod crowd;
+mod events;
 mod finding;
 mod first_call;
 mod lab;
@@ -10,4 +11,5 @@ mod life;
 mod mistakes;
 mod phones;
 mod provider;
+mod secure;
 mod transports;

@@ -3,7 +3,7 @@
 use crate::base::time::Time;
 use crate::sip::agent::{OutgoingRequest, RequestId};
 use crate::sip::dialog::Dialog;
-use crate::sip::flow::Body;
+use crate::sip::flow::{Body, Flow};
 use crate::sip::notifier::Package;
 use crate::wire::sip::{Method, Name, escape_user};
 
@@ -84,5 +84,19 @@ impl Subscription {
             body,
             ..OutgoingRequest::new(Method::Notify, way.uri, way.flow, from, self.dialog.remote.clone())
         }
+    }
+}
+
+/// A NOTIFY that nobody subscribed to, about whoever has `address`, who is at `uri` (RFC 3842 §4).
+pub fn unsolicited(package: Package, address: &str, uri: String, flow: Flow, text: String) -> OutgoingRequest {
+    let address = format!("<{address}>");
+    let event = (Name::Event, package.as_str().to_owned());
+    // There is no subscription that could go on.
+    let state = (Name::SubscriptionState, "terminated;reason=noresource".to_owned());
+    OutgoingRequest {
+        headers: vec![event, state],
+        body: Some(Body { content_type: package.content_type().into(), bytes: text.into() }),
+        contact_user: Some(String::new()),
+        ..OutgoingRequest::new(Method::Notify, uri, flow, address.clone(), address)
     }
 }
