@@ -16,6 +16,7 @@ use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
+use crate::sip::announce::Announce;
 use crate::sip::digest::Verifier;
 use crate::sip::flow::Flow;
 use crate::sip::notifier::{Ending, Package};
@@ -86,6 +87,7 @@ impl Switch {
         let agent = Agent::new(
             AgentSettings {
                 t1: settings.sip.t1,
+                announce: Announce::signalling(&settings),
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 max_transactions: settings.limits.transactions,
                 extensions: EXTENSIONS.to_vec(),
@@ -483,6 +485,7 @@ impl Switch {
     fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {
         self.exchange.settings = Arc::clone(&settings);
         self.exchange.plan = plan;
+        self.exchange.set_announce();
         self.exchange.registrar.set_limits(registrar_limits(&settings));
         self.exchange.notifier.set_limits(subscribed::notifier_limits(&settings));
         self.exchange.publications.set_limits(subscribed::publication_limits(&settings));
