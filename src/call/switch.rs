@@ -533,8 +533,9 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
 /// As much of a message that is too large as an answer to it needs, where it begins with that.
 fn beginning(bytes: &Bytes) -> Option<Message> {
     const ENOUGH: usize = 2_048;
+    const LINES: usize = 64;
     let start = bytes.get(..ENOUGH.min(bytes.len()))?;
-    let end = start.windows(2).rposition(|pair| pair == b"\r\n")?;
+    let end = start.windows(2).enumerate().filter(|(_, pair)| pair == b"\r\n").take(LINES).last()?.0;
     Message::parse([start.get(..end)?, b"\r\n\r\n"].concat().into()).ok()
 }
 
