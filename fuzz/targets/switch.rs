@@ -10,6 +10,7 @@ use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::base::time::{Now, Time, Wall};
 use tandem::call::account::{Account, Accounts};
+use tandem::call::forwarding::Forwarding;
 use tandem::call::io::{Input, Output, Ticket};
 use tandem::call::switch::Switch;
 use tandem::config::problem::Problems;
@@ -20,6 +21,7 @@ use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::{Clip, Command, Event, PortId, Report};
 use tandem::sip::digest::{ClientCredentials, Hashes, answer};
 use tandem::sip::flow::{Flow, Transport};
+use tandem::sip::locate::Located;
 use tandem::wire::sip::{Message, Method, Name, Writer};
 
 const SETTINGS: &str = r#"
@@ -420,8 +422,12 @@ impl Bench {
                     Output::Media { command, .. } => self.orders.push_back(command),
                     Output::Record(record) => self.records.push(record.id),
                     Output::Load { ticket, .. } => self.tickets.push(ticket),
+                    Output::Keep { ticket, .. } => inputs.push_back(Input::Kept { ticket, result: Ok(()) }),
                     Output::Locate { ticket, .. } => {
-                        inputs.push_back(Input::Located { ticket, result: Ok(vec![flow(2)]) });
+                        inputs.push_back(Input::Located {
+                            ticket,
+                            result: Ok(Located::only(flow(2), Duration::from_secs(60))),
+                        });
                     }
                     _ => {}
                 }
@@ -503,7 +509,13 @@ fn accounts(names: &[&str]) -> Accounts {
         number: None,
         country: None,
         display_name: None,
-        forwarding: Default::default(),
         hashes: Hashes::from_password(name, "tandem.test", name),
+        // Two who send calls on to one another, and out of the house.
+        forwarding: Forwarding {
+            busy: (*name == "bob").then(|| "carol".to_owned()),
+            no_answer: (*name == "carol").then(|| "+15550100".to_owned()),
+            always: (*name == "carol").then(|| "bob".to_owned()),
+            ..Forwarding::default()
+        },
     }))
 }

@@ -12,6 +12,7 @@
 //! in every message, and at the end of every ladder nothing may be left over. A failure prints the ladder as it ran.
 
 mod books;
+mod dns;
 mod expect;
 mod ladder;
 mod line;
@@ -22,13 +23,16 @@ mod sdp;
 mod world;
 
 mod advisories;
+mod announcing;
 mod answering;
 mod asking;
 mod cancelling;
 mod codes;
+mod connections;
 mod digits;
 mod ending;
 mod failing;
+mod finding;
 mod forwarding;
 mod headers;
 mod hearing;
@@ -41,10 +45,15 @@ mod overload;
 mod phones;
 mod prack;
 mod privacy;
+mod proxied;
+mod racing;
 mod raw;
 mod reaching;
+mod redirecting;
+mod refreshing;
 mod registering;
 mod renegotiating;
+mod rfc3665;
 mod sealed;
 mod streams;
 mod torture;

@@ -16,6 +16,8 @@ pub struct Profile {
     pub operator: f64,
     /// Whether the run ends with a drain while calls are in progress and more come.
     pub drains: bool,
+    /// Whether the first address of a trunk is nobody's.
+    pub dead_server: bool,
 }
 
 /// How peers behave, in shares of calls.
@@ -31,6 +33,8 @@ pub struct Manners {
     pub late_offer: f64,
     /// Nothing in common, no SDP where there should be one, an answer that is none.
     pub odd_media: f64,
+    /// A side acknowledges provisional answers and has a session timer, the shortest there is.
+    pub extended: f64,
     /// A re-INVITE is refused or answered late.
     pub stubborn: f64,
     /// A peer forgets a call without a word.
@@ -63,6 +67,7 @@ impl Profile {
                 early_media: 0.1,
                 late_offer: 0.1,
                 odd_media: 0.05,
+                extended: 0.3,
                 stubborn: 0.05,
                 vanishes: 0.0,
                 long_talk: 0.1,
@@ -73,6 +78,7 @@ impl Profile {
             reload: Duration::ZERO,
             operator: 0.0,
             drains: false,
+            dead_server: false,
         }
     }
 
@@ -93,6 +99,7 @@ impl Profile {
         let mut profile = Profile::lossy(0.02);
         profile.manners.vanishes = 0.15;
         profile.manners.restarts = Duration::from_secs(90);
+        profile.dead_server = true;
         profile
     }
 
@@ -106,6 +113,7 @@ impl Profile {
         profile.reload = Duration::from_secs(20);
         profile.operator = 0.1;
         profile.drains = true;
+        profile.dead_server = true;
         profile
     }
 }

@@ -5,7 +5,6 @@ use crate::sip::agent::{OutgoingRequest, RequestId};
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::{Body, Flow};
 use crate::sip::notifier::Package;
-use crate::sip::request::contact;
 use crate::wire::sip::{Method, Name, escape_user};
 
 pub(super) struct Subscription {
@@ -79,16 +78,12 @@ impl Subscription {
             call_id: Some(self.dialog.call_id.clone()),
             cseq: Some(self.dialog.next_cseq()),
             local_tag: Some(self.dialog.local_tag.clone()),
-            contact: Some(self.our_contact(way.flow)),
+            contact_user: Some(escape_user(&self.resource).into_owned()),
             routes: way.routes,
             headers: vec![(Name::Event, event), (Name::SubscriptionState, state)],
             body,
             ..OutgoingRequest::new(Method::Notify, way.uri, way.flow, from, self.dialog.remote.clone())
         }
-    }
-
-    fn our_contact(&self, flow: Flow) -> String {
-        contact(&escape_user(&self.resource), flow)
     }
 }
 
@@ -101,7 +96,7 @@ pub fn unsolicited(package: Package, address: &str, uri: String, flow: Flow, tex
     OutgoingRequest {
         headers: vec![event, state],
         body: Some(Body { content_type: package.content_type().into(), bytes: text.into() }),
-        contact: Some(contact("", flow)),
+        contact_user: Some(String::new()),
         ..OutgoingRequest::new(Method::Notify, uri, flow, address.clone(), address)
     }
 }
