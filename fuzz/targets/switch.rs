@@ -503,6 +503,7 @@ fn accounts(names: &[&str]) -> Accounts {
         number: None,
         country: None,
         display_name: None,
+        forwarding: Default::default(),
         hashes: Hashes::from_password(name, "tandem.test", name),
     }))
 }

@@ -4,9 +4,12 @@ use crate::base::chance::Chance;
 use crate::base::time::Now;
 use crate::base::timers::Timers;
 use crate::call::account::Accounts;
+use crate::call::forwarding::Forwarding;
 use crate::call::io::{Notice, Output, Ticket};
+use crate::call::lamp::Lamps;
 use crate::call::post::{DeliveryKey, Post};
 use crate::call::record::CallRecord;
+use crate::call::subscribed;
 use crate::call::trunk::{Trunks, Work};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
@@ -14,7 +17,10 @@ use crate::media::command::{Command, PortId};
 use crate::sip::agent::{Agent, SessionId};
 use crate::sip::digest::Verifier;
 use crate::sip::guessing::{GuessLimits, Guessing};
+use crate::sip::notifier::Notifier;
+use crate::sip::publication::Publications;
 use crate::sip::registrar::Registrar;
+use crate::wire::events::pidf::Presence;
 use crate::wire::sip::Uuid;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
@@ -61,11 +67,18 @@ pub struct Exchange {
     pub timers: Timers<Timer>,
     pub outputs: VecDeque<Output>,
     pub post: Post,
+    pub notifier: Notifier,
+    pub publications: Publications<Presence>,
+    pub lamps: Lamps,
     sessions: HashMap<SessionId, LegKey>,
     ports: HashMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
     closing: HashMap<PortId, usize>,
     tickets: HashMap<Ticket, LegKey>,
+    /// Changes of users' settings that the store has yet to keep.
+    keeping: HashMap<Ticket, (String, Forwarding)>,
+    /// Calls in progress that each user sent on.
+    forwards: HashMap<String, usize>,
     /// Call-IDs of legs that we placed, so that a call which comes back to us is known for a loop.
     placed: HashSet<String>,
     last_port: u64,
@@ -75,7 +88,7 @@ pub struct Exchange {
     next_worker: usize,
     workers: usize,
     /// Told to no one but this process: part of each record's id, so that ids stay unique over restarts.
-    run: String,
+    pub run: String,
 }
 
 impl Exchange {
@@ -93,6 +106,8 @@ impl Exchange {
     ) -> Exchange {
         let run = chance.token(10);
         let trunks = Trunks::new(&settings, now, &mut chance);
+        let (notifier_limits, publication_limits) =
+            (subscribed::notifier_limits(&settings), subscribed::publication_limits(&settings));
         let guessing = Guessing::new(guess_limits(&settings));
         Exchange {
             settings,
@@ -107,10 +122,15 @@ impl Exchange {
             timers: Timers::default(),
             outputs: VecDeque::new(),
             post: Post::default(),
+            notifier: Notifier::new(notifier_limits),
+            publications: Publications::new(publication_limits),
+            lamps: Lamps::default(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
             closing: HashMap::new(),
             tickets: HashMap::new(),
+            keeping: HashMap::new(),
+            forwards: HashMap::new(),
             placed: HashSet::new(),
             last_port: 0,
             last_ticket: 0,
@@ -206,6 +226,35 @@ impl Exchange {
         self.tickets.remove(&ticket)
     }
 
+    /// Asks the store to keep where a user's calls go; `Input::Kept` follows.
+    pub fn keep_forwarding(&mut self, leg: LegKey, user: String, forwarding: Forwarding) {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.tickets.insert(ticket, leg);
+        self.keeping.insert(ticket, (user.clone(), forwarding.clone()));
+        self.outputs.push_back(Output::Keep { ticket, user, forwarding: Box::new(forwarding) });
+    }
+
+    /// What is kept is in force from now on, be the caller still there or not.
+    pub fn take_kept(&mut self, ticket: Ticket, is_kept: bool) {
+        if let Some((user, forwarding)) = self.keeping.remove(&ticket).filter(|_| is_kept) {
+            Arc::make_mut(&mut self.accounts).set_forwarding(&user, forwarding);
+        }
+    }
+
+    pub fn forwards_of(&self, user: &str) -> usize {
+        self.forwards.get(user).copied().unwrap_or(0)
+    }
+
+    /// A user has sent a call on, or it is over.
+    pub fn count_forward(&mut self, user: &str, begins: bool) {
+        let count = self.forwards.entry(user.to_owned()).or_default();
+        *count = if begins { *count + 1 } else { count.saturating_sub(1) };
+        if *count == 0 {
+            self.forwards.remove(user);
+        }
+    }
+
     pub fn keep(&mut self, record: &CallRecord) {
         self.outputs.push_back(Output::Record(Box::new(record.clone())));
     }
@@ -235,7 +284,11 @@ impl Exchange {
 
     /// What is still held for calls: sessions, ports and questions. All zero when no call is left.
     pub fn held(&self) -> (usize, usize, usize) {
-        (self.sessions.len(), self.ports.len() + self.closing.len(), self.tickets.len() + self.placed.len())
+        (
+            self.sessions.len(),
+            self.ports.len() + self.closing.len(),
+            self.tickets.len() + self.placed.len() + self.keeping.len() + self.forwards.len(),
+        )
     }
 }
 

@@ -5,10 +5,11 @@ use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
 use crate::call::leg::{End, Stage as LegStage};
+use crate::call::media::{Carried, Media};
 use crate::call::reason::passed_on;
-use crate::call::record::{EndedBy, State};
+use crate::call::record::{EndedBy, State, StreamRecord};
 use crate::call::state::{Call, PATIENCE, Stage};
-use crate::media::command::{Report, Source};
+use crate::media::command::{PortId, Report};
 use crate::sip::agent::Ending;
 use crate::wire::sip::Name;
 
@@ -119,7 +120,9 @@ impl Call {
     pub fn drop_leg(&mut self, exchange: &mut Exchange, leg: usize) {
         self.legs[leg].stage = LegStage::Gone;
         self.release_trunk(exchange, leg);
-        self.legs[leg].close_port(exchange);
+        if let Some(media) = &mut self.legs[leg].media {
+            media.close(exchange);
+        }
         if let Some(session) = self.legs[leg].session() {
             exchange.forget_session(session);
         }
@@ -132,7 +135,7 @@ impl Call {
         if self.heard == Some(leg) {
             self.heard = None;
             if let Some(media) = self.legs[0].media.as_ref().filter(|_| self.legs[0].is_live()) {
-                media.connect(exchange, Source::Nothing);
+                media.disconnect(exchange);
             }
         }
     }
@@ -144,6 +147,7 @@ impl Call {
             self.hang_up_leg(exchange, now, leg, None);
         }
         self.drop_leg(exchange, 0);
+        self.forget_forwards(exchange);
         self.answer_carried(exchange, now);
         self.stage = Stage::Ending;
         for timer in [Timer::Ring(self.key), Timer::Rewire(self.key)] {
@@ -158,23 +162,27 @@ impl Call {
     }
 
     /// A worker has closed a port, and says what went through it.
-    pub fn port_closed(&mut self, exchange: &mut Exchange, leg: usize, report: Report) {
-        let codec =
-            self.legs[leg].media.as_ref().and_then(|media| media.agreed.as_ref()).map(|agreed| agreed.codec_text());
-        if let Some(media) = self.legs[leg].media.as_mut() {
-            media.closed(report);
-            exchange.forget_port(media.port);
+    pub fn port_closed(&mut self, exchange: &mut Exchange, leg: usize, port: PortId, report: Report) {
+        let Some(media) = self.legs[leg].media.as_mut() else { return };
+        media.closed(exchange, port, report);
+        let record = &mut self.record.legs[leg];
+        record.streams.clear();
+        for Carried { kind, is_sound, codec, report } in media.reports().iter().cloned() {
+            if is_sound {
+                (record.codec, record.media) = (codec, Some(report));
+            } else {
+                record.streams.push(StreamRecord { kind: kind.as_str().to_owned(), codec, media: report });
+            }
         }
-        self.record.legs[leg].codec = codec;
-        self.record.legs[leg].media = Some(report);
         self.close_if_done(exchange);
     }
 
     /// The record is closed without what a worker owes.
     pub fn forgo_reports(&mut self, exchange: &mut Exchange) {
         for leg in 0..self.legs.len() {
-            if self.legs[leg].owes_report() {
-                self.port_closed(exchange, leg, Report::default());
+            let ports: Vec<PortId> = self.legs[leg].media.iter().flat_map(Media::ports).collect();
+            for port in ports {
+                self.port_closed(exchange, leg, port, Report::default());
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::base::time::Now;
 use crate::call::admission::{self, Admission, Identity};
 use crate::call::io::Notice;
-use crate::call::leg::SDP;
+use crate::call::media::SDP;
 use crate::call::switch::Switch;
 use crate::sip::agent::ServerId;
 use crate::sip::flow::Flow;
@@ -18,6 +18,8 @@ impl Switch {
                 self.exchange.agent.respond(now, id, status, "", vec![(Name::Accept, SDP.to_owned())], None);
             }
             Method::Message => self.messaged(now, id, flow, message),
+            Method::Subscribe => self.subscribed(now, id, flow, message),
+            Method::Publish => self.published(now, id, flow, message),
             _ => self.exchange.agent.respond(now, id, 405, "", Vec::new(), None),
         }
     }

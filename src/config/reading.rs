@@ -48,6 +48,7 @@ const SIP: Keys = Keys {
         "registration_default",
         "t1",
         "ring_timeout",
+        "forward_after",
         "trunk_timeout",
         "options_interval",
         "session_expires",
@@ -78,6 +79,7 @@ const LIMITS: Keys = Keys {
         "connection_idle",
         "message_time",
         "message_bytes",
+        "streams",
         "headers",
         "header_bytes",
         "call_lag",
@@ -175,6 +177,7 @@ fn sip(part: &Section<'_>) -> Sip {
         registration_default: span_of("registration_default", 10, 7 * 86_400, default.registration_default),
         t1: part.duration("t1", Duration::from_millis(10)..=Duration::from_secs(5)).unwrap_or(default.t1),
         ring_timeout: span_of("ring_timeout", 5, 3_600, default.ring_timeout),
+        forward_after: span_of("forward_after", 5, 180, default.forward_after),
         trunk_timeout: span_of("trunk_timeout", 1, 60, default.trunk_timeout),
         options_interval: part
             .duration_or_never("options_interval", span(1, 3_600))
@@ -269,6 +272,7 @@ fn limits(part: &Section<'_>) -> Limits {
         connection_idle: part.duration("connection_idle", span(30, 604_800)).unwrap_or(default.connection_idle),
         message_time: part.duration("message_time", span(1, 60)).unwrap_or(default.message_time),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        streams: part.integer("streams", 1..=32u32).map_or(default.streams, |count| count as usize),
         headers: part.integer("headers", 32..=4_096u32).map_or(default.headers, |count| count as usize),
         header_bytes: part
             .integer("header_bytes", 1_024..=65_536u32)

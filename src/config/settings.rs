@@ -45,6 +45,8 @@ pub struct Sip {
     pub t1: Duration,
     /// How long a called side may ring before it is given up.
     pub ring_timeout: Duration,
+    /// How long it rings before the calls of a user who set up a forward for that go elsewhere.
+    pub forward_after: Duration,
     /// How long a trunk may stay without any answer before the next one is tried.
     pub trunk_timeout: Duration,
     /// How often trunks are asked with OPTIONS whether they are there; zero for never.
@@ -146,6 +148,8 @@ pub struct Limits {
     pub message_time: Duration,
     /// Bytes of one SIP message.
     pub message_bytes: usize,
+    /// Media lines that one side of a call may have open; others are refused.
+    pub streams: usize,
     /// Header fields of one SIP message, and bytes of one of them.
     pub headers: usize,
     pub header_bytes: usize,
@@ -395,6 +399,8 @@ impl Default for Sip {
             t1: Duration::from_millis(500),
             // Three minutes, after which Timer C of RFC 3261 §16.6 lets a proxy give up too.
             ring_timeout: Duration::from_secs(180),
+            // Four or five rings, before most people's patience ends.
+            forward_after: Duration::from_secs(20),
             // Four retransmissions at the default T1; the caller is still waiting.
             trunk_timeout: Duration::from_secs(5),
             // A dead trunk is known before many callers meet it, and the binding of a NAT stays open.
@@ -485,6 +491,8 @@ impl Default for Limits {
             message_time: Duration::from_secs(5),
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,
+            // Sound, pictures, slides and text. Each has ports of its own on both sides.
+            streams: 4,
             // A message through ten proxies has half of that.
             headers: 256,
             // Certificates and long routes fit.

@@ -25,6 +25,10 @@ pub struct Peer {
     pub asked: Vec<(Message, u16)>,
     /// Where the switch has its sound for this peer, and what it said of it last.
     pub heard: Option<u16>,
+    /// The same for each of its lines, by kind.
+    pub lines: Vec<(String, u16)>,
+    /// The same before the last message, for an offer that is refused.
+    before: (Option<u16>, Vec<(String, u16)>),
     pub described: Option<Bytes>,
     /// It doesn't acknowledge refusals.
     pub deaf: bool,
@@ -70,6 +74,8 @@ impl Peer {
             inbox: VecDeque::new(),
             asked: Vec::new(),
             heard: None,
+            lines: Vec::new(),
+            before: (None, Vec::new()),
             described: None,
             deaf: false,
             unacknowledged: 0,
@@ -86,13 +92,24 @@ impl Peer {
         }
     }
 
+    /// Where the switch has its first line, or the first of a kind, for this peer.
+    pub fn line(&self, kind: Option<&str>) -> Option<u16> {
+        match kind {
+            None => self.heard,
+            Some(kind) => self.lines.iter().find(|(known, _)| known == kind).map(|&(_, number)| number),
+        }
+    }
+
     /// Takes a message of the switch; what the peer says to it by itself is given back.
     pub fn receive(&mut self, message: Message) -> Option<Bytes> {
         self.note_secrets(&message);
+        self.before = (self.heard, self.lines.clone());
         if let Ok(description) = tandem::wire::sdp::parse(&message.body())
             && let Some(media) = description.media.iter().find(|media| !media.is_refused())
         {
             self.heard = Some(media.address.port());
+            let open = description.media.iter().filter(|media| !media.is_refused());
+            self.lines = open.map(|media| (media.kind.as_str().to_owned(), media.address.port())).collect();
             self.described = Some(message.body());
         }
         if message.is_request() { self.requested(message) } else { self.answered(message) }
@@ -145,7 +162,7 @@ impl Peer {
         };
         if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.call_id == message.call_id())
             && (101..300).contains(&status)
-            && *message.method() == Method::Invite
+            && matches!(message.method(), Method::Invite | Method::Subscribe)
         {
             dialog.remote = message.header(Name::To).unwrap_or_default().to_owned();
             dialog.target = contact(&message);
@@ -338,6 +355,7 @@ impl Peer {
         let is_invite = *request.method() == Method::Invite;
         if is_invite && status >= 300 {
             self.unacknowledged += 1;
+            (self.heard, self.lines) = self.before.clone();
         }
         let fork = line.item("fork");
         let tag = match (&mut self.dialog, fork) {

@@ -4,7 +4,7 @@ use super::{Store, trouble};
 use crate::shell::error::ShellError;
 
 /// Each makes the next version of the schema out of the one before; the file's `user_version` counts those it has had.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE users (
         name TEXT PRIMARY KEY,
@@ -45,6 +45,8 @@ const MIGRATIONS: [&str; 2] = [
         sender TEXT NOT NULL,
         sender_host TEXT,
         sender_name TEXT,
+        sender_asserted INTEGER NOT NULL,
+        sender_private INTEGER NOT NULL,
         content_type TEXT NOT NULL,
         content_encoding TEXT,
         language TEXT,
@@ -55,6 +57,16 @@ const MIGRATIONS: [&str; 2] = [
     ) STRICT;
     CREATE INDEX letters_by_user ON letters (user, id);
     CREATE INDEX letters_by_expiry ON letters (expires);
+",
+    "
+    CREATE TABLE forwardings (
+        user TEXT PRIMARY KEY,
+        always TEXT,
+        busy TEXT,
+        no_answer TEXT,
+        after_s INTEGER,
+        do_not_disturb INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 

@@ -1,5 +1,7 @@
 use super::*;
-use crate::call::letter::{Letter, LetterId, Pile, Sender};
+use crate::call::forwarding::Forwarding;
+use crate::call::letter::{Letter, LetterId, Pile};
+use crate::call::party::Party;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::media::command::Report;
 use md5::Digest;
@@ -74,6 +76,26 @@ fn closed(id: &str, second: i64) -> CallRecord {
         cause: "BYE".to_owned(),
         ..record
     }
+}
+
+#[tokio::test]
+async fn where_a_users_calls_go_is_kept_until_the_user_is_removed() {
+    let (_folder, store) = store().await;
+    let forwarding = Forwarding {
+        no_answer: Some("+442079460000".to_owned()),
+        after: Some(Duration::from_secs(30)),
+        ..Forwarding::default()
+    };
+    store.add_user(&alice()).await.unwrap();
+    assert_eq!((store.has_user("alice").await.unwrap(), store.has_user("bob").await.unwrap()), (true, false));
+    store.set_forwarding("bob", &Forwarding { do_not_disturb: true, ..Forwarding::default() }).await.unwrap();
+    store.set_forwarding("alice", &forwarding).await.unwrap();
+    assert_eq!(store.forwarding("alice").await.unwrap(), forwarding);
+    assert_eq!(store.forwardings().await.unwrap().len(), 2);
+    store.set_forwarding("bob", &Forwarding::default()).await.unwrap();
+    assert_eq!(store.forwardings().await.unwrap(), [("alice".to_owned(), forwarding)]);
+    store.remove_user("alice").await.unwrap();
+    assert!(store.forwarding("alice").await.unwrap().is_off());
 }
 
 #[tokio::test]
@@ -268,7 +290,7 @@ async fn records_are_taken_again_after_a_transaction_that_the_database_ended() {
 async fn letters_are_kept_in_their_order_until_they_are_discarded() {
     let (_folder, store) = store().await;
     let letter = |to: &str, text: &str, expires: i64| Letter {
-        from: Sender { user: "alice".to_owned(), host: None, display_name: Some("Alice".to_owned()) },
+        from: Party { user: "alice".to_owned(), is_asserted: true, ..Party::default() },
         to: to.to_owned(),
         content_type: "text/plain".to_owned(),
         content_encoding: None,

@@ -4,6 +4,7 @@ use super::expiry::not_after;
 use crate::base::time::Wall;
 use crate::config::settings::{Certificate, Settings};
 use crate::shell::error::ShellError;
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs;
@@ -79,7 +80,7 @@ fn make(settings: &Settings, folder: &Path, files: &Certificate) -> Result<(), S
     let addresses = addresses.chain(settings.media.public_address).map(|ip| ip.to_string());
     let mut names = vec![settings.sip.domain.clone(), "localhost".to_owned(), "127.0.0.1".to_owned()];
     names.extend(addresses.filter(|address| address != "127.0.0.1"));
-    let made = rcgen::generate_simple_self_signed(names).map_err(|error| {
+    let (made, signing_key) = self_signed(&settings.sip.domain, names).map_err(|error| {
         let what = format_args!("can't make a certificate for {}: {error}", settings.sip.domain);
         ShellError::new("[sip]", what, "name one with `certificate` and `key`")
     })?;
@@ -88,6 +89,14 @@ fn make(settings: &Settings, folder: &Path, files: &Certificate) -> Result<(), S
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut key = options.open(&files.key).map_err(cant)?;
-    key.write_all(made.signing_key.serialize_pem().as_bytes()).map_err(cant)?;
-    fs::write(&files.chain, made.cert.pem()).map_err(cant)
+    key.write_all(signing_key.serialize_pem().as_bytes()).map_err(cant)?;
+    fs::write(&files.chain, made.pem()).map_err(cant)
+}
+
+fn self_signed(domain: &str, names: Vec<String>) -> Result<(rcgen::Certificate, KeyPair), rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, domain);
+    Ok((params.self_signed(&key)?, key))
 }
