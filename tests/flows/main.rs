@@ -26,6 +26,7 @@ mod answering;
 mod asking;
 mod cancelling;
 mod codes;
+mod connections;
 mod digits;
 mod ending;
 mod failing;
