@@ -126,7 +126,7 @@ fn what_is_passed_on_allocates_nothing() {
             sent += batch.iter().count() as u64;
             batch.clear();
             if let (0, Some(ours)) = (n, ours) {
-                let mut lost = [0x80, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0];
+                let mut lost = [0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0];
                 lost[8..].copy_from_slice(&ours.to_be_bytes());
                 engine.receive(now, slots[1], Channel::Rtcp, address(1), &lost, &mut batch);
                 sent += batch.iter().count() as u64;

@@ -278,10 +278,12 @@ fn pictures_pass_in_both_directions_and_a_picture_is_asked_for() {
         Err(_) => return,
     };
     reports.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let lost = [&[0x80, 206, 0, 2, 0, 0, 0, 1][..], &ours.to_be_bytes()].concat();
+    let lost = [&[0x81, 206, 0, 2, 0, 0, 0, 1][..], &ours.to_be_bytes()].concat();
     bob.send_to(&lost, to_bob).unwrap();
     let mut buffer = [0; 2_048];
+    let deadline = Instant::now() + Duration::from_secs(10);
     let feedback = loop {
+        assert!(Instant::now() < deadline, "nothing is asked for");
         let length = reports.recv(&mut buffer).unwrap();
         let found = tandem::wire::rtcp::feedback(&buffer[..length]).next().map(|feedback| feedback.media);
         if let Some(media) = found {

@@ -86,7 +86,6 @@ impl Call {
         self.pass_on(exchange, now, leg);
         self.pass_on(exchange, now, 0);
         self.settle(exchange, now, leg);
-        self.plan_probe(exchange, now);
         let target = self.record.legs[leg].target.clone();
         exchange.notice(Notice::CallAnswered { id: self.record.id.clone(), target });
     }

@@ -119,11 +119,8 @@ impl Call {
             media.commit_change(exchange);
         }
         let Some(change) = self.change.take() else { return };
-        let body = match self.answer_again(leg, Some(other), &change.offer) {
-            Ok(body) => Some(body),
-            // What the other side took, this one no longer wants; it is told so below.
-            Err(_) => None,
-        };
+        // Where this side can't have what the other took, that one is told so below.
+        let body = self.answer_again(leg, Some(other), &change.offer).ok();
         if let Some(media) = self.legs[leg].media.as_mut() {
             match body {
                 Some(_) => media.commit_change(exchange),

@@ -45,8 +45,6 @@ pub struct LegKey {
 pub enum Timer {
     /// The called side has rung for long enough.
     Ring(CallKey),
-    /// Time to see whether both sides of a long call are still there.
-    Probe(CallKey),
     /// A worker owes an answer for too long.
     Patience(CallKey),
     /// Orders about the media of a call are given again that found a worker's ring full.

@@ -73,6 +73,10 @@ impl Switch {
         };
         let terms = self.exchange.terms(trunk);
         let disagreement = self.exchange.agent.agree(now, session, terms);
+        // Like a challenge, it is answered by another attempt.
+        if let Some((422, headers)) = disagreement {
+            return self.exchange.agent.refuse(now, session, 422, "", headers);
+        }
         self.attempts += 1;
         let dialled = admission::dialled(&self.exchange, flow, message, &identity);
         let (offer, unreadable) = match offer_of(message) {

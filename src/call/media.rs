@@ -38,8 +38,8 @@ pub struct Media {
     forks: Vec<Fork>,
     /// The fork whose description holds.
     fork: String,
-    /// Our last answer, to be said again word for word.
-    answered: Option<Description>,
+    /// What we described last and the peer has taken, to be said again word for word.
+    described: Option<Description>,
     /// A change of ours waits until an exchange in progress has ended.
     pub change_due: bool,
     /// Digits that the worker had no room for.
@@ -102,7 +102,7 @@ impl Media {
             base: None,
             forks: Vec::new(),
             fork: String::new(),
-            answered: None,
+            described: None,
             change_due: false,
             undialled: String::new(),
         };
@@ -193,6 +193,15 @@ impl Media {
         Some(body)
     }
 
+    /// Our offer of what is agreed already, for a refresh; none while another offer is under way.
+    pub fn offer_the_same(&mut self) -> Option<Body> {
+        if self.offered.is_some() {
+            return None;
+        }
+        self.offered.clone_from(&self.described);
+        self.repeated()
+    }
+
     pub fn awaits_answer(&self) -> bool {
         self.offered.is_some()
     }
@@ -235,6 +244,7 @@ impl Media {
             self.base = provisional.then_some(before);
         }
         self.note_codecs();
+        self.described = Some(offered);
         Ok(())
     }
 
@@ -329,13 +339,13 @@ impl Media {
         self.version += 1;
         let answer = Description { session: self.session, version: self.version, media };
         let body = body(&answer);
-        self.answered = Some(answer);
+        self.described = Some(answer);
         Ok(body)
     }
 
     /// Our last answer again: a final response may not say anything else than the provisional one did.
     pub fn repeated(&self) -> Option<Body> {
-        self.answered.as_ref().map(body)
+        self.described.as_ref().map(body)
     }
 
     /// Whether the peer was told of anything otherwise than the other leg has it by now.

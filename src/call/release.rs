@@ -33,6 +33,11 @@ impl Call {
 
     /// The caller hung up before the answer; the agent has already told it 487.
     pub fn caller_gave_up(&mut self, exchange: &mut Exchange, now: Now, reason: Option<String>) {
+        if let Stage::Talking { .. } = self.stage {
+            // The answer was still kept back from it, until it had our provisional one.
+            self.take_back_answer(487);
+            return self.side_left(exchange, now, 0, Ending::Peer { reason });
+        }
         let reason = reason.as_deref().and_then(passed_on);
         let hopefuls: Vec<usize> = self.hopefuls().collect();
         for leg in hopefuls {
@@ -45,6 +50,15 @@ impl Call {
         self.finish(exchange, now, EndedBy::Caller, "the caller gave up");
     }
 
+    /// The called side has answered, and the caller was told otherwise before our 200 could go out.
+    pub fn take_back_answer(&mut self, status: u16) {
+        self.answered_at = None;
+        self.record.answered = None;
+        self.record.status = status;
+        self.record.legs[0].answered = None;
+        self.record.legs[0].status = status;
+    }
+
     /// One of the two that talk has left: the other one is sent home.
     pub fn side_left(&mut self, exchange: &mut Exchange, now: Now, leg: usize, by: Ending) {
         let side = if leg == 0 { EndedBy::Caller } else { EndedBy::Callee };
@@ -53,6 +67,7 @@ impl Call {
             Ending::Peer { reason } => (side, format!("{name} hung up"), reason.as_deref().and_then(passed_on)),
             Ending::NoAck => (EndedBy::Gateway, format!("{name} never acknowledged the answer"), None),
             Ending::NoPrack => (EndedBy::Gateway, format!("{name} never acknowledged our provisional answer"), None),
+            Ending::Expired => (EndedBy::Gateway, format!("{name} did not refresh the session"), None),
             Ending::PeerGone => (EndedBy::Gateway, format!("{name} vanished"), None),
             Ending::Local | Ending::Cancelled { .. } => (EndedBy::Gateway, "ended here".to_owned(), None),
         };
@@ -65,6 +80,10 @@ impl Call {
         match self.stage {
             Stage::Ending => {}
             Stage::Talking { .. } => {
+                let caller = self.caller_session().filter(|_| self.legs[0].is_live());
+                if caller.is_some_and(|session| !exchange.agent.is_answered(session)) {
+                    self.take_back_answer(480);
+                }
                 for leg in 0..self.legs.len() {
                     self.hang_up_leg(exchange, now, leg, reason.clone());
                 }
@@ -131,7 +150,7 @@ impl Call {
         self.forget_forwards(exchange);
         self.answer_carried(exchange, now);
         self.stage = Stage::Ending;
-        for timer in [Timer::Ring(self.key), Timer::Probe(self.key), Timer::Rewire(self.key)] {
+        for timer in [Timer::Ring(self.key), Timer::Rewire(self.key)] {
             exchange.timers.cancel(timer);
         }
         exchange.timers.set(Timer::Patience(self.key), now.time + PATIENCE);

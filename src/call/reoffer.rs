@@ -156,6 +156,16 @@ impl Call {
         }
     }
 
+    /// A session has to be refreshed by an offer, which changes nothing.
+    pub fn refresh(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        let Some(session) = self.legs[leg].session() else { return };
+        let Some(media) = self.legs[leg].media.as_mut() else { return };
+        let Some(body) = media.offer_the_same() else { return };
+        if exchange.agent.reoffer(now, session, Some(body)).is_err() {
+            media.withdraw();
+        }
+    }
+
     /// A leg has answered our offer.
     pub fn reanswered(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
         if self.is_changing_beside(leg) {

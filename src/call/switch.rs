@@ -369,6 +369,8 @@ impl Switch {
             SessionEvent::ReAcked { message } => call.acknowledged(exchange, now, leg, &message),
             SessionEvent::Reanswered { message } => call.reanswered(exchange, now, leg, &message),
             SessionEvent::Rerefused { .. } => call.rerefused(exchange, now, leg),
+            SessionEvent::RefreshDue => call.refresh(exchange, now, leg),
+            SessionEvent::Settled => call.settle(exchange, now, leg),
             SessionEvent::Asked { id, message } => call.asked(exchange, now, leg, id, &message),
             SessionEvent::Replied { id, message } => call.replied(exchange, now, id, &message),
             SessionEvent::Unanswered { id, .. } => call.unanswered(exchange, now, id),
@@ -457,7 +459,6 @@ impl Switch {
         while let Some(timer) = self.exchange.timers.expire(now.time) {
             match timer {
                 Timer::Ring(call) => self.with_call(call, |call, exchange| call.rang_out(exchange, now)),
-                Timer::Probe(call) => self.with_call(call, |call, exchange| call.probe(exchange, now)),
                 Timer::Patience(call) => self.with_call(call, |call, exchange| call.lose_patience(exchange, now)),
                 Timer::Rewire(call) => self.with_call(call, |call, exchange| call.rewire(exchange)),
                 Timer::Close { port, worker } => self.exchange.command(worker, Command::Close { port }),

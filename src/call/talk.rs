@@ -1,7 +1,7 @@
 //! While two legs talk: their media joined, and both watched.
 
 use crate::base::time::{Now, Time};
-use crate::call::exchange::{Exchange, Timer};
+use crate::call::exchange::Exchange;
 use crate::call::leg::{End, Leg};
 use crate::call::media::Media;
 use crate::call::reason::q850_reason;
@@ -66,23 +66,5 @@ impl Call {
         let who = if leg == 0 { "caller" } else { "called side" };
         let cause = format!("no media from the {who} for {} s", silence.as_secs());
         self.end(exchange, now, EndedBy::Gateway, &cause, Some(q850_reason(27, "Media timeout")));
-    }
-
-    /// Sees to it that a peer which vanished without a word is noticed.
-    pub fn plan_probe(&self, exchange: &mut Exchange, now: Now) {
-        let interval = exchange.settings.sip.dialog_interval;
-        if !interval.is_zero() {
-            exchange.timers.set(Timer::Probe(self.key), now.time + interval);
-        }
-    }
-
-    pub fn probe(&mut self, exchange: &mut Exchange, now: Now) {
-        let Stage::Talking { with } = self.stage else { return };
-        for leg in [0, with] {
-            if let Some(session) = self.legs[leg].session() {
-                exchange.agent.probe(now, session);
-            }
-        }
-        self.plan_probe(exchange, now);
     }
 }

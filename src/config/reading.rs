@@ -51,6 +51,8 @@ const SIP: Keys = Keys {
         "forward_after",
         "trunk_timeout",
         "options_interval",
+        "session_expires",
+        "min_se",
         "dialog_interval",
         "nonce_lifetime",
         "dns",
@@ -133,9 +135,14 @@ const TRUNK: Keys = Keys {
         "forwards_in",
         "pass_headers",
         "prack",
+        "session_expires",
+        "min_se",
     ],
     later: &["srtp", "rates"],
 };
+
+/// Session timers: from what RFC 4028 §5 allows to a day.
+const SESSION: RangeInclusive<Duration> = Duration::from_secs(90)..=Duration::from_secs(86_400);
 
 /// Reads everything; what is missing or wrong has its default.
 pub fn settings(root: &Node, problems: &Problems) -> Settings {
@@ -183,6 +190,8 @@ fn sip(part: &Section<'_>) -> Sip {
         options_interval: part
             .duration_or_never("options_interval", span(1, 3_600))
             .unwrap_or(default.options_interval),
+        session_expires: part.duration_or_never("session_expires", SESSION).unwrap_or(default.session_expires),
+        min_se: part.duration("min_se", SESSION).unwrap_or(default.min_se),
         dialog_interval: part.duration_or_never("dialog_interval", span(10, 86_400)).unwrap_or(default.dialog_interval),
         nonce_lifetime: span_of("nonce_lifetime", 10, 86_400, default.nonce_lifetime),
         dns: servers(part).unwrap_or_default(),
@@ -202,6 +211,12 @@ fn sip(part: &Section<'_>) -> Sip {
         let [least, most, usual] = [least, most, usual].map(quantity::written);
         let what = format!("registrations last {usual} by default, outside of {least} to {most}");
         part.report(part.place_of(key), what, "let registration_min <= registration_default <= registration_max");
+    }
+    if !sip.session_expires.is_zero() && sip.session_expires < sip.min_se {
+        let key = if part.has("session_expires") { "session_expires" } else { "min_se" };
+        let [asked, least] = [sip.session_expires, sip.min_se].map(quantity::written);
+        let what = format!("sessions last {asked}, shorter than the {least} that peers have to ask for");
+        part.report(part.place_of(key), what, "let min_se <= session_expires");
     }
     if sip.subscription_min > sip.subscription_max {
         let key = if part.has("subscription_min") { "subscription_min" } else { "subscription_max" };
@@ -396,6 +411,8 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         redirects: part.read("redirects", redirects).unwrap_or_default(),
         identity: TrunkIdentity::read(part),
         prack: part.read("prack", prack).unwrap_or(Trunk::PRACK),
+        session_expires: part.duration_or_never("session_expires", SESSION),
+        min_se: part.duration("min_se", SESSION),
     }
 }
 

@@ -51,7 +51,13 @@ pub struct Sip {
     pub trunk_timeout: Duration,
     /// How often trunks are asked with OPTIONS whether they are there; zero for never.
     pub options_interval: Duration,
-    /// How often both sides of a call in progress are asked the same; zero for never.
+    /// How long a session lasts unless it is refreshed, where the peer knows session timers (RFC 4028); zero to ask nobody
+    /// for one.
+    pub session_expires: Duration,
+    /// The shortest such time that a peer may ask for.
+    pub min_se: Duration,
+    /// How often a side of a call in progress that has no session timer is asked with OPTIONS whether it still is there;
+    /// zero for never.
     pub dialog_interval: Duration,
     pub nonce_lifetime: Duration,
     /// The DNS servers that are asked; empty for those of the system.
@@ -238,6 +244,9 @@ pub struct Trunk {
     pub redirects: Redirects,
     pub identity: TrunkIdentity,
     pub prack: Prack,
+    /// None for what holds for everybody.
+    pub session_expires: Option<Duration>,
+    pub min_se: Option<Duration>,
 }
 
 /// A proxy that stands before a trunk.
@@ -366,6 +375,8 @@ impl Trunk {
             redirects: Redirects::Follow,
             identity: TrunkIdentity::default(),
             prack: Trunk::PRACK,
+            session_expires: None,
+            min_se: None,
         }
     }
 }
@@ -453,6 +464,10 @@ impl Default for Sip {
             trunk_timeout: Duration::from_secs(5),
             // A dead trunk is known before many callers meet it, and the binding of a NAT stays open.
             options_interval: Duration::from_secs(30),
+            // What RFC 4028 §4 recommends: rarely enough to cost nothing, often enough that a lost BYE isn't billed for long.
+            session_expires: Duration::from_secs(1_800),
+            // The least that RFC 4028 §5 allows.
+            min_se: Duration::from_secs(90),
             // A call whose peers vanished without media to tell is found out before it costs much.
             dialog_interval: Duration::from_secs(300),
             // Longer than any exchange, and short enough that an overheard answer is soon worth nothing.
