@@ -13,6 +13,7 @@ The console comes with a later release. What there is now:
   GET    /healthz                      the process lives
   GET    /readyz                       it can take calls; if not, why
   GET    /metrics                      for Prometheus
+  GET    /sip                          SIP over WebSocket, for browsers (RFC 7118)
 
   With `Authorization: Bearer TOKEN` (the token is in admin.token in the data folder):
   GET    /api/v1/status

@@ -63,6 +63,7 @@ impl Fixture {
             metrics: Arc::new(Metrics::new()),
             settings: Arc::new(ArcSwap::from_pointee(settings)),
             token: Token::new(TOKEN),
+            sip: None,
             ready: Arc::new(move || told.lock().unwrap().clone()),
         };
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();

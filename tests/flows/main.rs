@@ -39,6 +39,7 @@ mod phones;
 mod prack;
 mod privacy;
 mod raw;
+mod reaching;
 mod registering;
 mod renegotiating;
 mod torture;

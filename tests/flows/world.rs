@@ -296,7 +296,12 @@ impl World {
 
     fn deliver(&mut self, flow: Flow, bytes: Bytes) {
         let message = Message::parse(bytes.clone()).expect("the switch writes what can be read");
-        let Some(index) = self.peers.iter().position(|peer| peer.flow == flow) else {
+        let index = self.peers.iter().position(|peer| peer.flow == flow);
+        if index.is_none() && self.peers.iter().any(|peer| peer.flow == Flow { transport: Transport::Udp, ..flow }) {
+            self.note(format!("          {} takes no connection", flow.remote));
+            return self.inputs.push_back(Input::FlowFailed { flow });
+        }
+        let Some(index) = index else {
             panic!("a message to nobody, on {flow:?}:\n{message}");
         };
         let name = self.peers[index].name.clone();

@@ -379,7 +379,7 @@ impl World {
         }
         let delays = match flow.transport {
             Transport::Udp => self.profile.faults.carry(&mut self.chance),
-            Transport::Tcp => self.stream(flow),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => self.stream(flow),
         };
         if let Some(trace) = &mut self.trace
             && let Ok(message) = Message::parse(bytes.clone())

@@ -5,6 +5,7 @@ use crate::sip::agent::{OutgoingRequest, RequestId};
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::{Body, Flow};
 use crate::sip::notifier::Package;
+use crate::sip::registrar::Binding;
 use crate::sip::request::contact;
 use crate::wire::sip::{Method, Name, escape_user};
 
@@ -92,8 +93,8 @@ impl Subscription {
     }
 }
 
-/// A NOTIFY that nobody subscribed to, about whoever has `address`, who is at `uri` (RFC 3842 §4).
-pub fn unsolicited(package: Package, address: &str, uri: String, flow: Flow, text: String) -> OutgoingRequest {
+/// A NOTIFY that nobody subscribed to, about whoever has `address`, for one of their phones (RFC 3842 §4).
+pub fn unsolicited(package: Package, address: &str, phone: Binding, text: String) -> OutgoingRequest {
     let address = format!("<{address}>");
     let event = (Name::Event, package.as_str().to_owned());
     // There is no subscription that could go on.
@@ -101,7 +102,8 @@ pub fn unsolicited(package: Package, address: &str, uri: String, flow: Flow, tex
     OutgoingRequest {
         headers: vec![event, state],
         body: Some(Body { content_type: package.content_type().into(), bytes: text.into() }),
-        contact: Some(contact("", flow)),
-        ..OutgoingRequest::new(Method::Notify, uri, flow, address.clone(), address)
+        contact: Some(contact("", phone.flow)),
+        routes: phone.path,
+        ..OutgoingRequest::new(Method::Notify, phone.uri, phone.flow, address.clone(), address)
     }
 }
