@@ -24,6 +24,7 @@ The console comes with a later release. What there is now:
   GET    /api/v1/users                 POST adds one: {\"name\", \"password\", \"number\", \"country\", \"display_name\"}
   DELETE /api/v1/users/{name}
   PUT    /api/v1/users/{name}/password {\"password\"}
+  GET    /api/v1/users/{name}/forwarding  PATCH changes it: {\"always\", \"busy\", \"no_answer\", \"after_s\", \"do_not_disturb\"}
   GET    /api/v1/trunks
   GET    /api/v1/registrations
   GET    /api/v1/explain               ?from=alice&to=00442079460000&at=2026-11-21T09:00Z

@@ -1,7 +1,8 @@
 //! The shapes of the API: every time is RFC 3339 in UTC, every unknown value null.
 
 use crate::base::time::Wall;
-use crate::call::record::{CallRecord, LegRecord};
+use crate::call::forwarding::Forwarding;
+use crate::call::record::{CallRecord, LegRecord, StreamRecord};
 use crate::call::view::{CallView, RegistrationView, TrunkView};
 use crate::config::settings::User;
 use crate::media::command::Report;
@@ -44,9 +45,14 @@ fn leg(leg: &LegRecord) -> Value {
         "reason": leg.reason,
         "codec": leg.codec,
         "media": leg.media.as_ref().map(report),
+        "streams": leg.streams.iter().map(stream).collect::<Vec<_>>(),
         "session_id": leg.session_id,
         "diverted": leg.diverted,
     })
+}
+
+fn stream(stream: &StreamRecord) -> Value {
+    json!({ "kind": stream.kind, "codec": stream.codec, "media": report(&stream.media) })
 }
 
 fn report(report: &Report) -> Value {
@@ -126,6 +132,18 @@ pub fn configured_user(user: &User) -> Value {
         "display_name": user.display_name,
         "source": "configuration",
         "password_fits": true,
+    })
+}
+
+/// Where a user's calls go.
+pub fn forwarding(user: &str, forwarding: &Forwarding) -> Value {
+    json!({
+        "user": user,
+        "always": forwarding.always,
+        "busy": forwarding.busy,
+        "no_answer": forwarding.no_answer,
+        "after_s": forwarding.after.map(|after| after.as_secs()),
+        "do_not_disturb": forwarding.do_not_disturb,
     })
 }
 

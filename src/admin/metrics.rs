@@ -22,10 +22,10 @@ pub struct Metrics {
     sip_damaged: IntCounter,
     sip_transactions: IntGauge,
     media_ports: IntGauge,
+    certificates: GaugeVec,
     subscriptions: IntGauge,
     publications: IntGauge,
     stored_messages: IntGauge,
-    certificates: GaugeVec,
     records_pending: IntGauge,
     records_lost: IntCounter,
     started: Gauge,
@@ -55,14 +55,14 @@ impl Metrics {
             sip_damaged: kept.counter("tandem_sip_damaged_total", "Datagrams and frames that were no SIP message"),
             sip_transactions: kept.gauge("tandem_sip_transactions", "SIP transactions that aren't over yet"),
             media_ports: kept.gauge("tandem_media_ports", "Pairs of ports that calls have for their media"),
-            subscriptions: kept.gauge("tandem_subscriptions", "Subscriptions to events that are in force"),
-            publications: kept.gauge("tandem_publications", "Documents of presence that are published with us"),
-            stored_messages: kept.gauge("tandem_stored_messages", "Text messages kept for users who are away"),
             certificates: kept.ratios(
                 "tandem_certificate_expiry_seconds",
                 "Seconds until a certificate of ours ends; negative afterwards",
                 "certificate",
             ),
+            subscriptions: kept.gauge("tandem_subscriptions", "Subscriptions to events that are in force"),
+            publications: kept.gauge("tandem_publications", "Documents of presence that are published with us"),
+            stored_messages: kept.gauge("tandem_stored_messages", "Text messages kept for users who are away"),
             records_pending: kept.gauge("tandem_records_pending", "Call records that the store doesn't have yet"),
             records_lost: kept.counter("tandem_records_lost_total", "Call records that no disk and no memory took"),
             started: kept.keep(Gauge::new("process_start_time_seconds", "Start, in seconds since 1970-01-01 UTC")),
@@ -140,12 +140,6 @@ impl Metrics {
         self.media_ports.set(signed(media_ports as u64));
     }
 
-    pub fn set_events(&self, subscriptions: usize, publications: usize, stored_messages: usize) {
-        self.subscriptions.set(signed(subscriptions as u64));
-        self.publications.set(signed(publications as u64));
-        self.stored_messages.set(signed(stored_messages as u64));
-    }
-
     /// `whose` is sip, http or trunk:NAME.
     pub fn set_certificate(&self, whose: &str, seconds_left: f64) {
         self.certificates.with_label_values(&[whose]).set(seconds_left);
@@ -154,6 +148,12 @@ impl Metrics {
     /// After a reload that took a certificate away.
     pub fn forget_certificate(&self, whose: &str) {
         let _ = self.certificates.remove_label_values(&[whose]);
+    }
+
+    pub fn set_events(&self, subscriptions: usize, publications: usize, stored_messages: usize) {
+        self.subscriptions.set(signed(subscriptions as u64));
+        self.publications.set(signed(publications as u64));
+        self.stored_messages.set(signed(stored_messages as u64));
     }
 
     pub fn set_records(&self, pending: u64, lost: u64) {
@@ -226,8 +226,8 @@ mod tests {
         metrics.set_rtp_drops("stranger", 4);
         metrics.set_worker_busy(0, 0.25);
         metrics.set_records(7, 0);
-        metrics.set_events(5, 4, 3);
         metrics.set_certificate("sip", -3.0);
+        metrics.set_events(5, 4, 3);
         let text = metrics.text().unwrap();
         for line in [
             "tandem_calls 3",
@@ -237,9 +237,9 @@ mod tests {
             "tandem_rtp_drops_total{reason=\"stranger\"} 4",
             "tandem_worker_busy_ratio{worker=\"0\"} 0.25",
             "tandem_records_pending 7",
+            "tandem_certificate_expiry_seconds{certificate=\"sip\"} -3",
             "tandem_subscriptions 5",
             "tandem_stored_messages 3",
-            "tandem_certificate_expiry_seconds{certificate=\"sip\"} -3",
             concat!("tandem_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");

@@ -48,6 +48,7 @@ pub fn router(state: AppState) -> Router {
         .route("/users", get(api::users::list).post(api::users::add))
         .route("/users/{name}", delete(api::users::remove))
         .route("/users/{name}/password", put(api::users::password))
+        .route("/users/{name}/forwarding", get(api::forwarding::show).patch(api::forwarding::change))
         .route("/cdr", get(api::records::list))
         .route("/cdr/{id}", get(api::records::one))
         .route("/calls", get(api::calls::list))

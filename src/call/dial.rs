@@ -4,16 +4,19 @@ use crate::base::time::Now;
 use crate::call::brought::Brought;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
-use crate::call::leg::{End, Leg, Media, Stage as LegStage};
+use crate::call::leg::{End, Leg, Stage as LegStage};
+use crate::call::media::Media;
+use crate::call::negotiate::{self, Disagreement};
 use crate::call::party::Party;
 use crate::call::record::LegRecord;
 use crate::call::state::{Call, PATIENCE, Stage};
+use crate::call::stream::{Bond, Repertoire};
+use crate::media::command::PortId;
 use crate::sip::agent::Invite;
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::Flow;
-use crate::wire::description::Direction;
+use crate::wire::description::Media as MediaLine;
 use std::time::Duration;
-use tandem_codecs::Codec;
 
 /// Where one leg goes, and what it is told of the caller.
 pub struct Destination {
@@ -25,8 +28,7 @@ pub struct Destination {
     pub contact_user: String,
     /// Whom we know to be there.
     pub party: Option<Party>,
-    pub codecs: Vec<Codec>,
-    pub ptime_ms: Option<u32>,
+    pub speaks: Repertoire,
     pub credentials: Option<ClientCredentials>,
     /// The proxies on the way, as values of Route.
     pub route: Vec<String>,
@@ -47,7 +49,8 @@ impl Call {
     ) {
         let index = self.legs.len();
         let key = self.leg_key(index);
-        let media = Media::open(exchange, key, self.worker, to.flow.local.ip(), to.codecs.clone(), to.ptime_ms);
+        let lines = self.lines_to_offer();
+        let media = Media::open(exchange, key, self.worker, to.flow.local.ip(), to.speaks.clone(), lines);
         let record =
             LegRecord { target, number, address: to.flow.to_string(), started: now.wall, ..LegRecord::default() };
         let leg = Leg {
@@ -67,20 +70,46 @@ impl Call {
         exchange.keep(&self.record);
     }
 
+    /// What the caller's leg has that a called one may have too.
+    fn lines_to_offer(&self) -> Vec<(MediaLine, Option<Bond>)> {
+        let streams = self.legs[0].media.iter().flat_map(|media| &media.streams);
+        let open = streams.filter(|stream| stream.port.is_some());
+        // How the caller described its line is nobody's business but its formats.
+        open.map(|stream| (negotiate::refused(stream.shape()), Some(stream.bond))).collect()
+    }
+
     /// The worker has opened a leg's port.
-    pub fn port_opened(&mut self, exchange: &mut Exchange, now: Now, leg: usize, number: u16) {
+    pub fn port_opened(&mut self, exchange: &mut Exchange, now: Now, leg: usize, port: PortId, number: u16) {
         let Some(flow) = self.legs[leg].flow() else { return };
         if let Some(media) = &mut self.legs[leg].media {
-            media.opened(exchange, flow, number);
+            media.opened(exchange, flow, port, number);
+        }
+        self.ports_settled(exchange, now, leg);
+    }
+
+    /// Goes on once no port of a leg is awaited any more.
+    fn ports_settled(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        if self.legs[leg].media.as_ref().is_some_and(Media::awaits_port) {
+            return;
         }
         match (self.stage, leg) {
             (Stage::Preparing, 0) => self.start(exchange, now),
             (Stage::Trying, 1..) if self.legs[leg].stage == LegStage::Preparing => self.invite(exchange, now, leg),
+            (Stage::Talking { .. }, _) => self.advance_change(exchange, now),
             _ => {}
         }
     }
 
-    pub fn port_failed(&mut self, exchange: &mut Exchange, now: Now, leg: usize, why: &str) {
+    /// A port can't be had. Without sound there is no call; without pictures there is.
+    pub fn port_failed(&mut self, exchange: &mut Exchange, now: Now, leg: usize, port: PortId, why: &str) {
+        let goes_on = self.legs[leg].media.as_mut().is_some_and(|media| media.failed(port));
+        if goes_on || matches!(self.stage, Stage::Talking { .. }) {
+            return self.ports_settled(exchange, now, leg);
+        }
+        self.leg_portless(exchange, now, leg, why);
+    }
+
+    fn leg_portless(&mut self, exchange: &mut Exchange, now: Now, leg: usize, why: &str) {
         let failure = Failure::new(503, "No Media Port").because(why);
         match self.stage {
             Stage::Preparing => self.refuse_caller(exchange, now, failure),
@@ -93,31 +122,36 @@ impl Call {
     pub fn lose_patience(&mut self, exchange: &mut Exchange, now: Now) {
         const WHY: &str = "the media worker does not answer";
         match self.stage {
-            Stage::Preparing => self.port_failed(exchange, now, 0, WHY),
+            Stage::Preparing => self.leg_portless(exchange, now, 0, WHY),
             Stage::Trying => {
                 for leg in 1..self.legs.len() {
                     if self.legs[leg].awaits_port() {
-                        self.port_failed(exchange, now, leg, WHY);
+                        self.leg_portless(exchange, now, leg, WHY);
                     }
                 }
             }
-            Stage::Talking { .. } => {}
+            Stage::Talking { .. } => self.abandon_change(exchange, now, 500),
             Stage::Ending => self.forgo_reports(exchange),
         }
     }
 
     fn invite(&mut self, exchange: &mut Exchange, now: Now, index: usize) {
         let headers = self.told_callee(exchange, index);
+        let caller = self.legs[0].opposites();
         let leg = &mut self.legs[index];
         let (Some(to), Some(media)) = (leg.dialling.take(), leg.media.as_mut()) else { return };
-        let body = media.offer(&to.codecs, Direction::SendRecv);
+        let Some(body) = media.offer(&caller) else {
+            let why = Disagreement::OnlyRelayed.text();
+            self.record.legs[index].reason = why.to_owned();
+            return self.leg_failed(exchange, now, index, 488, Failure::new(488, "").because(why));
+        };
         let terms = exchange.terms(leg.trunk.as_deref());
         let session = exchange.agent.invite(
             now,
             Invite {
                 contact_user: to.contact_user,
                 headers,
-                body,
+                body: Some(body),
                 credentials: to.credentials,
                 max_forwards: self.caller.max_forwards,
                 no_response: to.no_response,

@@ -1,6 +1,7 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `asked`, `inform`,
-//! `release`. A text is a `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`. Who is watched lights
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `forward`, `local_end`, `setting`, `talk`,
+//! `reoffer`, `change`, `asked`, `inform`, `release`.
+//! A text is a `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`. Who is watched lights
 //! a `lamp`: `subscribed`, `watched`.
 
 pub mod account;
@@ -8,11 +9,14 @@ mod admission;
 mod answered;
 mod asked;
 mod brought;
+mod change;
 mod deliver;
 mod dial;
 mod diversion;
 mod exchange;
 mod failure;
+mod forward;
+pub mod forwarding;
 mod inform;
 mod invited;
 pub mod io;
@@ -22,6 +26,7 @@ pub mod letter;
 mod letterbox;
 mod load;
 mod local_end;
+mod media;
 mod messaged;
 mod negotiate;
 pub mod party;
@@ -36,12 +41,15 @@ mod release;
 mod reoffer;
 mod requested;
 mod set_up;
+mod setting;
 mod silence;
 mod state;
+mod stream;
 mod subscribed;
 pub mod switch;
 mod talk;
 mod terms;
+mod tone;
 mod trunk;
 pub mod view;
 mod watched;

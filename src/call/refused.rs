@@ -71,11 +71,11 @@ impl Call {
         let Some((seen, failure)) = self.failure.clone() else { return self.try_next(exchange, now) };
         let leads_on =
             self.target.as_ref().is_some_and(|target| target.leads_on(seen) || target.leads_on(failure.status));
-        if leads_on && !self.targets.is_empty() {
-            self.try_next(exchange, now);
-        } else {
-            self.refuse_caller(exchange, now, failure);
+        if leads_on && self.has_more() || self.forward_after(exchange, now, seen) {
+            return self.try_next(exchange, now);
         }
+        let failure = self.failure.take().map_or(failure, |(_, failure)| failure);
+        self.refuse_caller(exchange, now, failure);
     }
 
     /// Nobody answered in time.
@@ -97,6 +97,10 @@ impl Call {
     /// A session ended of itself: the call is over if it was one of the two that talk.
     pub fn leg_ended(&mut self, exchange: &mut Exchange, now: Now, leg: usize, by: Ending) {
         match self.stage {
+            Stage::Talking { .. } if leg == 0 && by == Ending::NoPrack => {
+                self.take_back_answer(504);
+                self.side_left(exchange, now, leg, by);
+            }
             Stage::Talking { with } if leg == 0 || leg == with => self.side_left(exchange, now, leg, by),
             Stage::Talking { .. } | Stage::Ending => self.drop_leg(exchange, leg),
             Stage::Preparing | Stage::Trying if leg == 0 && by == Ending::NoPrack => {

@@ -3,7 +3,7 @@
 use crate::base::time::Now;
 use crate::call::admission::{self, Admission, Identity};
 use crate::call::io::Notice;
-use crate::call::leg::SDP;
+use crate::call::media::SDP;
 use crate::call::switch::Switch;
 use crate::sip::agent::ServerId;
 use crate::sip::flow::Flow;

@@ -10,6 +10,7 @@ use crate::call::party::Audience;
 use crate::call::reason::q850_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
+use crate::call::stream::Repertoire;
 use crate::config::settings::Settings;
 use crate::dialplan::route::Target;
 use crate::wire::sip::{Name, escape_user};
@@ -28,13 +29,23 @@ impl Call {
     /// for more than what we couldn't do, and what a rule says at last for most.
     pub fn try_next(&mut self, exchange: &mut Exchange, now: Now) {
         let mut last = self.failure.take().map(|(_, failure)| failure);
-        while let Some(target) = self.targets.pop_front() {
-            match self.try_target(exchange, now, &target) {
+        while let Some(target) = self.next_target(exchange) {
+            let tried = match self.forward_at_once(exchange, now, &target) {
+                Some(Ok(())) => continue,
+                Some(Err(failure)) => Err(failure),
+                None => self.try_target(exchange, now, &target),
+            };
+            match tried {
                 Ok(()) => {
                     self.target = Some(target);
                     return;
                 }
-                Err(failure) => {
+                Err(mut failure) => {
+                    // Where no leg tells so, the books say here that the call was sent on.
+                    if let Some(forward) = self.forwards.last() {
+                        let why = failure.why.unwrap_or_else(|| failure.reason.clone());
+                        failure.why = Some(format!("sent on ({}): {why}", forward.text()));
+                    }
                     let decides = matches!(target, Target::Reject { .. });
                     if decides || last.as_ref().is_none_or(|last| last.by != EndedBy::Callee) {
                         last = Some(failure);
@@ -61,6 +72,7 @@ impl Call {
                 exchange.load(leg, file.clone());
                 Ok(())
             }
+            Target::Change(change) => self.change_setting(exchange, now, change),
             Target::Reject { status, reason } => Err(Failure::new(*status, reason.clone())),
         }
     }
@@ -77,7 +89,7 @@ impl Call {
         }
         let settings = Arc::clone(&exchange.settings);
         let domain = &settings.sip.domain;
-        let codecs = self.offered_codecs(&settings, None);
+        let speaks = self.offered(&settings, None, None);
         for binding in bindings {
             let destination = Destination {
                 flow: binding.flow,
@@ -86,15 +98,19 @@ impl Call {
                 from: self.caller.shown.from(domain, Audience::Phone),
                 contact_user: self.caller.shown.contact_user(),
                 party: Some(account.party()),
-                codecs: codecs.clone(),
-                ptime_ms: None,
+                speaks: speaks.clone(),
                 credentials: None,
                 route: binding.path.clone(),
                 no_response: None,
             };
             self.dial(exchange, now, destination, format!("user:{}", account.name), account.name.clone(), None);
         }
-        exchange.timers.set(Timer::Ring(self.key), now.time + settings.sip.ring_timeout);
+        let forwarding = &account.forwarding;
+        let patience = match forwarding.no_answer.as_ref().filter(|_| !self.has_more()) {
+            Some(_) => forwarding.after.unwrap_or(settings.sip.forward_after).min(settings.sip.ring_timeout),
+            None => settings.sip.ring_timeout,
+        };
+        exchange.timers.set(Timer::Ring(self.key), now.time + patience);
         Ok(())
     }
 
@@ -107,7 +123,7 @@ impl Call {
         }
         let Some(flow) = trunk.flow() else { return Err(Failure::new(503, "Trunk Not Found")) };
         // A trunk that is silent is passed over while another way is left.
-        if !trunk.is_up() && !self.targets.is_empty() {
+        if !trunk.is_up() && self.has_more() {
             return Err(Failure::new(503, "Trunk Down"));
         }
         let domain = trunk.domain();
@@ -120,8 +136,7 @@ impl Call {
             contact_user: credentials
                 .map_or_else(|| self.caller.shown.contact_user(), |known| escape_user(&known.username).into_owned()),
             party: None,
-            codecs: self.offered_codecs(&settings, Some(&trunk.settings.codecs)),
-            ptime_ms: Some(trunk.settings.ptime_ms),
+            speaks: self.offered(&settings, Some(&trunk.settings.codecs), Some(trunk.settings.ptime_ms)),
             credentials: trunk.credentials(),
             route: Vec::new(),
             no_response: Some(settings.sip.trunk_timeout),
@@ -132,13 +147,14 @@ impl Call {
     }
 
     /// A trunk's own list is offered as it stands; otherwise what the caller also has, and may have, comes first.
-    fn offered_codecs(&self, settings: &Settings, chosen: Option<&Vec<Codec>>) -> Vec<Codec> {
+    fn offered(&self, settings: &Settings, chosen: Option<&Vec<Codec>>, ptime_ms: Option<u32>) -> Repertoire {
         if let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) {
-            return chosen.clone();
+            return Repertoire { codecs: chosen.clone(), keeps_order: true, ptime_ms };
         }
-        let allowed = self.legs[0].media.as_ref().map(|media| media.codecs.as_slice()).unwrap_or_default();
+        let allowed = self.legs[0].media.as_ref().map(|media| media.speaks.codecs.as_slice()).unwrap_or_default();
         let mut theirs = self.caller.offer.as_ref().map(negotiate::codecs_of).unwrap_or_default();
         theirs.retain(|codec| allowed.contains(codec));
-        negotiate::order(&settings.media.codecs, &theirs)
+        let codecs = negotiate::order(&settings.media.codecs, &theirs);
+        Repertoire { codecs, keeps_order: false, ptime_ms }
     }
 }

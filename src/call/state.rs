@@ -3,9 +3,11 @@
 use crate::base::time::Time;
 use crate::call::admission::Identity;
 use crate::call::asked::Carried;
+use crate::call::change::Change;
 use crate::call::diversion::Diversion;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
+use crate::call::forward::Forward;
 use crate::call::leg::Leg;
 use crate::call::party::Party;
 use crate::call::record::{CallRecord, LegRecord};
@@ -37,6 +39,9 @@ pub struct Call {
     pub pass_headers: HeaderPatterns,
     /// Over whom the call came, here and before, the latest last.
     pub diversions: Vec<Diversion>,
+    /// How often it was sent on here, the latest last, and before it came.
+    pub forwards: Vec<Forward>,
+    pub forwards_before: usize,
     /// The best failure among the legs of this target: as seen there, and as the caller is told.
     pub failure: Option<(u16, Failure)>,
     /// The leg whose early media the caller hears, before the answer.
@@ -44,6 +49,10 @@ pub struct Call {
     /// Offers of ours since a side last changed something of its own accord.
     pub offers: u8,
     pub answered_at: Option<Time>,
+    /// Lines that one side wants to add, until the other has said whether it wants them too.
+    pub change: Option<Box<Change>>,
+    /// What the next line that is added has in common on both legs.
+    pub next_bond: usize,
     /// Requests of one side that the other has yet to answer.
     pub carried: Vec<Carried>,
 }
@@ -84,7 +93,8 @@ impl Call {
     }
 
     /// Adds a leg beside its record.
-    pub fn add_leg(&mut self, leg: Leg, record: LegRecord) {
+    pub fn add_leg(&mut self, leg: Leg, mut record: LegRecord) {
+        record.diverted = self.forwards.last().map(Forward::text);
         self.legs.push(leg);
         self.record.legs.push(record);
     }
@@ -129,8 +139,8 @@ impl Call {
             _ => self.hopefuls().last(),
         };
         let codec = |leg: usize| {
-            let agreed = self.legs[leg].media.as_ref()?.agreed.as_ref()?;
-            Some(agreed.codec_text())
+            let media = self.legs[leg].media.as_ref()?;
+            Some(media.agreed()?.codec_text())
         };
         CallView {
             id: self.record.id.clone(),

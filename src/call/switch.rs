@@ -20,7 +20,7 @@ use crate::sip::digest::Verifier;
 use crate::sip::flow::Flow;
 use crate::sip::notifier::{Ending, Package};
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
-use crate::wire::sip::{Limits, Message, Method};
+use crate::wire::sip::{Limits, Message, Method, ParseError};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -128,6 +128,12 @@ impl Switch {
             Input::Loaded { ticket, result } => {
                 if let Some(leg) = self.exchange.take_ticket(ticket) {
                     self.with_call(leg.call, |call, exchange| call.loaded(exchange, now, leg.leg, result));
+                }
+            }
+            Input::Kept { ticket, result } => {
+                self.exchange.take_kept(ticket, result.is_ok());
+                if let Some(leg) = self.exchange.take_ticket(ticket) {
+                    self.with_call(leg.call, |call, exchange| call.kept(exchange, now, leg.leg, result));
                 }
             }
             Input::Media(event) => self.media(now, event),
@@ -293,9 +299,14 @@ impl Switch {
     }
 
     fn received(&mut self, now: Now, flow: Flow, bytes: Bytes) {
-        let message = match Message::parse_with(bytes, &message_limits(&self.exchange.settings)) {
+        let message = match Message::parse_with(bytes.clone(), &message_limits(&self.exchange.settings)) {
             Ok(message) => message,
-            Err(error) => return self.exchange.notice(Notice::Malformed { flow, why: error.to_string() }),
+            Err(error) => {
+                if let (ParseError::TooLarge(_), Some(beginning)) = (error, beginning(&bytes)) {
+                    self.exchange.agent.refuse_large(now, flow, beginning);
+                }
+                return self.exchange.notice(Notice::Malformed { flow, why: error.to_string() });
+            }
         };
         if self.ignores(now, flow, &message) {
             return;
@@ -356,6 +367,8 @@ impl Switch {
             SessionEvent::ReAcked { message } => call.acknowledged(exchange, now, leg, &message),
             SessionEvent::Reanswered { message } => call.reanswered(exchange, now, leg, &message),
             SessionEvent::Rerefused { .. } => call.rerefused(exchange, now, leg),
+            SessionEvent::RefreshDue => call.refresh(exchange, now, leg),
+            SessionEvent::Settled => call.settle(exchange, now, leg),
             SessionEvent::Asked { id, message } => call.asked(exchange, now, leg, id, &message),
             SessionEvent::Replied { id, message } => call.replied(exchange, now, id, &message),
             SessionEvent::Unanswered { id, .. } => call.unanswered(exchange, now, id),
@@ -390,14 +403,14 @@ impl Switch {
         }
         let Some(LegKey { call, leg }) = self.exchange.port_owner(port) else { return };
         self.with_call(call, |call, exchange| match event {
-            MediaEvent::Opened { number, .. } => call.port_opened(exchange, now, leg, number),
+            MediaEvent::Opened { number, .. } => call.port_opened(exchange, now, leg, port, number),
             MediaEvent::OpenFailed { why, .. } => {
-                call.port_closed(exchange, leg, Default::default());
-                call.port_failed(exchange, now, leg, &why);
+                call.port_closed(exchange, leg, port, Default::default());
+                call.port_failed(exchange, now, leg, port, &why);
             }
             MediaEvent::Silent { since, .. } => call.silent(exchange, now, leg, since),
             MediaEvent::Finished { .. } => call.clip_ended(exchange, now),
-            MediaEvent::Closed { report, .. } => call.port_closed(exchange, leg, report),
+            MediaEvent::Closed { report, .. } => call.port_closed(exchange, leg, port, report),
             MediaEvent::Digit { digit, duration, .. } => call.digit_heard(exchange, now, leg, digit, duration),
             MediaEvent::Learnt { .. } => {}
         });
@@ -444,7 +457,6 @@ impl Switch {
         while let Some(timer) = self.exchange.timers.expire(now.time) {
             match timer {
                 Timer::Ring(call) => self.with_call(call, |call, exchange| call.rang_out(exchange, now)),
-                Timer::Probe(call) => self.with_call(call, |call, exchange| call.probe(exchange, now)),
                 Timer::Patience(call) => self.with_call(call, |call, exchange| call.lose_patience(exchange, now)),
                 Timer::Rewire(call) => self.with_call(call, |call, exchange| call.rewire(exchange)),
                 Timer::Close { port, worker } => self.exchange.command(worker, Command::Close { port }),
@@ -513,6 +525,14 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
         domain: settings.sip.domain.clone(),
         ..Default::default()
     }
+}
+
+/// As much of a message that is too large as an answer to it needs, where it begins with that.
+fn beginning(bytes: &Bytes) -> Option<Message> {
+    const ENOUGH: usize = 2_048;
+    let start = bytes.get(..ENOUGH.min(bytes.len()))?;
+    let end = start.windows(2).rposition(|pair| pair == b"\r\n")?;
+    Message::parse([start.get(..end)?, b"\r\n\r\n"].concat().into()).ok()
 }
 
 fn message_limits(settings: &Settings) -> Limits {

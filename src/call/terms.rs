@@ -2,15 +2,23 @@
 
 use crate::call::exchange::Exchange;
 use crate::config::settings::Trunk as TrunkSettings;
-use crate::sip::agent::Terms;
+use crate::sip::agent::{Terms, TimerTerms};
 
 /// Option tags of what [`Terms`] settle, which a peer may require.
-pub const EXTENSIONS: [&str; 1] = ["100rel"];
+pub const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
 
 impl Exchange {
     /// Towards a trunk by its settings, towards everybody else by ours.
     pub fn terms(&self, trunk: Option<&str>) -> Terms {
+        let sip = &self.settings.sip;
         let trunk = trunk.and_then(|name| self.trunks.by_name(name)).map(|trunk| &trunk.settings);
-        Terms { prack: trunk.map_or(TrunkSettings::PRACK, |trunk| trunk.prack) }
+        Terms {
+            prack: trunk.map_or(TrunkSettings::PRACK, |trunk| trunk.prack),
+            timer: Some(TimerTerms {
+                expires: trunk.and_then(|trunk| trunk.session_expires).unwrap_or(sip.session_expires),
+                min: trunk.and_then(|trunk| trunk.min_se).unwrap_or(sip.min_se),
+            }),
+            probe: sip.dialog_interval,
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::base::time::Wall;
 use crate::config::identity::HeaderPatterns;
+use crate::dialplan::change::Change;
 
 /// One call that wants a route.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +69,8 @@ pub enum Target {
     Echo,
     /// A sound file, once or until the caller hangs up.
     Play { file: String, repeat: bool },
+    /// A setting of the calling user is changed, and the caller hears that it is.
+    Change(Change),
     Reject {
         status: u16,
         /// Empty for the usual phrase of the status.
@@ -101,6 +104,11 @@ pub enum Step {
 }
 
 impl Target {
+    /// Whether a call that somebody else sends on may end there.
+    pub fn takes_calls(&self) -> bool {
+        !matches!(self, Target::Reject { .. } | Target::Change(_))
+    }
+
     /// Whether an answer of this target leads to the next one.
     ///
     /// A busy or declining person is not called again by another way (486, 600, 603), nor is any global failure (6xx).

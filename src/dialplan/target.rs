@@ -3,6 +3,7 @@
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Place, Problems, Wrong, nearest_known};
 use crate::config::section::{Keys, Section};
+use crate::dialplan::change::ChangeAim;
 use crate::dialplan::directory::Directory;
 use crate::dialplan::numbering;
 use crate::dialplan::plan::PlanContext;
@@ -13,10 +14,25 @@ use crate::dialplan::template::{Fields, Scope, Template};
 const MAX_NUMBER: usize = 128;
 
 const KEYS: Keys = Keys {
-    known: &["user", "trunk", "number", "strip", "prefix", "next_on", "echo", "play", "repeat", "reject", "reason"],
+    known: &[
+        "user",
+        "trunk",
+        "number",
+        "strip",
+        "prefix",
+        "next_on",
+        "echo",
+        "play",
+        "repeat",
+        "forward",
+        "after",
+        "do_not_disturb",
+        "reject",
+        "reason",
+    ],
     later: &["network", "conference", "voicemail", "menu", "enum", "http"],
 };
-const KINDS: [&str; 5] = ["user", "trunk", "echo", "play", "reject"];
+const KINDS: [&str; 7] = ["user", "trunk", "echo", "play", "forward", "do_not_disturb", "reject"];
 
 /// One target of a rule, before a call fills it in.
 #[derive(Clone, Debug)]
@@ -31,6 +47,7 @@ enum Kind {
     Trunk { name: String, number: Number, next_on: Vec<u16> },
     Echo,
     Play { file: String, repeat: bool },
+    Change(ChangeAim),
     Reject { status: u16, reason: String },
 }
 
@@ -88,6 +105,8 @@ impl Aim {
             "trunk" => trunk(&part, scope, context)?,
             "echo" => echo(&part)?,
             "play" => play(&part)?,
+            "forward" => Kind::Change(ChangeAim::forward(&part, scope)?),
+            "do_not_disturb" => Kind::Change(ChangeAim::do_not_disturb(&part)?),
             _ => reject(&part)?,
         };
         Some(Aim { place: node.place.clone(), kind })
@@ -105,6 +124,11 @@ impl Aim {
             Kind::Trunk { name, .. } => Some(name),
             _ => None,
         }
+    }
+
+    /// Whether it changes a setting of the caller's own, which only users have.
+    pub fn is_for_users(&self) -> bool {
+        matches!(self.kind, Kind::Change(_))
     }
 
     pub fn file(&self) -> Option<&str> {
@@ -131,6 +155,7 @@ impl Aim {
             }
             Kind::Echo => Ok(Target::Echo),
             Kind::Play { file, repeat } => Ok(Target::Play { file: file.clone(), repeat: *repeat }),
+            Kind::Change(change) => change.fill(fields).map(Target::Change),
             Kind::Reject { status, reason } => Ok(Target::Reject { status: *status, reason: reason.clone() }),
         }
     }
@@ -163,6 +188,7 @@ fn refuse_strangers(part: &Section<'_>, kind: &str) {
     let companions: &[&str] = match kind {
         "trunk" => &["number", "strip", "prefix", "next_on"],
         "play" => &["repeat"],
+        "forward" => &["number", "after"],
         "reject" => &["reason"],
         _ => &[],
     };

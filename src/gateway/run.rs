@@ -71,7 +71,7 @@ impl Gateway {
         let recorder = Recorder::start(&mut journal, store.clone());
         let watch = journal.watch();
         let certificates = Tls::load(&settings)?;
-        let mut world = World::open(&settings, clock, Some(journal)).await?;
+        let mut world = World::open(&settings, clock, Some(journal)).await?.with_store(store.clone());
         world.tls().store(certificates.map(Arc::new));
         let (questions, control) = mpsc::channel(QUESTIONS);
         let metrics = Arc::new(Metrics::new());

@@ -28,6 +28,9 @@ const TURN: usize = 128;
 /// Orders to a worker that may wait, and its news.
 const ORDERS: usize = 16_384;
 
+/// Lines that strangers can write into the log, in a second.
+const WARNINGS: u32 = 20;
+
 /// How often a machine is told how far the loop lags behind.
 const MEASURE: Duration = Duration::from_millis(50);
 
@@ -78,6 +81,7 @@ pub struct World {
     pub workers: Vec<WorkerHandle>,
     media_news: Arc<Notify>,
     journal: Option<Journal>,
+    store: Option<Store>,
     postman: Option<Postman>,
     prompts: PathBuf,
     pub messages: Messages,
@@ -86,6 +90,8 @@ pub struct World {
     /// The longest lag since it was last told, and when that was.
     lag: Duration,
     measured: Time,
+    /// Lines about strangers that were logged, and in which second.
+    warned: (u64, u32),
 }
 
 /// SIP messages since the start.
@@ -134,13 +140,20 @@ impl World {
             workers,
             media_news,
             journal,
+            store: None,
             postman: None,
             prompts,
             messages,
             endings: BTreeMap::new(),
             lag: Duration::ZERO,
             measured: Time::default(),
+            warned: (0, 0),
         })
+    }
+
+    /// The same with a store, which keeps what users change by phone.
+    pub fn with_store(self, store: Store) -> World {
+        World { store: Some(store), ..self }
     }
 
     pub fn listening(&self) -> Vec<(Transport, SocketAddr)> {
@@ -272,6 +285,17 @@ impl World {
                             let _ = answers.send(Arrival::Answer(Input::Loaded { ticket, result })).await;
                         });
                     }
+                    Output::Keep { ticket, user, forwarding } => {
+                        let (answers, store) = (self.answers.clone(), self.store.clone());
+                        tokio::spawn(async move {
+                            let result = match store {
+                                Some(store) => store.set_forwarding(&user, &forwarding).await,
+                                None => Err(ShellError::new("store", "there is none", "ask a gateway")),
+                            };
+                            let result = result.map_err(|error| error.to_string());
+                            let _ = answers.send(Arrival::Answer(Input::Kept { ticket, result })).await;
+                        });
+                    }
                     Output::Post(order) => {
                         if let Some(news) = self.postman.as_ref().and_then(|postman| postman.take(order)) {
                             machine.handle(now, Input::Post(news));
@@ -306,9 +330,20 @@ impl World {
         match notice {
             Notice::CallEnded { status, .. } => *self.endings.entry(*status).or_default() += 1,
             Notice::Malformed { .. } => self.messages.damaged += 1,
+            // Whoever tries thousands of passwords doesn't fill the disk with them.
+            Notice::Denied { .. } | Notice::Guessing { .. } if !self.may_warn() => return,
             _ => {}
         }
         log(notice);
+    }
+
+    fn may_warn(&mut self) -> bool {
+        let second = self.clock.now().time.millis() / 1_000;
+        if self.warned.0 != second {
+            self.warned = (second, 0);
+        }
+        self.warned.1 += 1;
+        self.warned.1 <= WARNINGS
     }
 
     pub fn take_endings(&mut self) -> BTreeMap<u16, u64> {

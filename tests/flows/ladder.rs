@@ -8,6 +8,7 @@ use crate::world::{Setting, World};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 use tandem::call::io::Input;
+use tandem::dialplan::change::{Change, When};
 use tandem::media::command::{Clip, Event};
 use tandem::wire::sip::Message;
 
@@ -63,7 +64,8 @@ impl Player {
                 self.say(name, words, &line);
                 None
             }
-            ["media", name] => self.media(name, &line),
+            ["media", name] => self.media(name, None, &line),
+            ["media", name, kind] => self.media(name, Some(kind), &line),
             ["record", which @ ..] => self.record(which, &line),
             ["letters", count] => {
                 let kept = self.world.mailbox.letters.len();
@@ -137,12 +139,12 @@ impl Player {
         })
     }
 
-    fn media(&mut self, name: &str, line: &Line<'_>) -> Option<String> {
-        let number = self.world.peer(name).heard?;
+    fn media(&mut self, name: &str, kind: Option<&str>, line: &Line<'_>) -> Option<String> {
+        let Some(number) = self.world.peer(name).line(kind) else { return Some(format!("no line of {kind:?}")) };
         let Some(port) = self.world.ports.numbered(number) else { return Some(format!("there is no port {number}")) };
         let peers = &self.world.peers;
         let find = |name: &str| peers.iter().find(|peer| peer.name == name);
-        let port_of = |name: &str| Some(self.world.ports.numbered(find(name)?.heard?)?.id());
+        let port_of = |name: &str| Some(self.world.ports.numbered(find(name)?.line(kind)?)?.id());
         line.items.iter().find_map(|item| {
             let fault = port.objection(item, |name| find(name).map(|peer| peer.sound), port_of)?;
             Some(format!("{item}: {fault}"))
@@ -206,6 +208,13 @@ impl Player {
                 let id = world.books.records.last().expect("a call").id.clone();
                 world.feed(Input::HangUp { id });
             }
+            [name, "forwards", when, "to", number, after @ ..] => {
+                let when = [When::Always, When::Busy, When::NoAnswer].into_iter().find(|known| known.as_str() == *when);
+                let (when, to) = (when.expect("a time to forward"), Some((*number).to_owned()));
+                let after = after.first().map(|after| span(after));
+                world.change(name, &Change::Forward { when, to, after });
+            }
+            [name, "is", "not", "to", "be", "disturbed"] => world.change(name, &Change::DoNotDisturb { on: true }),
             ["store", "fails"] => world.mailbox.failing = true,
             ["restart"] => world.restart(),
             ["load", lag] => {

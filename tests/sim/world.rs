@@ -227,6 +227,10 @@ impl World {
                     let wait = below(&mut self.chance, Duration::from_millis(100));
                     self.after(wait, Happening::Answer(Input::Loaded { ticket, result: office::clip(&file) }));
                 }
+                Output::Keep { ticket, .. } => {
+                    let wait = below(&mut self.chance, Duration::from_millis(100));
+                    self.after(wait, Happening::Answer(Input::Kept { ticket, result: Ok(()) }));
+                }
                 // Nobody writes texts here.
                 Output::Post(order) => unreachable!("{order:?}"),
                 Output::Notice(_) => {}

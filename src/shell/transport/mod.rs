@@ -129,3 +129,6 @@ impl Transports {
         self.connections.closed(flow);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ impl Session {
             Prack::Required if !insists && !invite.has_token(Name::Supported, "100rel") => {
                 Some((421, vec![(Name::Require, "100rel".to_owned())]))
             }
-            _ => None,
+            _ => self.finds_too_short(invite).map(|headers| (422, headers)),
         }
     }
 
@@ -29,11 +29,19 @@ impl Session {
         if self.terms.prack == Prack::Required {
             headers.push((Name::Require, "100rel".to_owned()));
         }
-        headers.extend(self.supported().map(|supported| (Name::Supported, supported)));
+        headers.extend(self.supported());
+        headers.extend(self.lease_proposed());
         headers
     }
 
-    pub(super) fn supported(&self) -> Option<String> {
-        (self.terms.prack != Prack::Never).then(|| "100rel".to_owned())
+    /// What a request or a 2xx of ours says that we know.
+    pub(super) fn supported(&self) -> Option<(Name, String)> {
+        let known = match (self.terms.prack, self.terms.timer) {
+            (Prack::Never, None) => return None,
+            (Prack::Never, Some(_)) => "timer",
+            (_, None) => "100rel",
+            (_, Some(_)) => "100rel, timer",
+        };
+        Some((Name::Supported, known.to_owned()))
     }
 }

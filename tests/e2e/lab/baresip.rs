@@ -50,14 +50,18 @@ impl Baresip {
                 "module_app contact.so\nmodule_app presence.so\n",
             ),
         };
-        let config = config(host, path, speech) + modules;
+        let mut config = config(host, path, speech) + modules;
+        if account.transport == "tls" {
+            let roots = gateway.folder().join("data/tls/certificate.pem");
+            config += &format!("sip_cafile {}\n", roots.display());
+        }
         std::fs::write(path.join("config"), config).expect("the folder can be written");
         std::fs::write(path.join("contacts"), contacts).expect("the folder can be written");
         let mode = if *answers { "auto" } else { "manual" };
         let account = format!(
             "<sip:{user}@{DOMAIN}>;auth_user={user};auth_pass={password};outbound=\"sip:{};transport={transport}\";\
              regint=600;answermode={mode};audio_codecs={codecs};ptime=20\n",
-            gateway.sip(),
+            gateway.sip_over(transport),
         );
         std::fs::write(path.join("accounts"), account).expect("the folder can be written");
         let mut command = Command::new("baresip");
