@@ -75,6 +75,13 @@ impl Voice {
         self.asked = None;
     }
 
+    /// Whether this phone could answer a call that comes with this offer, or with none.
+    pub fn suits(&self, message: &Message) -> bool {
+        let Ok(offer) = self.read(message) else { return message.body().is_empty() };
+        let formats = offer.media.iter().flat_map(|line| &line.formats);
+        formats.filter_map(Format::codec).any(|codec| self.codecs.contains(&codec))
+    }
+
     /// Answers the gateway's offer.
     pub fn answer(&mut self, message: &Message) -> Result<Body, String> {
         let offer = self.read(message)?;

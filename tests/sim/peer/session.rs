@@ -38,6 +38,13 @@ impl Peer {
         }
         let taking = Taking::draw(&mut self.chance, &self.manners);
         let voice = Voice::new(self.port(), taking.codecs.clone());
+        if !voice.suits(&message) {
+            if let Some(leg) = ledger.leg(call, message.call_id()) {
+                leg.refused = Some(488);
+                leg.over = Some((now.time, "refused 488".to_owned()));
+            }
+            return self.agent.refuse(now, id, 488, "", Vec::new());
+        }
         if let Some((after, _)) = taking.ring {
             self.errands.set(Errand::Ring(id), now.time + after.min(taking.after));
         }
