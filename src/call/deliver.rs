@@ -130,7 +130,8 @@ impl Exchange {
 
     fn carry_to_trunk(&mut self, now: Now, key: DeliveryKey, name: &str, number: &str) -> Result<(), Obstacle> {
         let Some(trunk) = self.trunks.by_name(name) else { return Err(Obstacle::Refused(500)) };
-        let Some(flow) = trunk.flow() else { return Err(Obstacle::Refused(503)) };
+        let Some(&flow) = trunk.ways(now.time, &mut self.chance).first() else { return Err(Obstacle::Refused(503)) };
+        let routes = trunk.routes();
         let Some(delivery) = self.post.deliveries.get_mut(&key) else { return Ok(()) };
         delivery.user = None;
         let domain = trunk.domain();
@@ -141,6 +142,7 @@ impl Exchange {
         let told = delivery.letter.from.headers(&ours, audience, Side::Calling);
         let to = format!("<sip:{}@{domain}>", escape_user(number));
         let request = request(now, delivery, flow, trunk.uri(number), from, to, told);
+        let request = OutgoingRequest { routes, ..request };
         let retry = credentials.map(|credentials| Box::new((request.clone(), credentials)));
         self.send_letters(now, key, vec![(request, retry)]);
         Ok(())

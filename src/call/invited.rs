@@ -154,6 +154,8 @@ impl Switch {
             forwards: Vec::new(),
             forwards_before: diversion::read(invitation.message, 0).1,
             failure: None,
+            redirects: 0,
+            is_redirected: false,
             heard: None,
             offers: 0,
             answered_at: None,
@@ -172,8 +174,10 @@ impl Switch {
         let leg = LegKey { call: key, leg: 0 };
         let Invitation { session, flow, message, identity, dialled, .. } = invitation;
         self.exchange.own_session(session, leg);
-        let media = (!is_silent && refusal.is_none())
-            .then(|| Media::open(&mut self.exchange, leg, worker, flow.local.ip(), speaks, lines));
+        let media = (!is_silent && refusal.is_none()).then(|| {
+            let local = self.exchange.media_address(flow, call.caller.offer.as_ref());
+            Media::open(&mut self.exchange, leg, worker, local, speaks, lines)
+        });
         let is_ready = media.is_none();
         let media = media.map(|media| media.described(call.caller.offer.as_ref()));
         let record = LegRecord {
@@ -187,7 +191,7 @@ impl Switch {
         };
         let end = End::Sip { flow, session: Some(session) };
         call.add_leg(
-            Leg { key: leg, end, stage: LegStage::Trying, trunk: None, media, dialling: None, brought },
+            Leg { key: leg, end, stage: LegStage::Trying, trunk: None, media, dialling: None, again: None, brought },
             record,
         );
         if let Identity::Trunk { name, .. } = &identity {

@@ -22,6 +22,8 @@ pub struct Leg {
     pub media: Option<Media>,
     /// Where it goes, until its INVITE is out.
     pub dialling: Option<Box<Destination>>,
+    /// The same with the addresses that are left, until it is answered.
+    pub again: Option<Box<Destination>>,
     pub brought: Brought,
 }
 

@@ -16,7 +16,7 @@ impl Call {
         let key = self.leg_key(self.legs.len());
         let record = LegRecord { target: target.to_owned(), started: now.wall, ..LegRecord::default() };
         let (stage, brought) = (LegStage::Preparing, Brought::default());
-        self.add_leg(Leg { key, end, stage, trunk: None, media: None, dialling: None, brought }, record);
+        self.add_leg(Leg { key, end, stage, trunk: None, media: None, dialling: None, again: None, brought }, record);
         exchange.keep(&self.record);
         key
     }

@@ -16,6 +16,7 @@ use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
+use crate::sip::announce::Announce;
 use crate::sip::digest::Verifier;
 use crate::sip::flow::Flow;
 use crate::sip::notifier::{Ending, Package};
@@ -86,6 +87,7 @@ impl Switch {
         let agent = Agent::new(
             AgentSettings {
                 t1: settings.sip.t1,
+                announce: Announce::signalling(&settings),
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 max_transactions: settings.limits.transactions,
                 extensions: EXTENSIONS.to_vec(),
@@ -483,6 +485,7 @@ impl Switch {
     fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {
         self.exchange.settings = Arc::clone(&settings);
         self.exchange.plan = plan;
+        self.exchange.set_announce();
         self.exchange.registrar.set_limits(registrar_limits(&settings));
         self.exchange.notifier.set_limits(subscribed::notifier_limits(&settings));
         self.exchange.publications.set_limits(subscribed::publication_limits(&settings));
@@ -530,8 +533,9 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
 /// As much of a message that is too large as an answer to it needs, where it begins with that.
 fn beginning(bytes: &Bytes) -> Option<Message> {
     const ENOUGH: usize = 2_048;
+    const LINES: usize = 64;
     let start = bytes.get(..ENOUGH.min(bytes.len()))?;
-    let end = start.windows(2).rposition(|pair| pair == b"\r\n")?;
+    let end = start.windows(2).enumerate().filter(|(_, pair)| pair == b"\r\n").take(LINES).last()?.0;
     Message::parse([start.get(..end)?, b"\r\n\r\n"].concat().into()).ok()
 }
 
