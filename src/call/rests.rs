@@ -141,7 +141,7 @@ mod tests {
             now = until;
             assert_eq!(rests.until(now, way(1)), None);
         }
-        now = now + Duration::from_secs(601);
+        now += Duration::from_secs(601);
         rests.failed(now, way(1), Fault::Silent, &mut chance);
         assert!(rests.until(now + Duration::from_secs(37), way(1)).is_none(), "the past is forgotten");
     }

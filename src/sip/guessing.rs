@@ -134,7 +134,7 @@ impl Guessing {
         self.forget(now);
         let source = network(source);
         let is_silent = self.sources.get(&source).is_some_and(|record| record.silent_until > now);
-        is_silent && !self.pairs.get(&(source, cut(account))).is_some_and(|pair| pair.trusted_until > now)
+        is_silent && self.pairs.get(&(source, cut(account))).is_none_or(|pair| pair.trusted_until <= now)
     }
 
     /// Entries of all tables.

@@ -132,7 +132,7 @@ fn new_calls_are_refused_first_registrations_later_and_calls_in_progress_never()
     let mut raw = Raw::new();
     let lag = |raw: &mut Raw, ms: u64| {
         for _ in 0..40 {
-            raw.world.time = raw.world.time + Duration::from_millis(50);
+            raw.world.time += Duration::from_millis(50);
             raw.feed(Input::Load { lag: Duration::from_millis(ms) });
         }
     };

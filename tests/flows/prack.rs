@@ -402,7 +402,7 @@ fn each_fork_counts_for_itself() {
 
 #[test]
 fn a_fork_that_is_hung_up_sees_a_number_of_its_own() {
-    play(&format!(
+    play(
         "
         bob registers
         alice calls bob (sdp PCMU)
@@ -423,8 +423,8 @@ fn a_fork_that_is_hung_up_sees_a_number_of_its_own() {
         tandem -> alice 200
         tandem -> bob BYE
         bob -> tandem 200
-        "
-    ));
+        ",
+    );
 }
 
 #[test]

@@ -172,7 +172,7 @@ impl Session {
         };
         let unacked = alerting.reliable.unacked.take();
         let describes = unacked.is_some_and(|unacked| unacked.has_body);
-        let offers = !message.body().is_empty() && !(describes && alerting.has_our_offer(core));
+        let offers = !(message.body().is_empty() || describes && alerting.has_our_offer(core));
         alerting.reliable.described |= describes;
         self.stop(core, SessionTimer::Provisional);
         self.stop(core, SessionTimer::ProvisionalLimit);
