@@ -333,7 +333,7 @@ impl Switch {
                 trunks.answered(now, id, &message, &mut work);
             }
             Event::Failed { id, cause } => {
-                if self.exchange.notifier.failed(id) || self.exchange.letter_failed(now, id) {
+                if self.exchange.notifier.failed(id) || self.exchange.letter_failed(now, id, cause) {
                     return;
                 }
                 let (trunks, mut work) = self.exchange.trunk_work();

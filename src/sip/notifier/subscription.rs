@@ -3,8 +3,9 @@
 use crate::base::time::Time;
 use crate::sip::agent::{OutgoingRequest, RequestId};
 use crate::sip::dialog::Dialog;
-use crate::sip::flow::{Body, Flow};
+use crate::sip::flow::Body;
 use crate::sip::notifier::Package;
+use crate::sip::registrar::Binding;
 use crate::wire::sip::{Method, Name, escape_user};
 
 pub(super) struct Subscription {
@@ -87,8 +88,8 @@ impl Subscription {
     }
 }
 
-/// A NOTIFY that nobody subscribed to, about whoever has `address`, who is at `uri` (RFC 3842 §4).
-pub fn unsolicited(package: Package, address: &str, uri: String, flow: Flow, text: String) -> OutgoingRequest {
+/// A NOTIFY that nobody subscribed to, about whoever has `address`, for one of their phones (RFC 3842 §4).
+pub fn unsolicited(package: Package, address: &str, phone: Binding, text: String) -> OutgoingRequest {
     let address = format!("<{address}>");
     let event = (Name::Event, package.as_str().to_owned());
     // There is no subscription that could go on.
@@ -97,6 +98,7 @@ pub fn unsolicited(package: Package, address: &str, uri: String, flow: Flow, tex
         headers: vec![event, state],
         body: Some(Body { content_type: package.content_type().into(), bytes: text.into() }),
         contact_user: Some(String::new()),
-        ..OutgoingRequest::new(Method::Notify, uri, flow, address.clone(), address)
+        routes: phone.path,
+        ..OutgoingRequest::new(Method::Notify, phone.uri, phone.flow, address.clone(), address)
     }
 }

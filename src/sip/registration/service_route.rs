@@ -16,7 +16,7 @@ pub(super) fn read(message: &Message) -> Vec<String> {
             uri.is_some_and(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips) && uri.param("lr").is_some());
         is_loose && value.len() <= LENGTH
     };
-    if values.len() > HOPS || !values.iter().all(fits) {
+    if values.len() > HOPS || !values.iter().all(|value| fits(value)) {
         return Vec::new();
     }
     values.into_iter().map(str::to_owned).collect()
