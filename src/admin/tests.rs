@@ -114,7 +114,12 @@ async fn answer_all(mut asked: mpsc::Receiver<Control>, accounts_changed: Arc<At
             }
             Control::Explain { to, at, reply, .. } => {
                 let targets = vec![Target::Echo];
-                let route = Route { rule: format!("at {}", at.unwrap().rfc3339()), caller: None, targets };
+                let route = Route {
+                    rule: format!("at {}", at.unwrap().rfc3339()),
+                    caller: None,
+                    targets,
+                    transfer: Default::default(),
+                };
                 drop(reply.send(Ok(Decision { number: to, route: Some(route), steps: Vec::new() })));
             }
             Control::AccountsChanged => drop(accounts_changed.fetch_add(1, Ordering::Relaxed)),

@@ -80,18 +80,24 @@ pub fn authenticate(exchange: &mut Exchange, now: Now, message: &Message) -> Adm
     let accounts = &exchange.accounts;
     let hashes = |user: &str| -> Option<Hashes> { accounts.by_name(user).map(|account| account.hashes.clone()) };
     match exchange.verifier.verify(now.time, message, &exchange.settings.sip.domain, header, hashes) {
-        Verdict::Ok { user } => match accounts.by_name(&user) {
-            Some(account) => Admission::Admitted(Identity::User {
-                name: account.name.clone(),
-                number: account.number.clone(),
-                country: account.country.clone().or_else(|| exchange.settings.sip.country.clone()),
-            }),
+        Verdict::Ok { user } => match user_named(exchange, &user) {
+            Some(identity) => Admission::Admitted(identity),
             None => Admission::Denied { user: Some(user) },
         },
         Verdict::Missing => Admission::Unknown { stale: false },
         Verdict::Stale => Admission::Unknown { stale: true },
         Verdict::Wrong { user } => Admission::Denied { user },
     }
+}
+
+/// A user of ours.
+pub fn user_named(exchange: &Exchange, name: &str) -> Option<Identity> {
+    let account = exchange.accounts.by_name(name)?;
+    Some(Identity::User {
+        name: account.name.clone(),
+        number: account.number.clone(),
+        country: account.country.clone().or_else(|| exchange.settings.sip.country.clone()),
+    })
 }
 
 /// Challenges for whoever must say who they are.
@@ -121,18 +127,26 @@ fn knows_md5_only(message: &Message) -> bool {
 /// What was dialled: the user part, or the whole address where the domain isn't ours. A carrier may call us by any name.
 pub fn dialled(exchange: &Exchange, flow: Flow, message: &Message, identity: &Identity) -> Option<String> {
     let uri = Uri::parse(message.request_uri()).ok()?;
-    match uri.scheme {
-        Scheme::Tel => some(uri.user_decoded().into_owned()),
-        Scheme::Sip | Scheme::Sips => {
+    match (uri.scheme, identity) {
+        (Scheme::Sip | Scheme::Sips, Identity::Trunk { name, .. }) => {
             let user = some(uri.user_decoded().into_owned())?;
-            let Identity::Trunk { name, .. } = identity else {
-                return Some(if is_ours(exchange, flow, uri.host()) { user } else { format!("{user}@{}", uri.host()) });
-            };
             let credentials = exchange.trunks.by_name(name).and_then(|trunk| trunk.settings.credentials.as_ref());
             let is_contact = credentials.is_some_and(|known| known.username == user);
             Some(called_number(message).filter(|_| is_contact).unwrap_or(user))
         }
+        (Scheme::Sip | Scheme::Sips | Scheme::Tel, _) => dialled_uri(exchange, flow, &uri),
         _ => Some(message.request_uri().to_owned()),
+    }
+}
+
+/// The same of any URI that can be called.
+pub fn dialled_uri(exchange: &Exchange, flow: Flow, uri: &Uri<'_>) -> Option<String> {
+    let user = some(uri.user_decoded().into_owned())?;
+    match uri.scheme {
+        Scheme::Tel => Some(user),
+        Scheme::Sip | Scheme::Sips if is_ours(exchange, flow, uri.host()) => Some(user),
+        Scheme::Sip | Scheme::Sips => Some(format!("{user}@{}", uri.host())),
+        _ => None,
     }
 }
 

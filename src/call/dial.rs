@@ -10,6 +10,7 @@ use crate::sip::agent::Invite;
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::Flow;
 use crate::wire::description::Direction;
+use crate::wire::sip::Name;
 use std::time::Duration;
 use tandem_codecs::Codec;
 
@@ -44,14 +45,8 @@ impl Call {
         let media = Media::open(exchange, key, self.worker, to.flow.local.ip(), to.codecs.clone(), to.ptime_ms);
         let record =
             LegRecord { target, number, address: to.flow.to_string(), started: now.wall, ..LegRecord::default() };
-        let leg = Leg {
-            key,
-            end: End::Sip { flow: to.flow, session: None },
-            stage: LegStage::Preparing,
-            trunk: None,
-            media: Some(media),
-            dialling: Some(Box::new(to)),
-        };
+        let end = End::Sip { flow: to.flow, session: None };
+        let leg = Leg { media: Some(media), dialling: Some(Box::new(to)), ..Leg::new(key, end, LegStage::Preparing) };
         self.add_leg(leg, record);
         if let Some(trunk) = trunk {
             self.hold_trunk(exchange, index, trunk);
@@ -68,12 +63,16 @@ impl Call {
         }
         match (self.stage, leg) {
             (Stage::Preparing, 0) => self.start(exchange, now),
+            _ if self.legs[leg].arrival.is_some() => self.arrival_ready(exchange, leg),
             (Stage::Trying, 1..) if self.legs[leg].stage == LegStage::Preparing => self.invite(exchange, now, leg),
             _ => {}
         }
     }
 
     pub fn port_failed(&mut self, exchange: &mut Exchange, now: Now, leg: usize, why: &str) {
+        if self.legs[leg].arrival.is_some() {
+            return self.arrival_failed(exchange, leg, 503, "No Media Port");
+        }
         let failure = Failure::new(503, "No Media Port").because(why);
         match self.stage {
             Stage::Preparing => self.refuse_caller(exchange, now, failure),
@@ -85,6 +84,7 @@ impl Call {
     /// A worker that owes an answer for too long is not waited for.
     pub fn lose_patience(&mut self, exchange: &mut Exchange, now: Now) {
         const WHY: &str = "the media worker does not answer";
+        self.turn_away(exchange, 503, WHY);
         match self.stage {
             Stage::Preparing => self.port_failed(exchange, now, 0, WHY),
             Stage::Trying => {
@@ -103,10 +103,14 @@ impl Call {
         let leg = &mut self.legs[index];
         let (Some(to), Some(media)) = (leg.dialling.take(), leg.media.as_mut()) else { return };
         let body = media.offer(&to.codecs, Direction::SendRecv);
+        // A trunk never sees that a call of ours was transferred to it.
+        let origin = self.origin.as_ref().filter(|_| leg.trunk.is_none());
+        let referred_by = origin.and_then(|origin| origin.referred_by.clone());
         let session = exchange.agent.invite(
             now,
             Invite {
                 contact_user: to.contact_user,
+                headers: referred_by.map(|by| (Name::ReferredBy, by)).into_iter().collect(),
                 body,
                 credentials: to.credentials,
                 max_forwards: self.caller.max_forwards,
@@ -115,6 +119,7 @@ impl Call {
             },
         );
         leg.stage = LegStage::Trying;
+        leg.is_placed = true;
         leg.end = End::Sip { flow: to.flow, session: Some(session) };
         exchange.own_session(session, leg.key);
         if let Some(call_id) = exchange.agent.call_id(session).map(str::to_owned) {

@@ -4,6 +4,7 @@ use crate::base::chance::Chance;
 use crate::base::time::Now;
 use crate::base::timers::Timers;
 use crate::call::account::Accounts;
+use crate::call::errand::Errand;
 use crate::call::io::{Notice, Output, Ticket};
 use crate::call::record::CallRecord;
 use crate::call::trunk::{Trunks, Work};
@@ -54,6 +55,8 @@ pub struct Exchange {
     pub chance: Chance,
     pub timers: Timers<Timer>,
     pub outputs: VecDeque<Output>,
+    /// What calls want of each other.
+    pub errands: VecDeque<Errand>,
     sessions: HashMap<SessionId, LegKey>,
     ports: HashMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
@@ -97,6 +100,7 @@ impl Exchange {
             chance,
             timers: Timers::default(),
             outputs: VecDeque::new(),
+            errands: VecDeque::new(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
             closing: HashMap::new(),
@@ -154,6 +158,11 @@ impl Exchange {
 
     pub fn port_owner(&self, port: PortId) -> Option<LegKey> {
         self.ports.get(&port).copied()
+    }
+
+    /// Gives a port to another leg.
+    pub fn own_port(&mut self, port: PortId, leg: LegKey) {
+        self.ports.insert(port, leg);
     }
 
     pub fn forget_port(&mut self, port: PortId) {
@@ -216,7 +225,11 @@ impl Exchange {
 
     /// What is still held for calls: sessions, ports and questions. All zero when no call is left.
     pub fn held(&self) -> (usize, usize, usize) {
-        (self.sessions.len(), self.ports.len() + self.closing.len(), self.tickets.len() + self.placed.len())
+        (
+            self.sessions.len(),
+            self.ports.len() + self.closing.len(),
+            self.tickets.len() + self.placed.len() + self.errands.len(),
+        )
     }
 }
 

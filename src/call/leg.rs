@@ -2,6 +2,7 @@
 
 use crate::call::dial::Destination;
 use crate::call::exchange::{Exchange, LegKey};
+use crate::call::moving::Arrival;
 use crate::call::negotiate::{self, Agreed, Disagreement, Local};
 use crate::config::settings::Dtmf;
 use crate::media::command::{Clip, Command, PortId, Report, Source};
@@ -26,6 +27,10 @@ pub struct Leg {
     pub media: Option<Media>,
     /// Where it goes, until its INVITE is out.
     pub dialling: Option<Box<Destination>>,
+    /// Where it comes from, until it is here.
+    pub arrival: Option<Box<Arrival>>,
+    /// We placed it: its Call-ID is ours.
+    pub is_placed: bool,
 }
 
 /// What is at the far end of a leg.
@@ -79,6 +84,10 @@ pub struct Media {
 }
 
 impl Leg {
+    pub fn new(key: LegKey, end: End, stage: Stage) -> Leg {
+        Leg { key, end, stage, trunk: None, media: None, dialling: None, arrival: None, is_placed: false }
+    }
+
     pub fn session(&self) -> Option<SessionId> {
         match self.end {
             End::Sip { session, .. } => session,
@@ -189,6 +198,23 @@ impl Media {
         self.offered = Some(offered);
         self.told = other;
         Some(body)
+    }
+
+    /// The session and the version of our descriptions.
+    pub fn lineage(&self) -> (u64, u64) {
+        (self.session, self.version)
+    }
+
+    /// Goes on where another port's descriptions stopped.
+    pub fn go_on(&mut self, lineage: Option<(u64, u64)>) {
+        if let Some(lineage) = lineage {
+            (self.session, self.version) = lineage;
+        }
+    }
+
+    /// Whether the peer has yet to hear of this port: it was moved here from another call.
+    pub fn is_unheard_of(&self) -> bool {
+        self.agreed.is_none() && self.offered.is_none()
     }
 
     pub fn awaits_answer(&self) -> bool {

@@ -1,12 +1,13 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
 //! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `asked`, `inform`,
-//! `release`.
+//! `release`; and for what happens between two of them: `refer`, `transfer`, `replace`, `moving`, by `errand`s.
 
 pub mod account;
 mod admission;
 mod answered;
 mod asked;
 mod dial;
+mod errand;
 mod exchange;
 mod failure;
 mod inform;
@@ -14,18 +15,22 @@ mod invited;
 pub mod io;
 mod leg;
 mod local_end;
+mod moving;
 mod negotiate;
 pub mod phone;
 mod progress;
 mod reason;
 pub mod record;
+mod refer;
 mod refused;
 mod release;
 mod reoffer;
+mod replace;
 mod requested;
 mod set_up;
 mod state;
 pub mod switch;
 mod talk;
+mod transfer;
 mod trunk;
 pub mod view;

@@ -18,6 +18,7 @@ impl Call {
         }
         self.record.ringing.get_or_insert(now.wall);
         self.record.legs[leg].ringing.get_or_insert(now.wall);
+        self.tell_origin(exchange, status, &phrase(status, message.reason_phrase()));
         let body = match self.takes_early_sound(leg, message) {
             true => self.answer_caller_early(leg),
             false => None,

@@ -104,8 +104,8 @@ impl Call {
     pub fn pass_on(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
         let Some(other) = self.other(leg) else { return };
         let wish = self.legs[leg].wish();
-        let told = self.legs[other].media.as_ref().map(|media| media.told);
-        if told.is_some_and(|told| told != wish) && self.offers < MAX_OFFERS {
+        let media = self.legs[other].media.as_ref();
+        if media.is_some_and(|media| media.told != wish || media.is_unheard_of()) && self.offers < MAX_OFFERS {
             self.offer_again(exchange, now, other, wish);
         }
     }
@@ -147,6 +147,16 @@ impl Call {
             self.pass_on(exchange, now, leg);
         }
         self.settle(exchange, now, leg);
+        self.check_move(exchange, now, leg);
+    }
+
+    /// A leg that was moved here can't be kept where it didn't follow: its old port is gone.
+    fn check_move(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        let is_lost = self.legs[leg].media.as_ref().is_some_and(|media| media.is_unheard_of() && !media.change_due);
+        if is_lost && self.other(leg).is_some() {
+            let reason = q850_reason(88, "Incompatible destination");
+            self.end(exchange, now, EndedBy::Gateway, "the transferred side did not take its new media", Some(reason));
+        }
     }
 
     /// A leg refused our offer: all stays as it was there.
@@ -155,6 +165,7 @@ impl Call {
             media.withdraw();
         }
         self.settle(exchange, now, leg);
+        self.check_move(exchange, now, leg);
     }
 
     /// An exchange on a leg has ended: what had to wait for it is said now.

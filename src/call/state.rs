@@ -6,13 +6,16 @@ use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
 use crate::call::leg::Leg;
 use crate::call::record::{CallRecord, LegRecord};
+use crate::call::transfer::{Onward, Passed};
 use crate::call::trunk::Trunk;
 use crate::call::view::{CallView, Phase};
 use crate::dialplan::route::Target;
 use crate::sip::agent::SessionId;
 use crate::wire::description::Description;
+use crate::wire::sip::Replaces;
 use std::collections::VecDeque;
 use std::time::Duration;
+use tandem_codecs::Codec;
 
 /// How long a worker may owe the answer to an order: a thousand times what it takes.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,6 +41,24 @@ pub struct Call {
     pub answered_at: Option<Time>,
     /// Requests of one side that the other has yet to answer.
     pub carried: Vec<Carried>,
+    /// The call that this one continues, where it is the second half of a transfer.
+    pub origin: Option<Box<Origin>>,
+    /// The call into which one of the legs is to move.
+    pub onward: Option<Box<Onward>>,
+    /// A REFER that the other side carries out.
+    pub passed: Option<Passed>,
+    /// The dialog whose place the caller wants.
+    pub replaces: Option<Box<Replaces>>,
+    /// Transfers that led here.
+    pub transfers: usize,
+}
+
+/// Where a transferred call comes from.
+pub struct Origin {
+    /// The leg that is transferred, in the call that it leaves.
+    pub from: LegKey,
+    /// Referred-By for the target (RFC 3892).
+    pub referred_by: Option<String>,
 }
 
 /// What the caller's INVITE said, as far as the other side needs it.
@@ -51,6 +72,8 @@ pub struct CallerSide {
     pub host: Option<String>,
     pub display_name: Option<String>,
     pub max_forwards: u32,
+    /// What it speaks already, where there is no offer of its own.
+    pub speaks: Vec<Codec>,
     /// The last provisional answer that it was given, and whether media came with it.
     pub told: Option<(u16, bool)>,
 }
@@ -68,6 +91,29 @@ pub enum Stage {
 }
 
 impl Call {
+    pub fn new(key: CallKey, worker: usize, record: CallRecord) -> Call {
+        Call {
+            key,
+            worker,
+            record,
+            stage: Stage::Preparing,
+            legs: Vec::new(),
+            caller: CallerSide::default(),
+            targets: VecDeque::new(),
+            target: None,
+            failure: None,
+            heard: None,
+            offers: 0,
+            answered_at: None,
+            carried: Vec::new(),
+            origin: None,
+            onward: None,
+            passed: None,
+            replaces: None,
+            transfers: 0,
+        }
+    }
+
     pub fn caller_session(&self) -> Option<SessionId> {
         self.legs.first().and_then(Leg::session)
     }
@@ -93,7 +139,7 @@ impl Call {
 
     /// The legs of the called side that may still answer.
     pub fn hopefuls(&self) -> impl Iterator<Item = usize> {
-        (1..self.legs.len()).filter(|&leg| self.legs[leg].is_live())
+        (1..self.legs.len()).filter(|&leg| self.legs[leg].is_live() && self.legs[leg].arrival.is_none())
     }
 
     /// Over, recorded and owing nothing.

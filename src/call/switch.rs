@@ -15,7 +15,7 @@ use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
 use crate::sip::digest::Verifier;
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
-use crate::wire::sip::Message;
+use crate::wire::sip::{Message, Method};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +66,7 @@ impl Switch {
             AgentSettings {
                 t1: settings.sip.t1,
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
+                takes: vec![Method::Register, Method::Options, Method::Refer],
                 max_transactions: settings.limits.transactions,
                 max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
                 ..AgentSettings::default()
@@ -210,8 +211,10 @@ impl Switch {
 
     /// Lets the agent's news reach the calls, until there is none left, and its bytes reach the outputs.
     fn pump(&mut self, now: Now) {
+        self.run_errands(now);
         while let Some(event) = self.exchange.agent.poll_event() {
             self.sip(now, event);
+            self.run_errands(now);
         }
         while let Some(change) = self.exchange.registrar.poll_change() {
             let notice = match change {
@@ -257,6 +260,11 @@ impl Switch {
             }
             return;
         };
+        if let SessionEvent::Asked { id, message } = &event
+            && *message.method() == Method::Refer
+        {
+            return self.referred(now, LegKey { call, leg }, *id, message);
+        }
         self.with_call(call, |call, exchange| match event {
             SessionEvent::Progress { message } => call.progressed(exchange, now, leg, &message),
             SessionEvent::Answered { message } => call.answered(exchange, now, leg, &message),

@@ -515,7 +515,7 @@ fn dtmf(text: &str) -> Result<Dtmf, Wrong> {
     }
 }
 
-fn transfer(text: &str) -> Result<Transfer, Wrong> {
+pub fn transfer(text: &str) -> Result<Transfer, Wrong> {
     match text {
         "ours" => Ok(Transfer::Ours),
         "pass" => Ok(Transfer::Pass),

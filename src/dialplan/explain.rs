@@ -59,6 +59,7 @@ pub fn target_text(target: &Target) -> String {
             format!("trunk {name}, number {number}; {} lead on too", next_on.join(", "))
         }
         Target::Echo => "echo".to_owned(),
+        Target::PickUp { user } => format!("pick up what rings at user {user}"),
         Target::Play { file, repeat: false } => format!("play {file}"),
         Target::Play { file, repeat: true } => format!("play {file} until the caller hangs up"),
         Target::Reject { status, reason } if reason.is_empty() => format!("reject {status}"),
@@ -71,6 +72,7 @@ fn target_json(target: &Target) -> Value {
         Target::User { name } => json!({ "user": name }),
         Target::Trunk { name, number, next_on } => json!({ "trunk": name, "number": number, "next_on": next_on }),
         Target::Echo => json!({ "echo": true }),
+        Target::PickUp { user } => json!({ "pickup": user }),
         Target::Play { file, repeat } => json!({ "play": file, "repeat": repeat }),
         Target::Reject { status, reason } => json!({ "reject": status, "reason": reason }),
     }

@@ -243,7 +243,7 @@ impl Plan {
             steps.push(Step::Target { index: 0, text: explain::target_text(&target) });
             targets.push(target);
         }
-        Route { rule: rule.name.clone(), caller, targets }
+        Route { rule: rule.name.clone(), caller, targets, transfer: rule.transfer }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a plan is asked, and what it answers.
 
 use crate::base::time::Wall;
+use crate::config::settings::Transfer;
 
 /// One call that wants a route.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,8 @@ pub struct Route {
     pub caller: Option<String>,
     /// To be tried in order.
     pub targets: Vec<Target>,
+    /// Who carries a transfer to these targets out.
+    pub transfer: Transfer,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +66,8 @@ pub enum Target {
     },
     /// The caller hears themself.
     Echo,
+    /// The call that rings longest at a user.
+    PickUp { user: String },
     /// A sound file, once or until the caller hangs up.
     Play { file: String, repeat: bool },
     Reject {
@@ -98,6 +103,11 @@ pub enum Step {
 }
 
 impl Target {
+    /// Whether the caller needs no sound of its own for it.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Target::Reject { .. } | Target::PickUp { .. })
+    }
+
     /// Whether an answer of this target leads to the next one.
     ///
     /// A busy or declining person is not called again by another way (486, 600, 603), nor is any global failure (6xx).
@@ -111,7 +121,7 @@ impl Target {
         };
         chosen.contains(&status)
             || status == 408
-            || status == 480 && matches!(self, Target::User { .. })
+            || status == 480 && matches!(self, Target::User { .. } | Target::PickUp { .. })
             || (500..600).contains(&status)
     }
 }

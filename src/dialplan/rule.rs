@@ -3,7 +3,9 @@
 use crate::base::time::Wall;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Place, Problems, Wrong};
+use crate::config::reading;
 use crate::config::section::{Keys, Section};
+use crate::config::settings::Transfer;
 use crate::dialplan::directory::Directory;
 use crate::dialplan::pattern::Pattern;
 use crate::dialplan::plan::PlanContext;
@@ -19,7 +21,7 @@ const MAX_REGEX_BYTES: usize = 1 << 20;
 const MAX_TARGETS: usize = 32;
 
 const KEYS: Keys = Keys {
-    known: &["name", "from", "number", "regex", "address", "dialled", "when", "caller", "to"],
+    known: &["name", "from", "number", "regex", "address", "dialled", "when", "caller", "transfer", "to"],
     later: &["cost", "credit", "record"],
 };
 
@@ -32,6 +34,7 @@ pub struct Rule {
     pub when: Option<Schedule>,
     pub caller: Option<Template>,
     pub targets: Vec<Aim>,
+    pub transfer: Transfer,
 }
 
 /// Callers whom a rule is for.
@@ -85,6 +88,7 @@ impl Rule {
             when: if part.has("when") { Some(when?) } else { None },
             caller,
             targets,
+            transfer: part.read("transfer", reading::transfer).unwrap_or_default(),
         };
         rule.check(&part);
         Some(rule)

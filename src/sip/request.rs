@@ -7,6 +7,11 @@ use bytes::Bytes;
 /// What the agent and the session together take within a dialog or outside.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, UPDATE, INFO, MESSAGE, NOTIFY, REFER";
 
+/// Extensions that a peer may count on: Replaces (RFC 3891), and REFER without a subscription (RFC 4488).
+pub const SUPPORTED: &str = "replaces, norefersub";
+/// Those that an INVITE may require.
+pub const UNDERSTOOD: [&str; 1] = ["replaces"];
+
 /// All parts of a request.
 pub(crate) struct Draft<'a> {
     pub method: &'a Method,
@@ -48,6 +53,7 @@ impl Draft<'_> {
         }
         if matches!(self.method, Method::Invite | Method::Options) {
             writer.header(Name::Allow, ALLOW);
+            writer.header(Name::Supported, SUPPORTED);
         }
         if !self.user_agent.is_empty() {
             writer.header(Name::UserAgent, self.user_agent);

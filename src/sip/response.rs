@@ -1,7 +1,7 @@
 //! The text of answers that we send, and where they go.
 
 use crate::sip::flow::{Body, Flow, Headers, Transport};
-use crate::sip::request::{ALLOW, contact};
+use crate::sip::request::{ALLOW, SUPPORTED, contact};
 use crate::sip::transaction::Asked;
 use crate::wire::sip::{Message, Method, Name, Uri, Writer};
 use bytes::Bytes;
@@ -31,6 +31,9 @@ impl Answer<'_> {
         }
         if self.lists_methods(request.method()) {
             writer.header(Name::Allow, ALLOW);
+        }
+        if (200..=299).contains(&self.status) && matches!(request.method(), Method::Invite | Method::Options) {
+            writer.header(Name::Supported, SUPPORTED);
         }
         if !server.is_empty() {
             writer.header(Name::Server, server);

@@ -49,6 +49,7 @@ impl Player {
         if text.is_empty() || text.starts_with('#') {
             return;
         }
+        let text = &self.filled_in(text);
         let line = Line::read(text);
         let fault = match line.words.as_slice() {
             ["tandem", "->", name, words @ ..] => self.expect(name, words, &line),
@@ -75,6 +76,27 @@ impl Player {
             self.world.log.push(format!("line {number}: {text}\n  {fault}"));
             panic!("line {number} of the ladder: {text}\n  {fault}");
         }
+    }
+
+    /// `{dialog of alice}`, `{dialog of alice one}` for a call that she laid aside, and `{escaped dialog of …}` for what
+    /// stands in a URI.
+    fn filled_in(&mut self, text: &str) -> String {
+        let mut text = text.to_owned();
+        while let Some((start, end)) = text.find('{').and_then(|start| Some((start, start + text[start..].find('}')?)))
+        {
+            let words: Vec<&str> = text[start + 1..end].split(' ').collect();
+            let (escaped, words) = match words.as_slice() {
+                ["escaped", words @ ..] => (true, words),
+                words => (false, words),
+            };
+            let ["dialog", "of", name, line @ ..] = words else { panic!("{words:?} in a ladder") };
+            let mut dialog = self.world.peer(name).replaces(line.first().copied());
+            if escaped {
+                dialog = dialog.replace(';', "%3B").replace('=', "%3D");
+            }
+            text.replace_range(start..=end, &dialog);
+        }
+        text
     }
 
     fn say(&mut self, name: &str, words: &[&str], line: &Line<'_>) {
@@ -159,6 +181,8 @@ impl Player {
             [name, "registers"] => self.register(name),
             [name, "calls", target] => self.call(name, target, line),
             [caller, "talks", "to", called] => self.talk(caller, called, line),
+            [name, "keeps", "line", line] => world.peer(name).keep(line),
+            [name, "takes", "line", line] => world.peer(name).take(line),
             [name, "is", "deaf"] => world.peer(name).deaf = true,
             [name, "is", "gone"] => {
                 let flow = world.peer(name).flow;

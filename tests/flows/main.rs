@@ -31,6 +31,8 @@ mod identity;
 mod limits;
 mod local;
 mod phones;
+mod referring;
 mod registering;
 mod renegotiating;
+mod replacing;
 mod trunks;

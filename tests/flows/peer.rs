@@ -32,6 +32,8 @@ pub struct Peer {
     pub unacknowledged: usize,
     /// Call-IDs and tags of ours towards it.
     pub secrets: Vec<String>,
+    /// Other calls of the phone, by the names that a ladder gives them.
+    lines: std::collections::BTreeMap<String, (Option<Dialog>, Option<Message>)>,
     dialog: Option<Dialog>,
     invite: Option<Message>,
     last: Bytes,
@@ -68,6 +70,7 @@ impl Peer {
             deaf: false,
             unacknowledged: 0,
             secrets: Vec::new(),
+            lines: Default::default(),
             dialog: None,
             invite: None,
             last: Bytes::new(),
@@ -144,6 +147,28 @@ impl Peer {
         }
         self.inbox.push_back(message);
         ack
+    }
+
+    /// Lays the present call aside under a name.
+    pub fn keep(&mut self, line: &str) {
+        self.lines.insert(line.to_owned(), (self.dialog.take(), self.invite.take()));
+    }
+
+    /// Takes a call up that was laid aside.
+    pub fn take(&mut self, line: &str) {
+        (self.dialog, self.invite) = self.lines.get(line).cloned().expect("a call that was laid aside");
+    }
+
+    /// The present call, or one that was laid aside, as Replaces names it to the switch (RFC 3891 §6.1).
+    pub fn replaces(&self, line: Option<&str>) -> String {
+        let dialog = match line {
+            Some(line) => self.lines.get(line).and_then(|(dialog, _)| dialog.as_ref()),
+            None => self.dialog.as_ref(),
+        };
+        let dialog = dialog.expect("a dialog");
+        let tag = tandem::wire::sip::NameAddr::parse(&dialog.remote).ok().and_then(|remote| remote.tag());
+        let tag = tag.expect("a tag of the switch");
+        format!("{};to-tag={tag};from-tag={}", dialog.call_id, dialog.local_tag)
     }
 
     /// A request by the words and items of a ladder's line.

@@ -5,6 +5,7 @@ use crate::base::time::Now;
 use crate::sip::arena::Id;
 use crate::sip::core::Owner;
 use crate::sip::flow::{Flow, Headers};
+use crate::sip::request::UNDERSTOOD;
 use crate::sip::response::way_back;
 use crate::sip::session::{Accepted, Session, hang_up_fork};
 use crate::sip::transaction::{Arrival, Asked, ClientId, ServerKey};
@@ -202,7 +203,9 @@ impl Agent {
         if message.max_forwards() == Some(0) {
             return Some((483, Headers::new()));
         }
-        let unknown: Vec<_> = message.values(Name::Require).filter(|option| !option.is_empty()).collect();
+        let is_known = |option: &str| *method == Method::Invite && UNDERSTOOD.contains(&option);
+        let unknown: Vec<_> =
+            message.values(Name::Require).filter(|option| !option.is_empty() && !is_known(option)).collect();
         (!unknown.is_empty()).then(|| (420, vec![(Name::Unsupported, unknown.join(", "))]))
     }
 

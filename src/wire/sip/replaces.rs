@@ -1,8 +1,8 @@
 //! Replaces (RFC 3891 §6.1): the dialog whose place an INVITE takes.
 
 use super::params::Params;
-use super::uri::Uri;
-use super::unescape;
+use super::token::is_token;
+use super::uri::{Uri, unescape};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replaces {
@@ -19,9 +19,11 @@ impl Replaces {
     pub fn parse(value: &str) -> Option<Replaces> {
         let at = value.find(';')?;
         let call_id = value[..at].trim();
-        let params = Params::parse(&value[at..]).ok()?;
-        let tag = |name: &str| params.get(name).flatten().filter(|tag| !tag.is_empty()).map(str::to_owned);
-        (!call_id.is_empty()).then_some(())?;
+        let params = Params::new(&value[at..]);
+        let tag = |name: &str| params.get(name).flatten().filter(|tag| is_token(tag)).map(str::to_owned);
+        if call_id.is_empty() {
+            return None;
+        }
         Some(Replaces {
             call_id: call_id.to_owned(),
             to_tag: tag("to-tag")?,
@@ -53,7 +55,9 @@ mod tests {
     fn it_has_a_call_id_and_both_tags() {
         assert_eq!(Replaces::parse("a@b;to-tag=1;from-tag=2"), Some(replaces(false)));
         assert_eq!(Replaces::parse("a@b ; from-tag=2 ;x=y; to-tag=1;early-only"), Some(replaces(true)));
-        for wrong in ["", "a@b", "a@b;to-tag=1", "a@b;to-tag=1;from-tag", ";to-tag=1;from-tag=2"] {
+        for wrong in
+            ["", "a@b", "a@b;to-tag=1", "a@b;to-tag=1;from-tag", "a@b;to-tag=1;from-tag=2, c", ";to-tag=1;from-tag=2"]
+        {
             assert_eq!(Replaces::parse(wrong), None, "{wrong}");
         }
     }

@@ -1,0 +1,312 @@
+//! A leg moves from one call into another, with its session: its media begins anew on a port of the other call, of which
+//! its peer is told in an offer or answer. The record of each call keeps what the leg did there.
+
+use crate::base::time::Now;
+use crate::call::errand::Errand;
+use crate::call::exchange::{CallKey, Exchange, LegKey, Timer};
+use crate::call::failure::Failure;
+use crate::call::leg::{End, Leg, Media, Stage as LegStage};
+use crate::call::negotiate;
+use crate::call::reason::sip_reason;
+use crate::call::record::LegRecord;
+use crate::call::state::{Call, PATIENCE, Stage};
+use crate::sip::agent::SessionId;
+use crate::sip::flow::{Body, Flow};
+use crate::wire::description::Description;
+use tandem_codecs::Codec;
+
+/// A leg that is to come from another call, once its port here is open.
+pub struct Arrival {
+    pub from: LegKey,
+    /// The leg whose place it takes.
+    pub instead_of: usize,
+    /// As the other side may be shown it.
+    pub shown: Shown,
+}
+
+/// A person or number on a call, as others may be shown it.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    pub number: String,
+    /// The domain of a stranger.
+    pub host: Option<String>,
+    pub display_name: Option<String>,
+}
+
+/// A leg on its way.
+pub struct Moved {
+    session: SessionId,
+    flow: Flow,
+    trunk: Option<String>,
+    /// The description's session and version, which go on (RFC 3264 §8).
+    lineage: Option<(u64, u64)>,
+    is_placed: bool,
+    state: Moving,
+}
+
+enum Moving {
+    Answered,
+    /// An INVITE that waits for our answer, and its offer.
+    Invited(Option<Description>),
+}
+
+impl Call {
+    /// How a leg may be shown to others.
+    pub fn shown(&self, exchange: &Exchange, leg: usize) -> Shown {
+        if leg == 0 {
+            let caller = &self.caller;
+            let (number, host) = (caller.number.clone(), caller.host.clone());
+            return Shown { number, host, display_name: caller.display_name.clone() };
+        }
+        let record = &self.record.legs[leg];
+        let account = record.target.strip_prefix("user:").and_then(|name| exchange.accounts.by_name(name));
+        match account {
+            Some(account) => Shown {
+                number: account.number.clone().unwrap_or_else(|| account.name.clone()),
+                host: None,
+                display_name: account.display_name.clone(),
+            },
+            None => Shown { number: record.number.clone(), host: None, display_name: None },
+        }
+    }
+
+    /// The codecs that a leg may speak, wherever it goes.
+    pub fn codecs_of(&self, exchange: &Exchange, leg: usize) -> Vec<Codec> {
+        match &self.legs[leg].media {
+            Some(media) => media.codecs.clone(),
+            None => exchange.settings.media.codecs.clone(),
+        }
+    }
+
+    /// What the books say of a leg that goes on elsewhere.
+    pub fn record_of_guest(&self, now: Now, leg: usize, reason: String) -> LegRecord {
+        let record = &self.record.legs[leg];
+        LegRecord {
+            target: record.target.clone(),
+            number: record.number.clone(),
+            call_id: record.call_id.clone(),
+            address: record.address.clone(),
+            started: now.wall,
+            reason,
+            ..LegRecord::default()
+        }
+    }
+
+    /// Makes room for a leg of another call. `guest` is what the books will say of it.
+    pub fn expect(
+        &mut self,
+        exchange: &mut Exchange,
+        now: Now,
+        arrival: Arrival,
+        flow: Flow,
+        codecs: Vec<Codec>,
+        guest: LegRecord,
+    ) {
+        let key = self.leg_key(self.legs.len());
+        let media = Media::open(exchange, key, self.worker, flow.local.ip(), codecs, None);
+        let leg = Leg {
+            media: Some(media),
+            arrival: Some(Box::new(arrival)),
+            ..Leg::new(key, End::Sip { flow, session: None }, LegStage::Preparing)
+        };
+        self.add_leg(leg, guest);
+        exchange.timers.set(Timer::Patience(self.key), now.time + PATIENCE);
+        exchange.keep(&self.record);
+    }
+
+    /// A leg's port is there, or isn't: it may come, or its call is told that it can't.
+    pub fn arrival_ready(&self, exchange: &mut Exchange, leg: usize) {
+        exchange.errands.push_back(Errand::MoveIn { to: self.leg_key(leg) });
+    }
+
+    /// Nobody may move in any more.
+    pub fn turn_away(&mut self, exchange: &mut Exchange, status: u16, reason: &str) {
+        for leg in 0..self.legs.len() {
+            self.arrival_failed(exchange, leg, status, reason);
+        }
+    }
+
+    pub fn arrival_failed(&mut self, exchange: &mut Exchange, leg: usize, status: u16, reason: &str) {
+        if let Some(arrival) = self.legs[leg].arrival.take() {
+            let (call, onward, reason) = (arrival.from.call, self.key, reason.to_owned());
+            self.record.legs[leg].reason.clone_from(&reason);
+            self.drop_leg(exchange, leg);
+            exchange.errands.push_back(Errand::Tell { call, onward, status, reason });
+        }
+    }
+
+    /// A call from which a leg was to come is over.
+    pub fn given_up(&mut self, exchange: &mut Exchange, now: Now, from: CallKey) {
+        for leg in 0..self.legs.len() {
+            if self.legs[leg].arrival.take_if(|arrival| arrival.from.call == from).is_some() {
+                self.record.legs[leg].reason = "it hung up before it was transferred".to_owned();
+                self.drop_leg(exchange, leg);
+            }
+        }
+        if self.origin.as_ref().is_some_and(|origin| origin.from.call == from) && self.caller_session().is_none() {
+            self.record.status = 487;
+            self.record.legs[0].status = 487;
+            let reason = Some(sip_reason(487, "Request Terminated"));
+            self.abandon(exchange, now, "the transferred side hung up", reason);
+        }
+    }
+
+    /// Lets a leg go elsewhere. What remains of it here is its place in the books.
+    pub fn give_up(&mut self, exchange: &mut Exchange, leg: usize) -> Option<Moved> {
+        let state = match self.stage {
+            Stage::Talking { .. } => Moving::Answered,
+            Stage::Trying if leg == 0 && self.origin.is_none() => Moving::Invited(self.caller.offer.take()),
+            _ => return None,
+        };
+        let End::Sip { flow, session } = &mut self.legs[leg].end else { return None };
+        let (flow, session) = (*flow, session.take()?);
+        let trunk = self.legs[leg].trunk.clone();
+        let lineage = self.legs[leg].media.as_ref().map(Media::lineage);
+        let is_placed = std::mem::take(&mut self.legs[leg].is_placed);
+        self.drop_leg(exchange, leg);
+        Some(Moved { session, flow, trunk, lineage, is_placed, state })
+    }
+
+    /// Takes a leg's session in.
+    pub fn seat(&mut self, exchange: &mut Exchange, leg: usize, moved: Moved) {
+        let Moved { session, flow, trunk, lineage, is_placed, .. } = moved;
+        exchange.own_session(session, self.leg_key(leg));
+        self.legs[leg].end = End::Sip { flow, session: Some(session) };
+        self.legs[leg].is_placed = is_placed;
+        if let Some(media) = self.legs[leg].media.as_mut() {
+            media.go_on(lineage);
+        }
+        if let Some(trunk) = trunk {
+            self.hold_trunk(exchange, leg, &trunk);
+        }
+    }
+
+    /// The leg that was expected is here: it takes the place that it came for.
+    pub fn move_in(&mut self, exchange: &mut Exchange, now: Now, leg: usize, mut moved: Moved) -> Result<(), Failure> {
+        let arrival = self.legs[leg].arrival.take();
+        let state = std::mem::replace(&mut moved.state, Moving::Answered);
+        let session = moved.session;
+        self.seat(exchange, leg, moved);
+        let result = match arrival {
+            Some(arrival) => self.take_place(exchange, now, leg, &arrival, &state),
+            None => Err(Failure::new(481, "")),
+        };
+        if let Err(failure) = &result {
+            self.record.legs[leg].status = failure.status;
+            match state {
+                Moving::Answered => exchange.agent.bye(now, session, None),
+                Moving::Invited(_) => {
+                    exchange.agent.refuse(now, session, failure.status, &failure.reason, failure.headers.clone());
+                }
+            }
+            self.drop_leg(exchange, leg);
+        }
+        result
+    }
+
+    fn take_place(
+        &mut self,
+        exchange: &mut Exchange,
+        now: Now,
+        leg: usize,
+        arrival: &Arrival,
+        state: &Moving,
+    ) -> Result<(), Failure> {
+        let gone = arrival.instead_of;
+        let is_ringing = self.stage == Stage::Trying && gone > 0 && self.legs[gone].is_live();
+        let other = if is_ringing { Some(0) } else { self.other(gone) };
+        let Some(other) = other else { return Err(Failure::new(481, "")) };
+        self.greet(exchange, now, leg, other, state)?;
+        self.legs[leg].stage = LegStage::Talking;
+        if is_ringing {
+            self.join(exchange, now, leg);
+            return Ok(());
+        }
+        self.record.legs[leg].status = 200;
+        self.record.legs[leg].answered = Some(now.wall);
+        let newcomer = self.record.legs[leg].target.clone();
+        self.record.legs[gone].reason = format!("its place was taken by {newcomer}");
+        let (leg, gone) = self.change_places(exchange, leg, gone);
+        if leg == 0 {
+            self.caller.number.clone_from(&arrival.shown.number);
+            self.caller.host.clone_from(&arrival.shown.host);
+            self.caller.display_name.clone_from(&arrival.shown.display_name);
+        }
+        self.hang_up_leg(exchange, now, gone, Some(sip_reason(200, "Call transferred")));
+        exchange.timers.cancel(Timer::Patience(self.key));
+        exchange.keep(&self.record);
+        self.offers = 0;
+        if let Stage::Talking { with } = self.stage {
+            self.wire(exchange, with);
+        }
+        self.pass_on(exchange, now, leg);
+        Ok(())
+    }
+
+    /// Tells a newcomer where its sound goes from now on.
+    fn greet(
+        &mut self,
+        exchange: &mut Exchange,
+        now: Now,
+        leg: usize,
+        other: usize,
+        state: &Moving,
+    ) -> Result<(), Failure> {
+        let wish = self.legs[other].wish();
+        let towards = self.legs[other].codec().or_else(|| self.preferred(leg));
+        let Some(session) = self.legs[leg].session() else { return Err(Failure::new(481, "")) };
+        let Some(media) = self.legs[leg].media.as_mut() else { return Err(Failure::new(503, "No Media Port")) };
+        let body = match state {
+            Moving::Invited(Some(offer)) => match media.answer(offer, wish, towards) {
+                Ok(body) => Some(body),
+                Err(why) => return Err(Failure::new(488, "").because(why.text())),
+            },
+            _ => media.offer(&negotiate::order(&media.codecs, towards.as_slice()), wish),
+        };
+        match state {
+            Moving::Invited(_) => exchange.agent.answer(now, session, Vec::new(), body),
+            Moving::Answered => self.reoffer_moved(exchange, now, leg, body),
+        }
+        Ok(())
+    }
+
+    /// The codec that the caller would speak first, of those that a leg may.
+    fn preferred(&self, leg: usize) -> Option<Codec> {
+        let offered = negotiate::codecs_of(self.caller.offer.as_ref()?);
+        let media = self.legs[leg].media.as_ref()?;
+        offered.into_iter().find(|codec| media.codecs.contains(codec))
+    }
+
+    /// Offers a leg its new port, now or as soon as an exchange in progress is over.
+    pub fn reoffer_moved(&mut self, exchange: &mut Exchange, now: Now, leg: usize, body: Option<Body>) {
+        let Some(session) = self.legs[leg].session() else { return };
+        exchange.agent.withdraw(now, session);
+        if exchange.agent.reoffer(now, session, body).is_err()
+            && let Some(media) = self.legs[leg].media.as_mut()
+        {
+            media.withdraw();
+            media.change_due = true;
+        }
+    }
+
+    /// The caller's side stands first: a newcomer in its place changes places with it. Says where both are then.
+    fn change_places(&mut self, exchange: &mut Exchange, leg: usize, gone: usize) -> (usize, usize) {
+        if gone > 0 {
+            self.stage = Stage::Talking { with: leg };
+            return (leg, gone);
+        }
+        self.legs.swap(0, leg);
+        self.record.legs.swap(0, leg);
+        for index in [0, leg] {
+            let key = self.leg_key(index);
+            self.legs[index].key = key;
+            if let Some(session) = self.legs[index].session().filter(|_| self.legs[index].is_live()) {
+                exchange.own_session(session, key);
+            }
+            if let Some(media) = self.legs[index].media.as_ref().filter(|media| media.report.is_none()) {
+                exchange.own_port(media.port, key);
+            }
+        }
+        (0, leg)
+    }
+}
