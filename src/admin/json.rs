@@ -44,6 +44,8 @@ fn leg(leg: &LegRecord) -> Value {
         "reason": leg.reason,
         "codec": leg.codec,
         "media": leg.media.as_ref().map(report),
+        "session_id": leg.session_id,
+        "diverted": leg.diverted,
     })
 }
 

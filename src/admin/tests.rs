@@ -119,6 +119,7 @@ async fn answer_all(mut asked: mpsc::Receiver<Control>, accounts_changed: Arc<At
                     caller: None,
                     targets,
                     transfer: Default::default(),
+                    pass_headers: Default::default(),
                 };
                 drop(reply.send(Ok(Decision { number: to, route: Some(route), steps: Vec::new() })));
             }

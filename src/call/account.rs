@@ -1,5 +1,6 @@
 //! The people who may register and call: who they are, not where their phones are.
 
+use crate::call::party::Party;
 use crate::sip::digest::Hashes;
 use std::collections::HashMap;
 
@@ -12,6 +13,19 @@ pub struct Account {
     pub country: Option<String>,
     pub display_name: Option<String>,
     pub hashes: Hashes,
+}
+
+impl Account {
+    /// As others are shown this person, who is known by the account.
+    pub fn party(&self) -> Party {
+        Party {
+            user: self.number.clone().unwrap_or_else(|| self.name.clone()),
+            host: None,
+            display_name: self.display_name.clone(),
+            is_asserted: true,
+            is_private: false,
+        }
+    }
 }
 
 /// All accounts, found by name or by number.

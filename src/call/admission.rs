@@ -2,6 +2,7 @@
 
 use crate::base::time::Now;
 use crate::call::exchange::Exchange;
+use crate::call::party::{Party, is_number};
 use crate::call::trunk::Trunk;
 use crate::dialplan::route::{Caller, Request};
 use crate::sip::digest::{Algorithm, Hashes, Verdict};
@@ -150,58 +151,11 @@ pub fn dialled_uri(exchange: &Exchange, flow: Flow, uri: &Uri<'_>) -> Option<Str
     }
 }
 
-/// Who is calling, as the called side may be shown.
-pub struct Calling {
-    /// A number or a name.
-    pub user: String,
-    /// The domain of a stranger's name; none where the name or number is ours, or a number of the telephone network.
-    pub host: Option<String>,
-    pub display_name: Option<String>,
-}
-
-impl Calling {
-    pub fn text(&self) -> String {
-        match &self.host {
-            Some(host) => format!("{}@{host}", self.user),
-            None => self.user.clone(),
-        }
-    }
-}
-
-/// A user is shown as the account says, whatever is in From; a carrier's word is taken; a stranger keeps its domain, so
-/// that it isn't taken for one of us.
-pub fn calling(exchange: &Exchange, message: &Message, identity: &Identity) -> Calling {
-    let from = message.from().ok();
-    let uri = from.as_ref().and_then(|from| from.parse_uri().ok());
-    let said = uri.as_ref().map(|uri| uri.user_decoded().into_owned()).unwrap_or_default();
-    let display_name = from.as_ref().and_then(|from| from.display()).map(|name| name.into_owned());
-    match identity {
-        Identity::User { name, number, .. } => {
-            let account = exchange.accounts.by_name(name);
-            Calling {
-                user: number.clone().unwrap_or_else(|| name.clone()),
-                host: None,
-                display_name: account.and_then(|account| account.display_name.clone()).or(display_name),
-            }
-        }
-        Identity::Trunk { .. } => Calling { user: said, host: None, display_name },
-        Identity::Stranger => {
-            let host = uri.map(|uri| uri.host().to_owned()).filter(|host| !host.is_empty() && !is_number(&said));
-            Calling { user: said, host, display_name }
-        }
-    }
-}
-
 /// Carriers that know us by registration call our contact and put the number into `To`.
 fn called_number(message: &Message) -> Option<String> {
     let to = message.to().ok()?;
     let user = to.parse_uri().ok()?.user_decoded().into_owned();
     is_number(&user).then_some(user)
-}
-
-fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    digits.len() >= 3 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn some(text: String) -> Option<String> {
@@ -231,7 +185,7 @@ fn is_signed(exchange: &Exchange, message: &Message) -> bool {
 
 /// Whether the plan has a rule for unknown callers that takes this call.
 fn strangers_may(exchange: &Exchange, now: Now, flow: Flow, message: &Message) -> bool {
-    let from = calling(exchange, message, &Identity::Stranger).text();
+    let from = Party::calling(exchange, message, &Identity::Stranger).text();
     let Some(to) = dialled(exchange, flow, message, &Identity::Stranger) else { return false };
     let request = Request { caller: Caller::Stranger, from: &from, to: &to, at: now.wall };
     exchange.plan.route(&request).route.is_some()

@@ -20,6 +20,7 @@ impl Call {
             exchange.agent.bye(now, session, Some(completed_elsewhere()));
             return;
         }
+        self.note_answer(exchange, leg, message);
         self.record.legs[leg].reason = phrase(message.status(), message.reason_phrase());
         if let Some(trunk) = self.trunk_of(exchange, leg) {
             trunk.last_answer = Some((message.status(), now.wall));
@@ -35,7 +36,11 @@ impl Call {
 
     fn take_answer(&mut self, leg: usize, message: &Message) -> Result<(), String> {
         let Some(media) = self.legs[leg].media.as_mut() else { return Err("no media".to_owned()) };
+        let fork = message.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        media.answered_by(&fork).map_err(|why| why.text().to_owned())?;
         match description_of(message) {
+            // Its answer was given and acknowledged before; a further one tells nothing (RFC 6337 §3.1.1).
+            Said::Media(_) | Said::Nothing if media.is_settled_with(&fork) => Ok(()),
             Said::Media(description) => media.accept(&description, false).map_err(|why| why.text().to_owned()),
             Said::Nothing if media.agreed.is_some() => {
                 media.withdraw();
@@ -77,15 +82,17 @@ impl Call {
         self.record.answered = Some(now.wall);
         self.record.status = 200;
         exchange.keep(&self.record);
+        let headers = self.told_caller(exchange, leg);
         if let Some(session) = self.caller_session() {
             match self.origin {
                 Some(_) => self.reoffer_moved(exchange, now, 0, body),
-                None => exchange.agent.answer(now, session, Vec::new(), body),
+                None => exchange.agent.answer(now, session, headers, body),
             }
         }
         self.wire(exchange, leg);
         // What early media promised the caller may be otherwise by now.
         self.pass_on(exchange, now, leg);
+        self.settle(exchange, now, leg);
         self.plan_probe(exchange, now);
         let target = self.record.legs[leg].target.clone();
         exchange.notice(Notice::CallAnswered { id: self.record.id.clone(), target });
@@ -98,6 +105,8 @@ impl Call {
         match &self.caller.offer {
             Some(_) if media.agreed.is_some() => Ok(media.repeated()),
             Some(offer) => media.answer(offer, wish, towards).map(Some),
+            // Our offer went with a reliable provisional answer.
+            None if media.agreed.is_some() || media.awaits_answer() => Ok(None),
             None => {
                 let codecs = negotiate::order(&media.codecs, towards.as_slice());
                 Ok(media.offer(&codecs, wish))

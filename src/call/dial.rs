@@ -1,9 +1,11 @@
 //! One leg towards a phone or a trunk: its port, then its INVITE.
 
 use crate::base::time::Now;
+use crate::call::brought::Brought;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::leg::{End, Leg, Media, Stage as LegStage};
+use crate::call::party::Party;
 use crate::call::record::LegRecord;
 use crate::call::state::{Call, PATIENCE, Stage};
 use crate::sip::agent::Invite;
@@ -22,6 +24,8 @@ pub struct Destination {
     pub to: String,
     pub from: String,
     pub contact_user: String,
+    /// Whom we know to be there.
+    pub party: Option<Party>,
     pub codecs: Vec<Codec>,
     pub ptime_ms: Option<u32>,
     pub credentials: Option<ClientCredentials>,
@@ -46,7 +50,12 @@ impl Call {
         let record =
             LegRecord { target, number, address: to.flow.to_string(), started: now.wall, ..LegRecord::default() };
         let end = End::Sip { flow: to.flow, session: None };
-        let leg = Leg { media: Some(media), dialling: Some(Box::new(to)), ..Leg::new(key, end, LegStage::Preparing) };
+        let leg = Leg {
+            media: Some(media),
+            brought: Brought::of(to.party.clone()),
+            dialling: Some(Box::new(to)),
+            ..Leg::new(key, end, LegStage::Preparing)
+        };
         self.add_leg(leg, record);
         if let Some(trunk) = trunk {
             self.hold_trunk(exchange, index, trunk);
@@ -100,21 +109,25 @@ impl Call {
     }
 
     fn invite(&mut self, exchange: &mut Exchange, now: Now, index: usize) {
+        let mut headers = self.told_callee(exchange, index);
+        // A trunk never sees that a call of ours was transferred to it.
+        let origin = self.origin.as_ref().filter(|_| self.legs[index].trunk.is_none());
+        let referred_by = origin.and_then(|origin| origin.referred_by.clone());
+        headers.extend(referred_by.map(|by| (Name::ReferredBy, by)));
         let leg = &mut self.legs[index];
         let (Some(to), Some(media)) = (leg.dialling.take(), leg.media.as_mut()) else { return };
         let body = media.offer(&to.codecs, Direction::SendRecv);
-        // A trunk never sees that a call of ours was transferred to it.
-        let origin = self.origin.as_ref().filter(|_| leg.trunk.is_none());
-        let referred_by = origin.and_then(|origin| origin.referred_by.clone());
+        let terms = exchange.terms(leg.trunk.as_deref());
         let session = exchange.agent.invite(
             now,
             Invite {
                 contact_user: to.contact_user,
-                headers: referred_by.map(|by| (Name::ReferredBy, by)).into_iter().collect(),
+                headers,
                 body,
                 credentials: to.credentials,
                 max_forwards: self.caller.max_forwards,
                 no_response: to.no_response,
+                terms,
                 ..Invite::new(to.flow, to.uri, to.from, to.to)
             },
         );

@@ -14,6 +14,7 @@ use crate::media::command::{Command, PortId};
 use crate::sip::agent::{Agent, SessionId};
 use crate::sip::digest::Verifier;
 use crate::sip::registrar::Registrar;
+use crate::wire::sip::Uuid;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -120,6 +121,11 @@ impl Exchange {
         self.last_call += 1;
         self.next_worker = (self.next_worker + 1) % self.workers;
         (CallKey(self.last_call), format!("{}-{}", self.run, self.last_call), self.next_worker)
+    }
+
+    /// A name for a session whose end gives none (RFC 7989).
+    pub fn new_uuid(&mut self) -> Uuid {
+        Uuid::from_random(u128::from(self.chance.u64()) << 64 | u128::from(self.chance.u64()))
     }
 
     pub fn own_session(&mut self, session: SessionId, leg: LegKey) {

@@ -1,16 +1,21 @@
 //! A new INVITE: who calls, whether the call is taken, and where it goes.
 
 use crate::base::time::Now;
-use crate::call::admission::{self, Admission, Calling, Identity};
+use crate::call::admission::{self, Admission, Identity};
+use crate::call::brought::{Brought, is_of_interest};
+use crate::call::diversion::{self, Diversion};
 use crate::call::exchange::{LegKey, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
 use crate::call::leg::{End, Leg, Media, SDP, Said, Stage as LegStage, description_of};
 use crate::call::negotiate;
+use crate::call::party::Party;
+use crate::call::privacy::Privacy;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::call::state::{Call, CallerSide, PATIENCE};
 use crate::call::switch::Switch;
 use crate::call::trunk::Trunk;
+use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::{Decision, Request, Target};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::Flow;
@@ -30,7 +35,7 @@ struct Invitation<'a> {
     flow: Flow,
     message: &'a Message,
     identity: Identity,
-    calling: Calling,
+    calling: Party,
     dialled: String,
     offer: Option<Description>,
     codecs: Vec<Codec>,
@@ -57,6 +62,12 @@ impl Switch {
                 return self.exchange.agent.refuse(now, session, 403, "", Vec::new());
             }
         };
+        let trunk = match &identity {
+            Identity::Trunk { name, .. } => Some(name.as_str()),
+            _ => None,
+        };
+        let terms = self.exchange.terms(trunk);
+        let disagreement = self.exchange.agent.agree(now, session, terms);
         self.attempts += 1;
         let dialled = admission::dialled(&self.exchange, flow, message, &identity);
         let (offer, unreadable) = match offer_of(message) {
@@ -68,9 +79,10 @@ impl Switch {
             Err(failure) => (None, Some(failure)),
         };
         let incomplete = dialled.is_none().then(|| Failure::new(484, ""));
-        let refusal = self.unwilling(message, &identity).or(unreadable).or(unclear).or(incomplete);
+        let disagreement = disagreement.map(|(status, headers)| Failure { headers, ..Failure::new(status, "") });
+        let refusal = self.unwilling(message, &identity).or(disagreement).or(unreadable).or(unclear).or(incomplete);
         let codecs = self.caller_codecs(&identity);
-        let calling = admission::calling(&self.exchange, message, &identity);
+        let calling = Party::calling(&self.exchange, message, &identity);
         let dialled = dialled.unwrap_or_else(|| message.request_uri().to_owned());
         let invitation =
             Invitation { session, flow, message, identity, calling, dialled, offer, codecs, refusal, replaces };
@@ -117,15 +129,19 @@ impl Switch {
         let (key, id, worker) = self.exchange.new_call();
         let refusal = invitation.refusal.take();
         let record = open_record(now, id.clone(), &invitation, &decision);
+        let pass_headers = decision.route.as_ref().map(|route| route.pass_headers.clone()).unwrap_or_default();
+        let brought = self.brought_by_caller(&invitation, &pass_headers);
+        let caller = caller_side(&mut invitation, &decision);
         let mut call = Call {
-            caller: caller_side(&mut invitation, &decision),
             replaces: invitation.replaces.take().map(Box::new),
             targets: match decision.route {
                 // A trunk's limit counts both ways.
                 Some(_) if is_full => VecDeque::from([Target::Reject { status: 503, reason: "Trunk Full".to_owned() }]),
                 route => route.map(|route| VecDeque::from(route.targets)).unwrap_or_default(),
             },
-            ..Call::new(key, worker, record)
+            pass_headers,
+            diversions: self.diversions_of(&invitation),
+            ..Call::new(key, worker, record, caller)
         };
         // Nothing is opened where nobody can be heard, and nobody is called where nothing could be said.
         let is_silent = call.targets.iter().all(Target::is_silent);
@@ -146,10 +162,11 @@ impl Switch {
             call_id: message.call_id().to_owned(),
             address: flow.to_string(),
             started: now.wall,
+            session_id: Some(brought.session.to_string()),
             ..LegRecord::default()
         };
         let end = End::Sip { flow, session: Some(session) };
-        call.add_leg(Leg { media, ..Leg::new(leg, end, LegStage::Trying) }, record);
+        call.add_leg(Leg { media, brought, ..Leg::new(leg, end, LegStage::Trying) }, record);
         if let Identity::Trunk { name, .. } = &identity {
             call.hold_trunk(&mut self.exchange, 0, name);
         }
@@ -163,6 +180,28 @@ impl Switch {
             None if is_ready => self.with_call(key, |call, exchange| call.start(exchange, now)),
             None => {}
         }
+    }
+
+    fn brought_by_caller(&mut self, invitation: &Invitation<'_>, rule: &HeaderPatterns) -> Brought {
+        let wanted: Vec<&str> = {
+            let names = invitation.message.fields().map(|field| field.name());
+            names.filter(|name| is_of_interest(&self.exchange, rule, name)).collect()
+        };
+        Brought::read(&mut self.exchange, invitation.message, |name| wanted.contains(&name))
+    }
+
+    /// Over whom the call came, in the word of a trunk that is trusted. Nobody else's is passed on.
+    fn diversions_of(&self, invitation: &Invitation<'_>) -> Vec<Diversion> {
+        let Identity::Trunk { name, .. } = &invitation.identity else { return Vec::new() };
+        if !self.exchange.trunks.by_name(name).is_some_and(|trunk| trunk.settings.identity.trusted) {
+            return Vec::new();
+        }
+        let (mut diversions, _) = diversion::read(invitation.message, self.exchange.settings.limits.forwards);
+        let is_private = Privacy::of(invitation.message).history;
+        for diversion in diversions.iter_mut().filter(|_| is_private) {
+            diversion.by.is_private = true;
+        }
+        diversions
     }
 
     fn decide(&self, now: Now, invitation: &Invitation<'_>) -> Decision {
@@ -200,23 +239,22 @@ fn replaces_of(message: &Message) -> Result<Option<Replaces>, Failure> {
 }
 
 fn caller_side(invitation: &mut Invitation<'_>, decision: &Decision) -> CallerSide {
-    let shown = decision.route.as_ref().and_then(|route| route.caller.clone());
-    let calling = &invitation.calling;
-    let (number, host) = match shown {
-        Some(number) => (number, None),
-        None => (calling.user.clone(), calling.host.clone()),
-    };
+    let chosen = decision.route.as_ref().and_then(|route| route.caller.clone());
+    let calling = invitation.calling.clone();
     CallerSide {
+        identity: invitation.identity.clone(),
         offer: invitation.offer.take(),
-        number,
-        host,
-        display_name: calling.display_name.clone(),
+        shown: match chosen {
+            Some(number) => calling.shown_as(number),
+            None => calling,
+        },
         max_forwards: invitation
             .message
             .max_forwards()
             .map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1))
             .min(MAX_FORWARDS),
-        ..CallerSide::default()
+        speaks: Vec::new(),
+        told: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! One side of a call: its SIP session or its local end, and its media.
 
+use crate::call::brought::Brought;
 use crate::call::dial::Destination;
 use crate::call::exchange::{Exchange, LegKey};
 use crate::call::moving::Arrival;
@@ -31,6 +32,7 @@ pub struct Leg {
     pub arrival: Option<Box<Arrival>>,
     /// We placed it: its Call-ID is ours.
     pub is_placed: bool,
+    pub brought: Brought,
 }
 
 /// What is at the far end of a leg.
@@ -66,6 +68,12 @@ pub struct Media {
     version: u64,
     /// Our description that awaits the peer's answer.
     offered: Option<Description>,
+    /// Our offer in the INVITE, once a fork has settled with it, for the answers of others.
+    first: Option<Description>,
+    /// What forks of this leg said before the answer.
+    forks: Vec<Fork>,
+    /// The fork whose description holds.
+    fork: String,
     /// Our last answer, to be said again word for word.
     answered: Option<Description>,
     pub agreed: Option<Agreed>,
@@ -85,7 +93,17 @@ pub struct Media {
 
 impl Leg {
     pub fn new(key: LegKey, end: End, stage: Stage) -> Leg {
-        Leg { key, end, stage, trunk: None, media: None, dialling: None, arrival: None, is_placed: false }
+        Leg {
+            key,
+            end,
+            stage,
+            trunk: None,
+            media: None,
+            dialling: None,
+            arrival: None,
+            is_placed: false,
+            brought: Brought::default(),
+        }
     }
 
     pub fn session(&self) -> Option<SessionId> {
@@ -158,6 +176,9 @@ impl Media {
             session,
             version: 0,
             offered: None,
+            first: None,
+            forks: Vec::new(),
+            fork: String::new(),
             answered: None,
             agreed: None,
             wish: Direction::SendRecv,
@@ -223,7 +244,10 @@ impl Media {
 
     /// Takes the peer's answer to our offer. A provisional one may be said again by the final response.
     pub fn accept(&mut self, answered: &Description, provisional: bool) -> Result<(), Disagreement> {
-        let offered = if provisional { self.offered.clone() } else { self.offered.take() };
+        let offered = match provisional {
+            true => self.offered.clone().or_else(|| self.first.clone()),
+            false => self.offered.take().or_else(|| self.first.take()),
+        };
         let offered = offered.ok_or(Disagreement::UnfitAnswer)?;
         let agreed = negotiate::accept(&offered, answered)?;
         // An answer tells what the peer wants only as far as our offer left it the choice.
@@ -234,6 +258,47 @@ impl Media {
         );
         self.agreed = Some(agreed);
         Ok(())
+    }
+
+    /// Takes what a fork answers before the call is answered. False where that changes nothing.
+    pub fn accept_early(&mut self, fork: &str, answered: Description, is_reliable: bool) -> bool {
+        let known = self.forks.iter().position(|known| known.tag == fork);
+        if let Some(known) = known.and_then(|known| self.forks.get(known)) {
+            // Said again, by whichever fork, it doesn't take the caller's ear off the one that spoke last.
+            if known.is_settled || known.description == answered {
+                return false;
+            }
+        }
+        if self.forks.len() >= MAX_FORKS || self.accept(&answered, true).is_err() {
+            return false;
+        }
+        if let Some(known) = known {
+            self.forks.swap_remove(known);
+        }
+        self.forks.push(Fork { tag: fork.to_owned(), description: answered, is_settled: is_reliable });
+        self.fork = fork.to_owned();
+        if is_reliable && self.first.is_none() {
+            self.first = self.offered.take();
+        }
+        true
+    }
+
+    /// Whether a fork has given its answer for good.
+    pub fn is_settled_with(&self, fork: &str) -> bool {
+        self.forks.iter().any(|known| known.is_settled && known.tag == fork)
+    }
+
+    /// The fork that answered the call is the one that holds, whoever spoke last. What we have offered another one since
+    /// is none of its business.
+    pub fn answered_by(&mut self, fork: &str) -> Result<(), Disagreement> {
+        if self.fork == fork || self.forks.is_empty() {
+            return Ok(());
+        }
+        if let Some(first) = self.first.take() {
+            self.offered = Some(first);
+        }
+        let known = self.forks.iter().find(|known| known.tag == fork).map(|known| known.description.clone());
+        known.map_or(Ok(()), |description| self.accept(&description, true))
     }
 
     pub fn withdraw(&mut self) {
@@ -295,6 +360,17 @@ impl Media {
     pub fn connect(&self, exchange: &mut Exchange, source: Source) {
         exchange.command(self.worker, Command::Connect { port: self.port, source });
     }
+}
+
+/// Forks of one INVITE whose early media are told apart.
+const MAX_FORKS: usize = 16;
+
+/// What one phone or machine behind a proxy said before the answer.
+struct Fork {
+    tag: String,
+    description: Description,
+    /// It can't say otherwise but by an UPDATE.
+    is_settled: bool,
 }
 
 /// After how much silence a leg is given up, if ever.

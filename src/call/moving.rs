@@ -2,11 +2,13 @@
 //! its peer is told in an offer or answer. The record of each call keeps what the leg did there.
 
 use crate::base::time::Now;
+use crate::call::brought::Brought;
 use crate::call::errand::Errand;
 use crate::call::exchange::{CallKey, Exchange, LegKey, Timer};
 use crate::call::failure::Failure;
 use crate::call::leg::{End, Leg, Media, Stage as LegStage};
 use crate::call::negotiate;
+use crate::call::party::Party;
 use crate::call::reason::sip_reason;
 use crate::call::record::LegRecord;
 use crate::call::state::{Call, PATIENCE, Stage};
@@ -21,16 +23,7 @@ pub struct Arrival {
     /// The leg whose place it takes.
     pub instead_of: usize,
     /// As the other side may be shown it.
-    pub shown: Shown,
-}
-
-/// A person or number on a call, as others may be shown it.
-#[derive(Clone, Debug, Default)]
-pub struct Shown {
-    pub number: String,
-    /// The domain of a stranger.
-    pub host: Option<String>,
-    pub display_name: Option<String>,
+    pub shown: Party,
 }
 
 /// A leg on its way.
@@ -41,6 +34,7 @@ pub struct Moved {
     /// The description's session and version, which go on (RFC 3264 §8).
     lineage: Option<(u64, u64)>,
     is_placed: bool,
+    brought: Brought,
     state: Moving,
 }
 
@@ -52,22 +46,22 @@ enum Moving {
 
 impl Call {
     /// How a leg may be shown to others.
-    pub fn shown(&self, exchange: &Exchange, leg: usize) -> Shown {
+    pub fn shown(&self, exchange: &Exchange, leg: usize) -> Party {
         if leg == 0 {
-            let caller = &self.caller;
-            let (number, host) = (caller.number.clone(), caller.host.clone());
-            return Shown { number, host, display_name: caller.display_name.clone() };
+            return self.caller.shown.clone();
         }
         let record = &self.record.legs[leg];
         let account = record.target.strip_prefix("user:").and_then(|name| exchange.accounts.by_name(name));
-        match account {
-            Some(account) => Shown {
-                number: account.number.clone().unwrap_or_else(|| account.name.clone()),
-                host: None,
+        let known = self.legs[leg].brought.party.clone();
+        known.unwrap_or_else(|| match account {
+            Some(account) => Party {
+                user: account.number.clone().unwrap_or_else(|| account.name.clone()),
                 display_name: account.display_name.clone(),
+                is_asserted: true,
+                ..Party::default()
             },
-            None => Shown { number: record.number.clone(), host: None, display_name: None },
-        }
+            None => Party { user: record.number.clone(), ..Party::default() },
+        })
     }
 
     /// The codecs that a leg may speak, wherever it goes.
@@ -86,6 +80,7 @@ impl Call {
             number: record.number.clone(),
             call_id: record.call_id.clone(),
             address: record.address.clone(),
+            session_id: record.session_id.clone(),
             started: now.wall,
             reason,
             ..LegRecord::default()
@@ -163,16 +158,18 @@ impl Call {
         let trunk = self.legs[leg].trunk.clone();
         let lineage = self.legs[leg].media.as_ref().map(Media::lineage);
         let is_placed = std::mem::take(&mut self.legs[leg].is_placed);
+        let brought = self.legs[leg].brought.clone();
         self.drop_leg(exchange, leg);
-        Some(Moved { session, flow, trunk, lineage, is_placed, state })
+        Some(Moved { session, flow, trunk, lineage, is_placed, brought, state })
     }
 
     /// Takes a leg's session in.
     pub fn seat(&mut self, exchange: &mut Exchange, leg: usize, moved: Moved) {
-        let Moved { session, flow, trunk, lineage, is_placed, .. } = moved;
+        let Moved { session, flow, trunk, lineage, is_placed, brought, .. } = moved;
         exchange.own_session(session, self.leg_key(leg));
         self.legs[leg].end = End::Sip { flow, session: Some(session) };
         self.legs[leg].is_placed = is_placed;
+        self.legs[leg].brought = brought;
         if let Some(media) = self.legs[leg].media.as_mut() {
             media.go_on(lineage);
         }
@@ -228,9 +225,8 @@ impl Call {
         self.record.legs[gone].reason = format!("its place was taken by {newcomer}");
         let (leg, gone) = self.change_places(exchange, leg, gone);
         if leg == 0 {
-            self.caller.number.clone_from(&arrival.shown.number);
-            self.caller.host.clone_from(&arrival.shown.host);
-            self.caller.display_name.clone_from(&arrival.shown.display_name);
+            self.caller.shown.clone_from(&arrival.shown);
+            self.caller.identity = self.identity_of(exchange, 0);
         }
         self.hang_up_leg(exchange, now, gone, Some(sip_reason(200, "Call transferred")));
         exchange.timers.cancel(Timer::Patience(self.key));

@@ -3,6 +3,7 @@
 use crate::base::time::Now;
 use crate::call::exchange::Exchange;
 use crate::call::leg::{Said, description_of};
+use crate::call::negotiate;
 use crate::call::reason::phrase;
 use crate::call::state::{Call, Stage};
 use crate::sip::flow::Body;
@@ -19,11 +20,15 @@ impl Call {
         self.record.ringing.get_or_insert(now.wall);
         self.record.legs[leg].ringing.get_or_insert(now.wall);
         self.tell_origin(exchange, status, &phrase(status, message.reason_phrase()));
-        let body = match self.takes_early_sound(leg, message) {
-            true => self.answer_caller_early(leg),
+        self.note_answer(exchange, leg, message);
+        let has_sound = self.takes_early_sound(leg, message);
+        let session = self.caller_session();
+        let is_acknowledged = session.is_some_and(|session| exchange.agent.is_acknowledged(session, has_sound));
+        let body = match has_sound || is_acknowledged {
+            true => self.describe_early(leg, has_sound, is_acknowledged),
             false => None,
         };
-        if body.is_some() {
+        if body.is_some() && has_sound {
             self.heard = Some(leg);
             self.wire(exchange, leg);
         }
@@ -34,9 +39,10 @@ impl Call {
             Some(_) if told == (183, false) => false,
             Some(before) => before != told,
         };
-        if let Some(session) = self.caller_session().filter(|_| is_news) {
+        if let Some(session) = session.filter(|_| is_news) {
             self.caller.told = Some(told);
-            exchange.agent.progress(now, session, status, &phrase(status, message.reason_phrase()), Vec::new(), body);
+            let headers = self.told_caller(exchange, leg);
+            exchange.agent.progress(now, session, status, &phrase(status, message.reason_phrase()), headers, body);
         }
     }
 
@@ -47,18 +53,30 @@ impl Call {
             return false;
         }
         let Some(media) = self.legs[leg].media.as_mut() else { return false };
-        media.accept(&description, true).is_ok()
+        let fork = message.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        let is_new = media.accept_early(&fork, description, message.rseq().is_some());
+        is_new || self.heard == Some(leg)
     }
 
-    /// The caller's answer for early media. It is said once, and then repeated word for word, whoever is heard: the
-    /// caller made one offer.
-    fn answer_caller_early(&mut self, leg: usize) -> Option<Body> {
+    /// What the caller is told of early media: the answer to its offer, said once and then repeated word for word, whoever
+    /// is heard, or our own offer where it left that to us and is able to answer before the call is answered.
+    fn describe_early(&mut self, leg: usize, has_sound: bool, is_acknowledged: bool) -> Option<Body> {
         let (towards, wish) = (self.legs[leg].codec(), self.legs[leg].wish());
-        let offer = self.caller.offer.as_ref()?;
         let media = self.legs[0].media.as_mut()?;
-        match media.agreed {
-            Some(_) => media.repeated(),
-            None => media.answer(offer, wish, towards).ok(),
+        match &self.caller.offer {
+            _ if media.agreed.is_some() => media.repeated().filter(|_| has_sound),
+            Some(_) if !has_sound => None,
+            Some(offer) => media.answer(offer, wish, towards).ok(),
+            None if is_acknowledged && !media.awaits_answer() => {
+                let codecs = negotiate::order(&media.codecs, towards.as_slice());
+                media.offer(&codecs, wish)
+            }
+            None => None,
         }
+    }
+
+    /// The caller has our description; where the offer was ours, its answer is here.
+    pub fn pracked(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
+        self.acknowledged(exchange, now, leg, message);
     }
 }

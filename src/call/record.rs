@@ -66,4 +66,8 @@ pub struct LegRecord {
     /// What it sends and what it receives, as `PCMA/8000`.
     pub codec: Option<String>,
     pub media: Option<Report>,
+    /// What this end calls the session, on whichever side of a gateway it is seen (RFC 7989).
+    pub session_id: Option<String>,
+    /// Who sent the call on to here and why: `user:bob, no-answer`.
+    pub diverted: Option<String>,
 }

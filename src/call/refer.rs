@@ -18,14 +18,10 @@ use crate::sip::flow::Headers;
 use crate::wire::sip::{Message, Method, Name, NameAddr, Replaces, escape_user};
 use std::collections::VecDeque;
 
-/// Options that a REFER may require (RFC 4488, RFC 3891).
-const OPTIONS: [&str; 2] = ["norefersub", "replaces"];
-
 /// What a REFER is answered that isn't carried out.
 struct Refusal {
     status: u16,
     reason: &'static str,
-    headers: Headers,
 }
 
 /// A REFER that makes sense.
@@ -44,8 +40,8 @@ impl Switch {
     pub(super) fn referred(&mut self, now: Now, leg: LegKey, id: ServerId, message: &Message) {
         let order = match self.understand(leg, message) {
             Ok(order) => order,
-            Err(Refusal { status, reason, headers }) => {
-                return self.exchange.agent.respond(now, id, status, reason, headers, None);
+            Err(Refusal { status, reason }) => {
+                return self.exchange.agent.respond(now, id, status, reason, Headers::new(), None);
             }
         };
         let decision = self.route_transfer(now, &order);
@@ -66,13 +62,8 @@ impl Switch {
     }
 
     fn understand(&self, leg: LegKey, message: &Message) -> Result<Order, Refusal> {
-        let refusal = |status, reason| Err(Refusal { status, reason, headers: Headers::new() });
+        let refusal = |status, reason| Err(Refusal { status, reason });
         let Some(call) = self.calls.get(&leg.call) else { return refusal(481, "") };
-        let unknown: Vec<&str> = message.values(Name::Require).filter(|option| !OPTIONS.contains(option)).collect();
-        if !unknown.is_empty() {
-            let headers = vec![(Name::Unsupported, unknown.join(", "))];
-            return Err(Refusal { status: 420, reason: "", headers });
-        }
         let mut targets = message.fields().filter(|field| field.kind() == Name::ReferTo);
         let (Some(target), None) = (targets.next(), targets.next()) else {
             return refusal(400, "One Refer-To Is Needed");
@@ -117,7 +108,7 @@ impl Switch {
 
     fn route_transfer(&self, now: Now, order: &Order) -> Decision {
         let shown = self.calls.get(&order.referrer.call).map(|call| call.shown(&self.exchange, order.referrer.leg));
-        let from = shown.map(|shown| shown.number).unwrap_or_default();
+        let from = shown.map(|shown| shown.text()).unwrap_or_default();
         let caller = order.identity.as_caller();
         self.exchange.plan.route(&Request { caller, from: &from, to: &order.dialled, at: now.wall })
     }
@@ -154,29 +145,35 @@ impl Switch {
         let reason = format!("transferred by {by} out of call {}", old.record.id);
         let guest = old.record_of_guest(now, order.transferee, reason);
         let codecs = old.codecs_of(&self.exchange, order.transferee);
-        let number = decision.route.as_ref().and_then(|route| route.caller.clone());
+        let brought = old_leg.brought.clone();
+        let chosen = decision.route.as_ref().and_then(|route| route.caller.clone());
+        let record = open_record(now, &id, by, shown.text(), order, &decision);
+        let caller = CallerSide {
+            identity: old.identity_of(&self.exchange, order.transferee),
+            offer: None,
+            shown: match chosen {
+                Some(number) => shown.shown_as(number),
+                None => shown,
+            },
+            max_forwards: old.caller.max_forwards.saturating_sub(1),
+            speaks: old_leg.codec().into_iter().collect(),
+            told: None,
+        };
         let mut call = Call {
             transfers: old.transfers + 1,
             origin: Some(Box::new(Origin {
                 from: LegKey { call: from, leg: order.transferee },
                 referred_by: self.referred_by(&order.identity),
             })),
-            caller: CallerSide {
-                host: shown.host.filter(|_| number.is_none()),
-                number: number.unwrap_or(shown.number.clone()),
-                display_name: shown.display_name,
-                max_forwards: old.caller.max_forwards.saturating_sub(1),
-                speaks: old_leg.codec().into_iter().collect(),
-                ..CallerSide::default()
-            },
-            ..Call::new(key, worker, open_record(now, &id, by, shown.number, order, &decision))
+            pass_headers: decision.route.as_ref().map(|route| route.pass_headers.clone()).unwrap_or_default(),
+            ..Call::new(key, worker, record, caller)
         };
         call.targets = decision.route.map(|route| VecDeque::from(route.targets)).unwrap_or_default();
         let is_silent = call.targets.iter().all(Target::is_silent);
         let leg = LegKey { call: key, leg: 0 };
         let media = (!is_silent).then(|| Media::open(&mut self.exchange, leg, worker, flow.local.ip(), codecs, None));
         let end = End::Sip { flow, session: None };
-        call.add_leg(Leg { media, ..Leg::new(leg, end, LegStage::Trying) }, guest);
+        call.add_leg(Leg { media, brought, ..Leg::new(leg, end, LegStage::Trying) }, guest);
         self.exchange.keep(&call.record);
         self.exchange.timers.set(Timer::Patience(key), now.time + PATIENCE);
         self.calls.insert(key, call);

@@ -16,7 +16,10 @@ impl Call {
             trunk.last_answer = Some((status, now.wall));
         }
         self.record.legs[leg].reason = phrase(status, message.reason_phrase());
-        self.leg_failed(exchange, now, leg, status, Failure::translated(message));
+        self.note_answer(exchange, leg, message);
+        let mut failure = Failure::translated(message);
+        failure.headers.extend(self.told_of_refusal(exchange, leg));
+        self.leg_failed(exchange, now, leg, status, failure);
     }
 
     /// A leg got no answer, or couldn't be asked.
@@ -96,6 +99,11 @@ impl Call {
         match self.stage {
             Stage::Talking { with } if leg == 0 || leg == with => self.side_left(exchange, now, leg, by),
             Stage::Talking { .. } | Stage::Ending => self.drop_leg(exchange, leg),
+            Stage::Preparing | Stage::Trying if leg == 0 && by == Ending::NoPrack => {
+                self.drop_leg(exchange, 0);
+                let why = "the caller never acknowledged our provisional answer";
+                self.refuse_caller(exchange, now, Failure::new(504, "").because(why));
+            }
             Stage::Preparing | Stage::Trying if leg == 0 => self.caller_gave_up(exchange, now, None),
             // A BYE that overtook its answer.
             Stage::Preparing | Stage::Trying => {

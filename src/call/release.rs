@@ -64,6 +64,7 @@ impl Call {
         let (by, cause, reason) = match by {
             Ending::Peer { reason } => (side, format!("{name} hung up"), reason.as_deref().and_then(passed_on)),
             Ending::NoAck => (EndedBy::Gateway, format!("{name} never acknowledged the answer"), None),
+            Ending::NoPrack => (EndedBy::Gateway, format!("{name} never acknowledged our provisional answer"), None),
             Ending::PeerGone => (EndedBy::Gateway, format!("{name} vanished"), None),
             Ending::Local | Ending::Cancelled { .. } => (EndedBy::Gateway, "ended here".to_owned(), None),
         };

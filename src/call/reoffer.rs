@@ -20,10 +20,11 @@ impl Call {
     /// exchange of its own, so that no side waits for the other.
     pub fn reoffered(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
         let Some(session) = self.legs[leg].session() else { return };
-        let Some(other) = self.other(leg) else {
+        let other = self.across(leg);
+        if other.is_none() && self.stage != Stage::Trying {
             exchange.agent.reanswer(now, session, 491, "", Vec::new(), None);
             return;
-        };
+        }
         self.let_through(exchange, now, leg);
         let (status, reason, body) = match description_of(message) {
             Said::Nothing => (200, "", self.late_offer(leg, other)),
@@ -36,9 +37,9 @@ impl Call {
         };
         let headers = if status == 415 { vec![(Name::Accept, SDP.to_owned())] } else { Vec::new() };
         exchange.agent.reanswer(now, session, status, reason, headers, body);
-        if let (200, Stage::Talking { with }) = (status, self.stage) {
+        if status == 200 {
             self.offers = 0;
-            self.wire(exchange, with);
+            self.rewire(exchange);
             self.pass_on(exchange, now, leg);
         }
     }
@@ -52,14 +53,15 @@ impl Call {
         media.change_due = true;
     }
 
-    fn answer_again(&mut self, leg: usize, other: usize, offer: &Description) -> Result<Body, Disagreement> {
-        let (wish, towards) = (self.legs[other].wish(), self.legs[other].codec());
+    fn answer_again(&mut self, leg: usize, other: Option<usize>, offer: &Description) -> Result<Body, Disagreement> {
+        let wish = other.map_or(Direction::SendRecv, |other| self.legs[other].wish());
+        let towards = other.and_then(|other| self.legs[other].codec());
         self.legs[leg].media.as_mut().ok_or(Disagreement::NoAudio)?.answer(offer, wish, towards)
     }
 
     /// The peer asks us to offer (an INVITE without SDP): all that we have, its present codec first.
-    fn late_offer(&mut self, leg: usize, other: usize) -> Option<Body> {
-        let wish = self.legs[other].wish();
+    fn late_offer(&mut self, leg: usize, other: Option<usize>) -> Option<Body> {
+        let wish = other.map_or(Direction::SendRecv, |other| self.legs[other].wish());
         let present = self.legs[leg].codec();
         let media = self.legs[leg].media.as_mut()?;
         // Whatever hold it had is over, unless its answer says so again.
@@ -82,27 +84,27 @@ impl Call {
             Said::Media(description) => media.accept(&description, false).map_err(Disagreement::text),
             _ => Err("no answer in the ACK"),
         };
-        match (taken, self.stage) {
-            (Ok(()), Stage::Talking { with }) => {
-                self.wire(exchange, with);
+        match taken {
+            Ok(()) => {
+                self.rewire(exchange);
                 self.pass_on(exchange, now, leg);
             }
             // What was agreed before stands.
-            (Err(_), _) if media.agreed.is_some() => {
+            Err(_) if media.agreed.is_some() => {
                 media.withdraw();
                 media.wish = media.agreed.as_ref().map_or(media.wish, |agreed| agreed.peer_wants);
             }
-            (Err(why), _) => {
+            Err(why) => {
                 let reason = q850_reason(88, "Incompatible destination");
                 self.end(exchange, now, EndedBy::Gateway, &format!("media not agreed: {why}"), Some(reason));
             }
-            (Ok(()), _) => {}
         }
     }
 
     /// Tells the other side what this one wants by now, where it was told otherwise.
     pub fn pass_on(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
-        let Some(other) = self.other(leg) else { return };
+        // Whoever isn't heard yet has nothing to say to the caller.
+        let Some(other) = self.across(leg).filter(|&other| other > 0 || self.is_heard(leg)) else { return };
         let wish = self.legs[leg].wish();
         let media = self.legs[other].media.as_ref();
         if media.is_some_and(|media| media.told != wish || media.is_unheard_of()) && self.offers < MAX_OFFERS {
@@ -142,10 +144,8 @@ impl Call {
                 _ => media.withdraw(),
             }
         }
-        if let Stage::Talking { with } = self.stage {
-            self.wire(exchange, with);
-            self.pass_on(exchange, now, leg);
-        }
+        self.rewire(exchange);
+        self.pass_on(exchange, now, leg);
         self.settle(exchange, now, leg);
         self.check_move(exchange, now, leg);
     }
@@ -169,9 +169,9 @@ impl Call {
     }
 
     /// An exchange on a leg has ended: what had to wait for it is said now.
-    fn settle(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+    pub fn settle(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
         let due = self.legs[leg].media.as_mut().is_some_and(|media| std::mem::take(&mut media.change_due));
-        if let (true, Some(other)) = (due, self.other(leg)) {
+        if let (true, Some(other)) = (due, self.across(leg)) {
             self.pass_on(exchange, now, other);
         }
     }

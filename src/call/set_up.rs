@@ -7,13 +7,13 @@ use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::leg::End;
 use crate::call::negotiate;
+use crate::call::party::Audience;
 use crate::call::reason::q850_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
 use crate::config::settings::Settings;
 use crate::dialplan::route::Target;
-use crate::wire::sip::{Name, escape_user, quote};
-use std::net::IpAddr;
+use crate::wire::sip::{Name, escape_user};
 use std::sync::Arc;
 use tandem_codecs::Codec;
 
@@ -91,8 +91,9 @@ impl Call {
                 flow: binding.flow,
                 uri: binding.uri.clone(),
                 to: format!("<sip:{}@{domain}>", escape_user(&account.name)),
-                from: self.shown_caller(domain),
-                contact_user: self.contact_user(),
+                from: self.caller.shown.from(domain, Audience::Phone),
+                contact_user: self.caller.shown.contact_user(),
+                party: Some(account.party()),
                 codecs: codecs.clone(),
                 ptime_ms: None,
                 credentials: None,
@@ -122,9 +123,10 @@ impl Call {
             flow,
             uri: trunk.uri(number),
             to: format!("<sip:{}@{domain}>", escape_user(number)),
-            from: self.shown_caller(if credentials.is_some() { &domain } else { &settings.sip.domain }),
+            from: self.caller.shown.from(&trunk.own_domain(&settings), Audience::Trunk(&trunk.settings.identity)),
             contact_user: credentials
-                .map_or_else(|| self.contact_user(), |known| escape_user(&known.username).into_owned()),
+                .map_or_else(|| self.caller.shown.contact_user(), |known| escape_user(&known.username).into_owned()),
+            party: None,
             codecs: self.offered_codecs(&settings, Some(&trunk.settings.codecs)),
             ptime_ms: Some(trunk.settings.ptime_ms),
             credentials: trunk.credentials(),
@@ -145,28 +147,5 @@ impl Call {
         let mut theirs = offer.map_or_else(|| self.caller.speaks.clone(), negotiate::codecs_of);
         theirs.retain(|codec| allowed.contains(codec));
         negotiate::order(&settings.media.codecs, &theirs)
-    }
-
-    /// The caller as the called side is shown it: a number or name in a domain of ours, or a stranger's own address,
-    /// which is never mistaken for one of us.
-    fn shown_caller(&self, domain: &str) -> String {
-        let host = match self.caller.host.as_deref() {
-            // An address of a machine tells where the caller is, and is no name that could be called back.
-            Some(host) if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() => "anonymous.invalid",
-            Some(host) => host,
-            None => domain,
-        };
-        let address = format!("<sip:{}@{host}>", self.contact_user());
-        match self.caller.display_name.as_deref() {
-            Some(name) if !name.is_empty() => format!("{} {address}", quote(name)),
-            _ => address,
-        }
-    }
-
-    fn contact_user(&self) -> String {
-        match self.caller.number.as_str() {
-            "" => "anonymous".to_owned(),
-            number => escape_user(number).into_owned(),
-        }
     }
 }

@@ -1,14 +1,18 @@
 //! A call: the caller's leg, the legs that are tried for it, and the one that answered.
 
 use crate::base::time::Time;
+use crate::call::admission::Identity;
 use crate::call::asked::Carried;
+use crate::call::diversion::Diversion;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
 use crate::call::leg::Leg;
+use crate::call::party::Party;
 use crate::call::record::{CallRecord, LegRecord};
 use crate::call::transfer::{Onward, Passed};
 use crate::call::trunk::Trunk;
 use crate::call::view::{CallView, Phase};
+use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::Target;
 use crate::sip::agent::SessionId;
 use crate::wire::description::Description;
@@ -32,6 +36,10 @@ pub struct Call {
     pub targets: VecDeque<Target>,
     /// What is being tried.
     pub target: Option<Target>,
+    /// Header fields that the rule lets pass between the two sides.
+    pub pass_headers: HeaderPatterns,
+    /// Over whom the call came, here and before, the latest last.
+    pub diversions: Vec<Diversion>,
     /// The best failure among the legs of this target: as seen there, and as the caller is told.
     pub failure: Option<(u16, Failure)>,
     /// The leg whose early media the caller hears, before the answer.
@@ -62,15 +70,12 @@ pub struct Origin {
 }
 
 /// What the caller's INVITE said, as far as the other side needs it.
-#[derive(Default)]
 pub struct CallerSide {
+    pub identity: Identity,
     /// Its offer; none where it left the offer to us.
     pub offer: Option<Description>,
-    /// The number or name that the called side is shown.
-    pub number: String,
-    /// The domain of a stranger, which is shown with its name.
-    pub host: Option<String>,
-    pub display_name: Option<String>,
+    /// As the called side is shown it.
+    pub shown: Party,
     pub max_forwards: u32,
     /// What it speaks already, where there is no offer of its own.
     pub speaks: Vec<Codec>,
@@ -91,16 +96,18 @@ pub enum Stage {
 }
 
 impl Call {
-    pub fn new(key: CallKey, worker: usize, record: CallRecord) -> Call {
+    pub fn new(key: CallKey, worker: usize, record: CallRecord, caller: CallerSide) -> Call {
         Call {
             key,
             worker,
             record,
             stage: Stage::Preparing,
             legs: Vec::new(),
-            caller: CallerSide::default(),
+            caller,
             targets: VecDeque::new(),
             target: None,
+            pass_headers: HeaderPatterns::default(),
+            diversions: Vec::new(),
             failure: None,
             heard: None,
             offers: 0,
@@ -135,6 +142,20 @@ impl Call {
             Stage::Talking { with } if leg == with => Some(0),
             _ => None,
         }
+    }
+
+    /// The leg whose wishes this one is told of: the one that it is joined to, or before the answer the one that is heard.
+    pub fn across(&self, leg: usize) -> Option<usize> {
+        match self.stage {
+            Stage::Trying if leg == 0 => self.heard,
+            Stage::Trying => Some(0),
+            _ => self.other(leg),
+        }
+    }
+
+    /// Whether the caller hears this leg of the called side.
+    pub fn is_heard(&self, leg: usize) -> bool {
+        self.heard == Some(leg) || self.other(leg).is_some()
     }
 
     /// The legs of the called side that may still answer.

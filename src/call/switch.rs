@@ -8,6 +8,7 @@ use crate::call::io::{Input, Notice, Output};
 use crate::call::reason::sip_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
+use crate::call::terms::EXTENSIONS;
 use crate::call::view::{CallView, RegistrationView, TrunkView};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
@@ -68,6 +69,7 @@ impl Switch {
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 takes: vec![Method::Register, Method::Options, Method::Refer],
                 max_transactions: settings.limits.transactions,
+                extensions: EXTENSIONS.to_vec(),
                 max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
                 ..AgentSettings::default()
             },
@@ -271,6 +273,7 @@ impl Switch {
             SessionEvent::Refused { message } => call.leg_refused(exchange, now, leg, &message),
             SessionEvent::Failed { cause } => call.leg_unreachable(exchange, now, leg, cause),
             SessionEvent::Acked { message } => call.acknowledged(exchange, now, leg, &message),
+            SessionEvent::Pracked { message } => call.pracked(exchange, now, leg, &message),
             SessionEvent::Cancelled { reason } => call.caller_gave_up(exchange, now, reason),
             SessionEvent::Reoffered { message } => call.reoffered(exchange, now, leg, &message),
             SessionEvent::ReAcked { message } => call.acknowledged(exchange, now, leg, &message),

@@ -258,6 +258,14 @@ impl Trunk {
         self.settings.domain.clone().unwrap_or_else(|| host_text(&self.settings.host))
     }
 
+    /// The domain in which it is told of our people: its own where we have an account there.
+    pub fn own_domain(&self, settings: &settings::Settings) -> String {
+        match self.settings.credentials {
+            Some(_) => self.domain(),
+            None => settings.sip.domain.clone(),
+        }
+    }
+
     /// A request URI for one of its numbers.
     pub fn uri(&self, number: &str) -> String {
         let host = host_text(&self.settings.host);

@@ -2,6 +2,7 @@
 
 pub mod country;
 pub mod document;
+pub mod identity;
 mod layers;
 mod load;
 pub mod problem;

@@ -3,11 +3,12 @@
 
 use crate::config::country;
 use crate::config::document::Node;
+use crate::config::identity::TrunkIdentity;
 use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::quantity;
 use crate::config::section::{Keys, Section};
 use crate::config::settings::{
-    Dtmf, Http, Limits, Media, Network, Secret, Settings, Sip, Store, Transfer, Trunk, TrunkCredentials,
+    Dtmf, Http, Limits, Media, Network, Prack, Secret, Settings, Sip, Store, Transfer, Trunk, TrunkCredentials,
     TrunkTransport, User,
 };
 use std::collections::HashMap;
@@ -51,10 +52,13 @@ const LIMITS: Keys = Keys {
         "calls",
         "transactions",
         "contacts",
-        "transfers",
         "tcp_connections",
         "tcp_connections_per_address",
         "message_bytes",
+        "forwards",
+        "forwarded_calls",
+        "transfers",
+        "passed_headers",
     ],
     later: &[],
 };
@@ -78,6 +82,12 @@ const TRUNK: Keys = Keys {
         "dtmf",
         "transfer",
         "from",
+        "trusted",
+        "caller_in",
+        "from_user",
+        "forwards_in",
+        "pass_headers",
+        "prack",
     ],
     later: &["tls", "srtp", "rates"],
 };
@@ -176,6 +186,9 @@ fn limits(part: &Section<'_>) -> Limits {
         tcp_connections: count("tcp_connections", default.tcp_connections),
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        forwards: count("forwards", default.forwards),
+        forwarded_calls: count("forwarded_calls", default.forwarded_calls),
+        passed_headers: count("passed_headers", default.passed_headers),
     }
 }
 
@@ -261,6 +274,8 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         dtmf: part.read("dtmf", dtmf).unwrap_or_default(),
         transfer: part.read("transfer", transfer).unwrap_or_default(),
         from: part.list("from", network).unwrap_or_default().into_iter().map(|(network, _)| network).collect(),
+        identity: TrunkIdentity::read(part),
+        prack: part.read("prack", prack).unwrap_or(Trunk::PRACK),
     }
 }
 
@@ -503,6 +518,15 @@ fn transport(text: &str) -> Result<TrunkTransport, Wrong> {
             Err(Wrong::new(format!("transport `{text}` comes with a later release"), "write \"udp\" or \"tcp\""))
         }
         _ => Err(Wrong::new(format!("`{text}` is not a transport"), "write \"udp\" or \"tcp\"")),
+    }
+}
+
+fn prack(text: &str) -> Result<Prack, Wrong> {
+    match text {
+        "never" => Ok(Prack::Never),
+        "supported" => Ok(Prack::Supported),
+        "required" => Ok(Prack::Required),
+        _ => Err(Wrong::new(format!("`{text}` is no use of PRACK"), "write \"supported\", \"required\" or \"never\"")),
     }
 }
 

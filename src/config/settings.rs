@@ -3,6 +3,7 @@
 //! The defaults are in `impl Default` of each part, at the end of this file, each with its reason; those of a trunk stand
 //! as constants beside it.
 
+use crate::config::identity::TrunkIdentity;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -93,6 +94,12 @@ pub struct Limits {
     pub tcp_connections_per_address: usize,
     /// Bytes of one SIP message.
     pub message_bytes: usize,
+    /// How often one call may be forwarded, here and before it came.
+    pub forwards: usize,
+    /// Calls in progress that were forwarded by one user.
+    pub forwarded_calls: usize,
+    /// Header fields of one message that rules let pass.
+    pub passed_headers: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -146,6 +153,18 @@ pub struct Trunk {
     pub transfer: Transfer,
     /// Other addresses or networks from which this trunk calls us.
     pub from: Vec<Network>,
+    pub identity: TrunkIdentity,
+    pub prack: Prack,
+}
+
+/// Whether provisional answers are acknowledged by PRACK (RFC 3262).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prack {
+    Never,
+    /// Where the peer asks for it, and for descriptions of early media where it is able to.
+    Supported,
+    /// Nothing is said provisionally without, and no call is taken from a peer that can't.
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,8 +211,33 @@ pub struct Network {
 impl Trunk {
     /// An hour, as RFC 3261 §10.2 suggests: a provider that wants us more often says so with 423 or in its answer.
     pub const EXPIRES: Duration = Duration::from_secs(3_600);
+    /// What is lost of early media is heard by the caller; a peer that doesn't know PRACK goes without.
+    pub const PRACK: Prack = Prack::Supported;
     /// What every telephone and carrier takes.
     pub const PTIME_MS: u32 = 20;
+
+    /// With the default of everything else.
+    pub fn named(name: &str, host: &str) -> Trunk {
+        Trunk {
+            name: name.to_owned(),
+            host: host.to_owned(),
+            port: None,
+            transport: TrunkTransport::Udp,
+            credentials: None,
+            register: false,
+            expires: Trunk::EXPIRES,
+            domain: None,
+            codecs: Vec::new(),
+            ptime_ms: Trunk::PTIME_MS,
+            country: None,
+            max_calls: None,
+            dtmf: Dtmf::default(),
+            transfer: Transfer::default(),
+            from: Vec::new(),
+            identity: TrunkIdentity::default(),
+            prack: Trunk::PRACK,
+        }
+    }
 }
 
 impl Network {
@@ -322,6 +366,12 @@ impl Default for Limits {
             tcp_connections_per_address: 200,
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,
+            // What the telephone network allows (ITU-T Q.732.2).
+            forwards: 5,
+            // A call that comes back from the telephone network as a new one goes round so often and no more.
+            forwarded_calls: 10,
+            // More than any application sends.
+            passed_headers: 20,
         }
     }
 }

@@ -243,7 +243,8 @@ impl Plan {
             steps.push(Step::Target { index: 0, text: explain::target_text(&target) });
             targets.push(target);
         }
-        Route { rule: rule.name.clone(), caller, targets, transfer: rule.transfer }
+        let (transfer, pass_headers) = (rule.transfer, rule.pass_headers.clone());
+        Route { rule: rule.name.clone(), caller, targets, transfer, pass_headers }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a plan is asked, and what it answers.
 
 use crate::base::time::Wall;
+use crate::config::identity::HeaderPatterns;
 use crate::config::settings::Transfer;
 
 /// One call that wants a route.
@@ -51,6 +52,8 @@ pub struct Route {
     pub targets: Vec<Target>,
     /// Who carries a transfer to these targets out.
     pub transfer: Transfer,
+    /// Header fields that pass between the two sides.
+    pub pass_headers: HeaderPatterns,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

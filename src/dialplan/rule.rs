@@ -2,6 +2,7 @@
 
 use crate::base::time::Wall;
 use crate::config::document::{Node, Value};
+use crate::config::identity::HeaderPatterns;
 use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::reading;
 use crate::config::section::{Keys, Section};
@@ -21,7 +22,19 @@ const MAX_REGEX_BYTES: usize = 1 << 20;
 const MAX_TARGETS: usize = 32;
 
 const KEYS: Keys = Keys {
-    known: &["name", "from", "number", "regex", "address", "dialled", "when", "caller", "transfer", "to"],
+    known: &[
+        "name",
+        "from",
+        "number",
+        "regex",
+        "address",
+        "dialled",
+        "when",
+        "caller",
+        "to",
+        "transfer",
+        "pass_headers",
+    ],
     later: &["cost", "credit", "record"],
 };
 
@@ -35,6 +48,7 @@ pub struct Rule {
     pub caller: Option<Template>,
     pub targets: Vec<Aim>,
     pub transfer: Transfer,
+    pub pass_headers: HeaderPatterns,
 }
 
 /// Callers whom a rule is for.
@@ -89,6 +103,7 @@ impl Rule {
             caller,
             targets,
             transfer: part.read("transfer", reading::transfer).unwrap_or_default(),
+            pass_headers: HeaderPatterns::read(&part, "pass_headers"),
         };
         rule.check(&part);
         Some(rule)

@@ -38,6 +38,10 @@ pub struct LegDocument {
     reason: String,
     codec: Option<String>,
     media: Option<ReportDocument>,
+    #[serde(default)]
+    session_id: Option<String>,
+    #[serde(default)]
+    diverted: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,6 +119,8 @@ impl From<&LegRecord> for LegDocument {
             reason: leg.reason.clone(),
             codec: leg.codec.clone(),
             media: leg.media.as_ref().map(ReportDocument::from),
+            session_id: leg.session_id.clone(),
+            diverted: leg.diverted.clone(),
         }
     }
 }
@@ -133,6 +139,8 @@ impl From<LegDocument> for LegRecord {
             reason: document.reason,
             codec: document.codec,
             media: document.media.map(Report::from),
+            session_id: document.session_id,
+            diverted: document.diverted,
         }
     }
 }

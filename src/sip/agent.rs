@@ -10,9 +10,11 @@
 mod event;
 mod receive;
 mod settings;
+mod terms;
 
 pub use event::{AskId, Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
 pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest, Question};
+pub use terms::Terms;
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
@@ -125,6 +127,14 @@ impl Agent {
         session
     }
 
+    /// Settles what the session of an [`Event::Invited`] may use. Where the caller's wishes don't allow for it, the answer
+    /// that says so is given back, to be refused with.
+    pub fn agree(&mut self, now: Now, id: SessionId, terms: Terms) -> Option<(u16, Headers)> {
+        let mut refusal = None;
+        self.act(now, id, |session, core| refusal = session.agree(core, terms));
+        refusal
+    }
+
     /// A provisional answer, 101 to 199, to the INVITE of an [`Event::Invited`]. The agent repeats it each minute.
     pub fn progress(
         &mut self,
@@ -197,6 +207,11 @@ impl Agent {
     /// Asks the peer with OPTIONS whether the dialog still is there; [`Ending::PeerGone`] follows if it isn't.
     pub fn probe(&mut self, now: Now, id: SessionId) {
         self.act(now, id, |session, core| session.probe(core));
+    }
+
+    /// Whether the caller is to acknowledge a provisional answer, which holds a description or doesn't.
+    pub fn is_acknowledged(&self, id: SessionId, has_body: bool) -> bool {
+        self.session(id).is_some_and(|session| session.is_acknowledged(&self.core, has_body))
     }
 
     /// Sends another request in the dialog of an answered session, such as INFO or REFER; challenges are answered inside.
@@ -296,7 +311,7 @@ impl Agent {
                 let Owner::Ask(asking) = std::mem::replace(owner, Owner::Nobody) else { return };
                 self.with(asking.session, |session, core| session.ask_failed(core, &asking, cause));
             }
-            Some(Owner::Nobody) | None => {}
+            Some(Owner::Prack { .. } | Owner::Nobody) | None => {}
         }
     }
 }

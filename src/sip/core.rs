@@ -7,9 +7,9 @@ use crate::sip::flow::{Flow, Headers};
 use crate::sip::mint::Mint;
 use crate::sip::outbox::Outbox;
 use crate::sip::response::{Answer, way_back};
-use crate::sip::session::{Asking, Invitation, Session};
+use crate::sip::session::{Acknowledgement, Asking, Invitation, Session};
 use crate::sip::transaction::timer::Timing;
-use crate::sip::transaction::{Asked, Clients, ServerTxId, Servers};
+use crate::sip::transaction::{Asked, ClientId, Clients, ServerTxId, Servers};
 use crate::wire::sip::Message;
 use bytes::Bytes;
 
@@ -34,12 +34,16 @@ pub(crate) enum Owner {
     Nobody,
     Request(RequestId),
     Invite(Box<Invitation>),
-    /// A re-INVITE, with the ACK of its 2xx once that came.
+    /// A re-INVITE or UPDATE, with the ACK of its 2xx once that came.
     Reoffer {
         session: SessionId,
         ack: Option<(Flow, Bytes)>,
     },
     Bye(SessionId),
+    Prack {
+        session: SessionId,
+        prack: Box<Acknowledgement>,
+    },
     Probe(SessionId),
     Ask(Box<Asking>),
 }
@@ -64,6 +68,13 @@ impl Core {
 
     pub fn begin(&mut self, now: Now) {
         self.out.now = now;
+    }
+
+    /// An early dialog of our INVITE has used a number, which a fork's dialog must not use again.
+    pub fn note_cseq(&mut self, invite: ClientId, cseq: u32) {
+        if let Some(Owner::Invite(invitation)) = self.clients.owner_mut(invite) {
+            invitation.last_cseq = invitation.last_cseq.max(cseq);
+        }
     }
 
     pub fn emit(&mut self, event: Event) {

@@ -1,7 +1,7 @@
 //! Dialogs: RFC 3261 §12.
 
 use crate::sip::flow::{Flow, Transport};
-use crate::wire::sip::{Contacts, Message, Name, NameAddr, Uri};
+use crate::wire::sip::{Contacts, Message, Name, NameAddr, SessionPair, Uri, Uuid};
 use std::net::{IpAddr, SocketAddr};
 
 /// The state that both sides of a dialog keep (§12).
@@ -24,6 +24,8 @@ pub struct Dialog {
     flow: Flow,
     /// Whether the peer's Contact leads nowhere, so that only `flow` does.
     behind_nat: bool,
+    /// What our side of the session is called, and the peer (RFC 7989); in every request of ours where it is known.
+    pub session: SessionPair,
 }
 
 /// What a dialog keeps of an INVITE of ours.
@@ -35,6 +37,8 @@ pub struct Sent<'a> {
     pub from: &'a str,
     pub local_tag: &'a str,
     pub cseq: u32,
+    /// What it said that our side of the session is called.
+    pub session: Uuid,
 }
 
 /// Where a request in a dialog goes (§12.2.1.1).
@@ -63,12 +67,13 @@ impl Dialog {
             flow,
             behind_nat: sent_through_nat(invite, flow) || is_unreachable(&target, flow),
             target,
+            session: SessionPair { local: Uuid::NIL, remote: sender(invite) },
         }
     }
 
     /// The dialog that an answer to an INVITE of ours makes (§12.1.2).
     pub fn caller(response: &Message, invite: Sent<'_>) -> Dialog {
-        let Sent { uri, flow, from, local_tag, cseq } = invite;
+        let Sent { uri, flow, from, local_tag, cseq, session } = invite;
         let mut routes: Vec<_> = response.values(Name::RecordRoute).map(str::to_owned).collect();
         routes.reverse();
         let target = contact(response).unwrap_or_else(|| fallback(flow));
@@ -84,7 +89,16 @@ impl Dialog {
             target,
             routes,
             flow,
+            session: SessionPair { local: session, remote: sender(response) },
         }
+    }
+
+    /// The same dialog after the 2xx that confirms it, whose routes count (§13.2.2.4).
+    pub fn confirmed(mut self, response: &Message) -> Dialog {
+        self.routes = response.values(Name::RecordRoute).map(str::to_owned).collect();
+        self.routes.reverse();
+        self.refresh_target(response);
+        self
     }
 
     /// Whether a request of the peer is of this dialog (§12.2.2).
@@ -102,6 +116,14 @@ impl Dialog {
         }
         self.remote_cseq = Some(cseq);
         true
+    }
+
+    /// The peer may be another one than before, with a name of its own for the session (RFC 7989 §8).
+    pub fn note_session(&mut self, message: &Message) {
+        let name = sender(message);
+        if !name.is_nil() {
+            self.session.remote = name;
+        }
     }
 
     /// The number of our next request.
@@ -168,6 +190,11 @@ fn request_uri(text: &str) -> String {
     let headers = Uri::parse(text).ok().and_then(|uri| uri.headers());
     let without = headers.and_then(|headers| text.strip_suffix(headers)?.strip_suffix('?'));
     without.unwrap_or(text).to_owned()
+}
+
+/// What the sender of a message calls the session.
+fn sender(message: &Message) -> Uuid {
+    message.header(Name::SessionId).and_then(SessionPair::parse).unwrap_or_default().local
 }
 
 fn tag(address: Option<NameAddr<'_>>) -> String {
@@ -291,7 +318,7 @@ mod tests {
             let text = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKa\r\nFrom: <sip:a@x>;tag=a\r\n\
                         To: <sip:b@x>;tag=b\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContact: <sip:b@10.2.0.5:5061>\r\n\r\n";
             let response = Message::parse(Bytes::from(text)).unwrap();
-            let sent = Sent { uri, flow: natted, from: "<sip:a@x>;tag=a", local_tag: "a", cseq: 1 };
+            let sent = Sent { uri, flow: natted, from: "<sip:a@x>;tag=a", local_tag: "a", cseq: 1, session: Uuid::NIL };
             Dialog::caller(&response, sent).way().flow.remote
         };
         assert_eq!(way("sip:b@10.2.0.5:5061"), natted.remote);

@@ -74,7 +74,8 @@ impl Body {
 }
 
 /// Header fields that an owner adds to what the agent writes by itself (Via, From, To, Call-ID, CSeq, Contact, Route,
-/// Max-Forwards, Allow, User-Agent or Server, Content-Type and Content-Length are the agent's).
+/// Max-Forwards, Allow, User-Agent or Server, Content-Type and Content-Length are the agent's). Of a field whose name has
+/// no meaning here ([`Name::Other`]) the text is the whole line, `X-Note: text`.
 pub type Headers = Vec<(Name, String)>;
 
 #[cfg(test)]

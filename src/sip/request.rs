@@ -5,12 +5,10 @@ use crate::wire::sip::{Message, Method, Name, Writer};
 use bytes::Bytes;
 
 /// What the agent and the session together take within a dialog or outside.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, UPDATE, INFO, MESSAGE, NOTIFY, REFER";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, MESSAGE, NOTIFY, REFER";
 
 /// Extensions that a peer may count on: Replaces (RFC 3891), and REFER without a subscription (RFC 4488).
 pub const SUPPORTED: &str = "replaces, norefersub";
-/// Those that an INVITE may require.
-pub const UNDERSTOOD: [&str; 1] = ["replaces"];
 
 /// All parts of a request.
 pub(crate) struct Draft<'a> {
@@ -53,7 +51,6 @@ impl Draft<'_> {
         }
         if matches!(self.method, Method::Invite | Method::Options) {
             writer.header(Name::Allow, ALLOW);
-            writer.header(Name::Supported, SUPPORTED);
         }
         if !self.user_agent.is_empty() {
             writer.header(Name::UserAgent, self.user_agent);
@@ -122,6 +119,9 @@ fn follow(invite: &Message, method: &Method, to: &str, reason: Option<&str>) -> 
     let credentials = [Name::Authorization, Name::ProxyAuthorization];
     for field in invite.fields().filter(|field| *method == Method::Ack && credentials.contains(&field.kind())) {
         writer.header(field.kind(), field.value());
+    }
+    if let Some(session) = invite.header(Name::SessionId) {
+        writer.header(Name::SessionId, session);
     }
     if let Some(reason) = reason {
         writer.header(Name::Reason, reason);

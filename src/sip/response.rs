@@ -3,7 +3,7 @@
 use crate::sip::flow::{Body, Flow, Headers, Transport};
 use crate::sip::request::{ALLOW, SUPPORTED, contact};
 use crate::sip::transaction::Asked;
-use crate::wire::sip::{Message, Method, Name, Uri, Writer};
+use crate::wire::sip::{Message, Method, Name, SessionPair, Uri, Writer};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
@@ -29,6 +29,9 @@ impl Answer<'_> {
         for (name, value) in self.headers {
             writer.header(*name, value);
         }
+        if let Some(session) = self.session_pair(request) {
+            writer.header(Name::SessionId, session);
+        }
         if self.lists_methods(request.method()) {
             writer.header(Name::Allow, ALLOW);
         }
@@ -42,6 +45,16 @@ impl Answer<'_> {
             writer.body(&body.content_type, &body.bytes);
         }
         writer.finish()
+    }
+
+    /// The names of the session as our side sees them (RFC 7989 §7), unless the owner names them: what the request says, the
+    /// other way round.
+    fn session_pair(&self, request: &Message) -> Option<SessionPair> {
+        if self.headers.iter().any(|(name, _)| *name == Name::SessionId) {
+            return None;
+        }
+        let SessionPair { local, remote } = request.header(Name::SessionId).and_then(SessionPair::parse)?;
+        Some(SessionPair { local: remote, remote: local })
     }
 
     /// Where RFC 3261 §20.5, §21.4.6 and §11.2 want Allow, unless the owner names other methods.

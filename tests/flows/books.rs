@@ -62,6 +62,11 @@ pub fn objection(record: &CallRecord, item: &str) -> Option<String> {
         ["talk", time] => u128::from(record.talk_ms) == span(time).as_millis(),
         ["legs", number] => record.legs.len().to_string() == *number,
         ["leg", index, "codec", codec] => of(index).is_some_and(|leg| leg.codec.as_deref().unwrap_or("-") == *codec),
+        ["leg", index, "session", name] => of(index).is_some_and(|leg| leg.session_id.as_deref() == Some(*name)),
+        ["leg", index, "diverted", ..] => {
+            let diverted = item.split_once("diverted").map(|(_, diverted)| diverted.trim());
+            of(index).is_some_and(|leg| leg.diverted.as_deref() == diverted)
+        }
         ["leg", index, "reason", ..] => {
             let reason = item.split_once("reason").map(|(_, reason)| reason.trim()).unwrap_or_default();
             of(index).is_some_and(|leg| leg.reason.contains(reason))

@@ -37,6 +37,8 @@ pub struct Peer {
     dialog: Option<Dialog>,
     invite: Option<Message>,
     last: Bytes,
+    /// The provisional answer that it has to acknowledge, as a RAck value.
+    rack: Option<String>,
     challenges: Vec<String>,
     nonce_count: u32,
     counter: u32,
@@ -74,6 +76,7 @@ impl Peer {
             dialog: None,
             invite: None,
             last: Bytes::new(),
+            rack: None,
             challenges: Vec::new(),
             nonce_count: 0,
             counter: 0,
@@ -125,6 +128,9 @@ impl Peer {
     fn answered(&mut self, message: Message) -> Option<Bytes> {
         let status = message.status();
         let cseq = message.cseq().expect("a CSeq").number;
+        if let Some(rseq) = message.rseq() {
+            self.rack = Some(format!("{rseq} {cseq} INVITE"));
+        }
         let ours = self.invite.as_ref().filter(|invite| {
             *message.method() == Method::Invite && invite.cseq().is_ok_and(|invite| invite.number == cseq)
         });
@@ -263,6 +269,9 @@ impl Peer {
         writer.header(Name::To, &dialog.remote);
         writer.header(Name::CallId, &dialog.call_id);
         writer.header(Name::CSeq, format!("{} {method}", dialog.cseq));
+        if let Some(rack) = self.rack.as_ref().filter(|_| *method == Method::Prack && !line.has("RAck:")) {
+            writer.header(Name::RAck, rack);
+        }
         if let Some(credentials) = self.credentials(method, &uri, &body, line) {
             writer.header(Name::Authorization, credentials);
         }
@@ -445,10 +454,13 @@ pub fn counted<'a, 'b>(words: &'b [&'a str]) -> (&'b [&'a str], usize) {
     }
 }
 
-/// Whether a header's text may stand in an item of a check: `Name: value`, `Name ~ part`, `no Name`.
+/// Whether a header's text may stand in an item of a check: `Name: value`, `Name ~ part`, `has Name`, `no Name`.
 pub fn header_objection(message: &Message, item: &str) -> Option<String> {
     if let Some(name) = rest(item, "no") {
         return message.header_named(name).map(|value| format!("{name} is there: {value}"));
+    }
+    if let Some(name) = rest(item, "has") {
+        return message.header_named(name).is_none().then(|| format!("there is no {name}"));
     }
     if let Some(name) = rest(item, "empty") {
         return (message.header_named(name) != Some("")).then(|| format!("{name} is {:?}", message.header_named(name)));

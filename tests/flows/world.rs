@@ -14,7 +14,7 @@ use tandem::base::time::{Now, Time, Wall};
 use tandem::call::account::{Account, Accounts};
 use tandem::call::io::{Input, Output, Ticket};
 use tandem::call::switch::Switch;
-use tandem::config::settings::{Dtmf, Settings, Transfer, Trunk, TrunkCredentials, TrunkTransport};
+use tandem::config::settings::{Settings, Trunk, TrunkCredentials};
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::Command;
@@ -75,23 +75,7 @@ impl Setting {
 }
 
 pub fn trunk(name: &str, host: &str, port: Option<u16>) -> Trunk {
-    Trunk {
-        name: name.to_owned(),
-        host: host.to_owned(),
-        port,
-        transport: TrunkTransport::Udp,
-        credentials: None,
-        register: false,
-        expires: Trunk::EXPIRES,
-        domain: None,
-        codecs: Vec::new(),
-        ptime_ms: Trunk::PTIME_MS,
-        country: None,
-        max_calls: None,
-        dtmf: Dtmf::Auto,
-        transfer: Transfer::Ours,
-        from: Vec::new(),
-    }
+    Trunk { port, ..Trunk::named(name, host) }
 }
 
 /// `alice` and `emil` have numbers, `carol`'s password is kept as an MD5 hash only.

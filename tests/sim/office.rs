@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::call::account::{Account, Accounts};
-use tandem::config::settings::{Dtmf, Settings, Transfer, Trunk, TrunkCredentials, TrunkTransport};
+use tandem::config::settings::{Settings, Trunk, TrunkCredentials};
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::Clip;
@@ -125,10 +125,11 @@ pub fn settings(variant: u64) -> Settings {
         credentials: Some(TrunkCredentials { username: ACME_USER.to_owned(), password: PASSWORD.to_owned() }),
         register: true,
         expires: Duration::from_secs(120),
-        ..trunk("acme", "sip.acme.test")
+        ..Trunk::named("acme", "sip.acme.test")
     };
-    let globex = Trunk { max_calls: Some(GLOBEX_CALLS + variant as usize % 3), ..trunk("globex", "sip.globex.test") };
-    settings.trunks = vec![acme, globex, trunk("void", "sip.void.test")];
+    let globex =
+        Trunk { max_calls: Some(GLOBEX_CALLS + variant as usize % 3), ..Trunk::named("globex", "sip.globex.test") };
+    settings.trunks = vec![acme, globex, Trunk::named("void", "sip.void.test")];
     if variant % 4 == 3 {
         settings.trunks.retain(|trunk| trunk.name != "globex");
     }
@@ -179,25 +180,5 @@ pub fn dialled(chance: &mut Chance) -> String {
         13 => format!("3{}", 1_000 + chance.below(9_000)),
         14 => format!("4{}", 1_000 + chance.below(9_000)),
         _ => format!("user{}", 1 + chance.below(SINGLES as u64)),
-    }
-}
-
-fn trunk(name: &str, host: &str) -> Trunk {
-    Trunk {
-        name: name.to_owned(),
-        host: host.to_owned(),
-        port: None,
-        transport: TrunkTransport::Udp,
-        credentials: None,
-        register: false,
-        expires: Trunk::EXPIRES,
-        domain: None,
-        codecs: Vec::new(),
-        ptime_ms: Trunk::PTIME_MS,
-        country: None,
-        max_calls: None,
-        dtmf: Dtmf::Auto,
-        transfer: Transfer::Ours,
-        from: Vec::new(),
     }
 }

@@ -70,7 +70,10 @@ pub enum SessionEvent {
     Acked { message: Message },
     /// The caller gave up before our final answer; 487 was sent, the session is gone.
     Cancelled { reason: Option<String> },
-    /// A re-INVITE or UPDATE of the peer: the owner must call [`Agent::reanswer`](super::Agent::reanswer).
+    /// The caller acknowledged the first provisional answer of ours that held a description; the body may hold the answer
+    /// to an offer in it.
+    Pracked { message: Message },
+    /// A re-INVITE, UPDATE or PRACK of the peer with an offer: the owner must call [`Agent::reanswer`](super::Agent::reanswer).
     Reoffered { message: Message },
     /// The ACK of our 2xx to a re-INVITE.
     ReAcked { message: Message },
@@ -109,6 +112,8 @@ pub enum Ending {
     Local,
     /// Our 200 was never acknowledged; BYE was sent.
     NoAck,
+    /// A provisional answer of ours was never acknowledged; the INVITE was answered 504.
+    NoPrack,
     /// A request in the dialog was answered with 481 or 408, or not at all.
     PeerGone,
     /// After [`Agent::cancel`](super::Agent::cancel): the INVITE's final status, 200 where the answer crossed our CANCEL

@@ -5,7 +5,6 @@ use crate::base::time::Now;
 use crate::sip::arena::Id;
 use crate::sip::core::Owner;
 use crate::sip::flow::{Flow, Headers};
-use crate::sip::request::UNDERSTOOD;
 use crate::sip::response::way_back;
 use crate::sip::session::{Accepted, Session, hang_up_fork};
 use crate::sip::transaction::{Arrival, Asked, ClientId, ServerKey};
@@ -47,6 +46,10 @@ impl Agent {
             }
             Some(&mut Owner::Bye(session)) => {
                 self.with(session, |session, core| session.bye_response(core, &message));
+            }
+            Some(Owner::Prack { session, prack }) => {
+                let (session, prack) = (*session, prack.copy());
+                self.with(session, |session, core| session.prack_response(core, prack, &message));
             }
             Some(&mut Owner::Probe(session)) => {
                 self.with(session, |session, core| session.probe_response(core, &message));
@@ -163,12 +166,14 @@ impl Agent {
 
     fn request_in_dialog(&mut self, flow: Flow, key: ServerKey, message: Message) {
         let session = self.session_of(&message);
+        let unsupported = self.unsupported(&message);
         let asked = self.asked(flow, message.clone());
         let owner = session.filter(|_| *message.method() == Method::Invite);
         let server = self.core.servers.start(&mut self.core.out, key, asked, owner);
-        match session {
-            Some(id) => self.with(id, |session, core| session.receive(core, server, flow, message)),
-            None => self.core.reply(server, 481, Headers::new()),
+        match (session, unsupported) {
+            (None, _) => self.core.reply(server, 481, Headers::new()),
+            (Some(_), Some(headers)) => self.core.reply(server, 420, headers),
+            (Some(id), None) => self.with(id, |session, core| session.receive(core, server, flow, message)),
         }
     }
 
@@ -203,10 +208,16 @@ impl Agent {
         if message.max_forwards() == Some(0) {
             return Some((483, Headers::new()));
         }
-        let is_known = |option: &str| *method == Method::Invite && UNDERSTOOD.contains(&option);
-        let unknown: Vec<_> =
-            message.values(Name::Require).filter(|option| !option.is_empty() && !is_known(option)).collect();
-        (!unknown.is_empty()).then(|| (420, vec![(Name::Unsupported, unknown.join(", "))]))
+        self.unsupported(message).map(|headers| (420, headers))
+    }
+
+    /// What a request requires and nobody here knows (§8.2.2.3).
+    fn unsupported(&self, message: &Message) -> Option<Headers> {
+        let known =
+            |option: &&str| self.core.settings.extensions.iter().any(|known| option.eq_ignore_ascii_case(known));
+        let values = message.values(Name::Require).filter(|option| !option.is_empty());
+        let unknown: Vec<_> = values.filter(|option| !known(option)).collect();
+        (!unknown.is_empty()).then(|| vec![(Name::Unsupported, unknown.join(", "))])
     }
 
     fn answer_full(&mut self, flow: Flow, message: Message) {

@@ -1,5 +1,6 @@
 //! What an agent is told at its start, and with each request.
 
+use crate::sip::agent::Terms;
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Body, Flow, Headers};
 use crate::wire::sip::Method;
@@ -25,6 +26,8 @@ pub struct AgentSettings {
     /// Methods outside dialogs, beside INVITE, that the owner takes as [`Event::Request`](super::Event::Request); others
     /// are answered 405.
     pub takes: Vec<Method>,
+    /// Option tags that a peer may require. The owner says for each session by its [`Terms`] whether they are used.
+    pub extensions: Vec<&'static str>,
 }
 
 impl Default for AgentSettings {
@@ -38,6 +41,7 @@ impl Default for AgentSettings {
             max_transactions: 20_000,
             max_sessions: 10_000,
             takes: vec![Method::Register, Method::Options],
+            extensions: Vec::new(),
         }
     }
 }
@@ -116,6 +120,7 @@ pub struct Invite {
     pub no_answer: Option<Duration>,
     /// Values of Route headers, such as `<sip:proxy.example.com;lr>`.
     pub route: Vec<String>,
+    pub terms: Terms,
 }
 
 impl Invite {
@@ -134,6 +139,7 @@ impl Invite {
             no_response: None,
             no_answer: None,
             route: Vec::new(),
+            terms: Terms::default(),
         }
     }
 }

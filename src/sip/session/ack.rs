@@ -2,13 +2,13 @@
 
 use super::send::Request;
 use super::{Session, Stage};
-use crate::sip::agent::SessionId;
+use crate::sip::agent::{SessionId, Terms};
 use crate::sip::core::{Core, Owner};
 use crate::sip::dialog::{Dialog, Sent};
 use crate::sip::digest::{ClientCredentials, Responder};
 use crate::sip::flow::{Body, Flow, Headers};
 use crate::sip::transaction::ClientId;
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{Message, Method, Uuid};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
@@ -24,6 +24,10 @@ pub(crate) struct Invitation {
     pub local_tag: String,
     pub contact: String,
     pub cseq: u32,
+    /// What the INVITE said that our side of the session is called (RFC 7989).
+    pub session_name: Uuid,
+    /// The highest number that any of its early dialogs has used.
+    pub last_cseq: u32,
     /// What the INVITE carried, and its ACK carries too (§22.1).
     pub credentials: Headers,
     pub account: Option<ClientCredentials>,
@@ -99,8 +103,9 @@ impl Session {
 pub(crate) fn hang_up_fork(core: &mut Core, client: ClientId, message: &Message) {
     let Some(Owner::Invite(invitation)) = core.clients.owner_mut(client) else { return };
     let flow = invitation.flow;
-    let Invitation { uri, from, local_tag, cseq, .. } = &**invitation;
-    let dialog = Dialog::caller(message, Sent { uri, flow, from, local_tag, cseq: *cseq });
+    let Invitation { uri, from, local_tag, last_cseq, session_name, .. } = &**invitation;
+    let sent = Sent { uri, flow, from, local_tag, cseq: *last_cseq, session: *session_name };
+    let dialog = Dialog::caller(message, sent);
     let contact = invitation.contact.clone();
     let account = invitation.account.clone();
     let due = Due { client, cseq: invitation.cseq, credentials: invitation.credentials.clone() };
@@ -115,6 +120,9 @@ pub(crate) fn hang_up_fork(core: &mut Core, client: ClientId, message: &Message)
             is_caller: true,
             responder: account.map(Responder::new),
             is_muted: true,
+            terms: Terms::default(),
+            ours: None,
+            theirs: None,
             stage: Stage::Over,
         };
         session.leave(core, dialog, None, None);

@@ -1,5 +1,6 @@
 //! Our 2xx until its ACK: RFC 3261 §13.3.1.4.
 
+use super::invite::session_name;
 use super::{Session, SessionTimer, Stage, Up};
 use crate::sip::agent::{Ending, SessionEvent};
 use crate::sip::core::Core;
@@ -23,17 +24,27 @@ impl Unacked {
     pub fn is_first(&self) -> bool {
         self.is_first
     }
+
+    pub fn cseq(&self) -> u32 {
+        self.cseq
+    }
 }
 
 impl Session {
     pub fn answer(&mut self, core: &mut Core, answer: &Answer<'_>) {
-        if !matches!(self.stage, Stage::Alerting(_)) {
+        if !self.may_answer(answer) {
             return;
         }
         let Stage::Alerting(alerting) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
         self.stop(core, SessionTimer::Progress);
+        self.stop(core, SessionTimer::Provisional);
+        self.stop(core, SessionTimer::ProvisionalLimit);
+        // An offer and answer that are complete aren't said again (RFC 6337 §3.1.1).
+        let body = answer.body.filter(|_| !alerting.reliable.described);
         let mut up = Up::new(alerting.dialog);
-        up.unacked = self.accept(core, alerting.server, answer, true);
+        up.dialog.session.local = session_name(answer.headers);
+        up.unacked = self.accept(core, alerting.server, &Answer { body, ..*answer }, true);
+        up.unpracked = alerting.reliable.outstanding().zip(up.unacked.as_ref().map(Unacked::cseq));
         self.stage = Stage::Up(up);
     }
 
@@ -80,8 +91,9 @@ impl Session {
     pub(super) fn answer_unacknowledged(&mut self, core: &mut Core) {
         self.stop(core, SessionTimer::Answer);
         let Stage::Up(up) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
-        let bye = up.bye.clone();
-        let dialog = up.close(core);
+        let bye = up.bye;
+        self.close_offers(core);
+        let dialog = up.dialog;
         match bye {
             Some(reason) => self.leave(core, dialog, reason, Some(Ending::Local)),
             None => {

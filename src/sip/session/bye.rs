@@ -34,6 +34,7 @@ impl Session {
             Stage::Calling(_) => return self.cancel(core, reason),
             Stage::Alerting(_) => {
                 let ending = SessionEvent::Ended { by: Ending::Local };
+                self.close_offers(core);
                 self.conclude(core, ending);
                 return self.refuse(core, 480, "", &Vec::new());
             }
@@ -47,8 +48,8 @@ impl Session {
         }
         self.ack(core, None);
         let Stage::Up(up) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
-        let dialog = up.close(core);
-        self.leave(core, dialog, reason, Some(Ending::Local));
+        self.close_offers(core);
+        self.leave(core, up.dialog, reason, Some(Ending::Local));
     }
 
     /// Sends BYE and stays until it is answered.
@@ -97,6 +98,7 @@ impl Session {
     /// The peer's BYE, in any stage (§15.1.2).
     pub(super) fn bye_received(&mut self, core: &mut Core, server: ServerTxId, message: &Message) {
         core.reply(server, 200, Vec::new());
+        self.close_offers(core);
         let reason = message.header(Name::Reason).map(str::to_owned);
         match std::mem::replace(&mut self.stage, Stage::Over) {
             // The caller hangs up before our final answer: the INVITE needs one all the same.
@@ -104,10 +106,7 @@ impl Session {
                 core.reply(alerting.server, 487, Vec::new());
                 self.conclude(core, SessionEvent::Cancelled { reason });
             }
-            Stage::Up(up) => {
-                up.close(core);
-                self.conclude(core, SessionEvent::Ended { by: Ending::Peer { reason } });
-            }
+            Stage::Up(_) => self.conclude(core, SessionEvent::Ended { by: Ending::Peer { reason } }),
             // It overtook the 2xx on which it rests. That is waited for in silence, to be hung up as well.
             Stage::Calling(calling) => {
                 self.conclude(core, SessionEvent::Ended { by: Ending::Peer { reason } });

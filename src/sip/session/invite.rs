@@ -1,6 +1,7 @@
 //! Our INVITE until its final answer: RFC 3261 §13.2.
 
 use super::ack::Due;
+use super::prack::Early;
 use super::send::credentials;
 use super::{Session, SessionTimer, Stage, Up};
 use crate::sip::agent::{Ending, Failure, Invite, SessionEvent, SessionId};
@@ -11,22 +12,27 @@ use crate::sip::flow::Headers;
 use crate::sip::request::{Draft, contact};
 use crate::sip::session::Invitation;
 use crate::sip::transaction::{ClientId, ClientKey};
-use crate::wire::sip::{Message, Method};
-
-/// Forks whose early dialogs are told apart; more than any caller wants to hear.
-const MAX_EARLY: usize = 16;
+use crate::wire::sip::{Message, Method, Name, SessionPair, Uuid};
 
 pub(crate) struct Calling {
-    invite: Invite,
+    pub(super) invite: Invite,
     /// The From value, with our tag.
-    from: String,
+    pub(super) from: String,
     pub(super) client: ClientId,
-    cseq: u32,
+    pub(super) cseq: u32,
     credentials: Headers,
     attempts: u8,
-    /// Tags of the forks that answered provisionally.
-    pub(super) early: Vec<String>,
+    /// Those of the forks that want their provisional answers acknowledged.
+    pub(super) early: Vec<Early>,
+    /// The tag of the last fork that answered provisionally.
+    pub(super) ringing: Option<String>,
     pub(super) cancel: Option<super::cancel::Cancel>,
+}
+
+/// What header fields of ours say that our side of the session is called (RFC 7989).
+pub(super) fn session_name(headers: &Headers) -> Uuid {
+    let field = headers.iter().find(|(name, _)| *name == Name::SessionId);
+    field.and_then(|(_, value)| SessionPair::parse(value)).unwrap_or_default().local
 }
 
 impl Session {
@@ -44,6 +50,9 @@ impl Session {
             is_caller: true,
             responder: invite.credentials.clone().map(Responder::new),
             is_muted: false,
+            terms: invite.terms,
+            ours: None,
+            theirs: None,
             stage: Stage::Over,
         };
         if let Some(patience) = invite.no_answer {
@@ -58,6 +67,7 @@ impl Session {
             credentials,
             attempts: 0,
             early: Vec::new(),
+            ringing: None,
             cancel: None,
         }));
         session
@@ -66,6 +76,7 @@ impl Session {
     fn send_invite(&mut self, core: &mut Core, invite: &Invite, from: &str, cseq: u32) -> (ClientId, Headers) {
         let branch = core.mint.branch();
         let body = invite.body.as_ref();
+        let headers: Headers = self.proposal().into_iter().chain(invite.headers.iter().cloned()).collect();
         let credentials = credentials(core, &mut self.responder, &Method::Invite, &invite.uri, body);
         let draft = Draft {
             method: &Method::Invite,
@@ -79,7 +90,7 @@ impl Session {
             cseq,
             contact: Some(&self.contact),
             routes: &invite.route,
-            headers: &invite.headers,
+            headers: &headers,
             credentials: &credentials,
             body,
             user_agent: &core.settings.user_agent,
@@ -92,6 +103,8 @@ impl Session {
             local_tag: self.local_tag.clone(),
             contact: self.contact.clone(),
             cseq,
+            session_name: session_name(&invite.headers),
+            last_cseq: cseq,
             credentials: credentials.clone(),
             account: invite.credentials.clone(),
             acks: Default::default(),
@@ -120,19 +133,16 @@ impl Session {
         if let Some(cancel) = &mut calling.cancel {
             return cancel.provisional(core, calling.client);
         }
-        if let Some(tag) = message.to().ok().and_then(|to| to.tag())
-            && calling.early.len() < MAX_EARLY
-            && !calling.early.iter().any(|known| known == tag)
-        {
-            calling.early.push(tag.to_owned());
+        if let Some(tag) = message.to().ok().and_then(|to| to.tag()) {
+            calling.ringing = Some(tag.to_owned());
         }
-        if message.status() > 100 {
+        if message.status() > 100 && self.takes_progress(core, &message) {
             self.emit(core, SessionEvent::Progress { message });
         }
     }
 
     fn invite_accepted(&mut self, core: &mut Core, message: Message) {
-        let Stage::Calling(calling) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
+        let Stage::Calling(mut calling) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
         self.stop(core, SessionTimer::NoAnswer);
         let sent = Sent {
             uri: &calling.invite.uri,
@@ -140,8 +150,14 @@ impl Session {
             from: &calling.from,
             local_tag: &self.local_tag,
             cseq: calling.cseq,
+            session: session_name(&calling.invite.headers),
         };
-        let dialog = Dialog::caller(&message, sent);
+        let tag = message.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        let early = calling.early.iter().position(|early| early.dialog.remote_tag == tag);
+        let dialog = match early.map(|early| calling.early.swap_remove(early).dialog) {
+            Some(dialog) => dialog.confirmed(&message),
+            None => Dialog::caller(&message, sent),
+        };
         let due = Due { client: calling.client, cseq: calling.cseq, credentials: calling.credentials };
         if let Some(cancel) = calling.cancel {
             // The answer crossed our CANCEL: it stands, and is ended the regular way (§9.1).
@@ -163,6 +179,7 @@ impl Session {
             }
             calling.cseq += 1;
             calling.early.clear();
+            self.ours = None;
             (calling.client, calling.credentials) =
                 self.send_invite(core, &calling.invite, &calling.from, calling.cseq);
             self.stage = Stage::Calling(calling);

@@ -13,18 +13,22 @@ mod ask;
 mod bye;
 mod cancel;
 mod invite;
+mod prack;
 mod probe;
 mod progress;
 mod reanswer;
 mod receive;
+mod reliable;
 mod reoffer;
 mod send;
+mod terms;
 
 pub(crate) use ack::{Accepted, Invitation, hang_up_fork};
 pub(crate) use ask::Asking;
 use invite::Calling;
+pub(crate) use prack::Acknowledgement;
 
-use crate::sip::agent::{Ending, Event, SessionEvent, SessionId};
+use crate::sip::agent::{Ending, Event, SessionEvent, SessionId, Terms};
 use crate::sip::core::Core;
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::Responder;
@@ -45,16 +49,22 @@ pub(crate) enum SessionTimer {
     Progress,
     /// The peer didn't answer our INVITE within the time that the owner gives it.
     NoAnswer,
-    /// After a glare our re-INVITE is tried again (§14.1).
+    /// After a glare our offer is tried again (§14.1).
     Retry,
+    /// Our provisional answer is sent again, twice as late each time, until the PRACK comes (RFC 3262 §3).
+    Provisional,
+    /// No PRACK came within 64*T1: the INVITE is refused (RFC 3262 §3).
+    ProvisionalLimit,
 }
 
-pub(crate) const TIMERS: [SessionTimer; 5] = [
+pub(crate) const TIMERS: [SessionTimer; 7] = [
     SessionTimer::Answer,
     SessionTimer::AnswerLimit,
     SessionTimer::Progress,
     SessionTimer::NoAnswer,
     SessionTimer::Retry,
+    SessionTimer::Provisional,
+    SessionTimer::ProvisionalLimit,
 ];
 
 pub(crate) struct Session {
@@ -71,6 +81,11 @@ pub(crate) struct Session {
     responder: Option<Responder>,
     /// The owner was told the end; what remains to be done, the peer alone hears of.
     is_muted: bool,
+    terms: Terms,
+    /// Our offer in a re-INVITE or UPDATE.
+    ours: Option<Box<reoffer::Ours>>,
+    /// The peer's offer in a re-INVITE, UPDATE or PRACK, which the owner hasn't answered yet.
+    theirs: Option<ServerTxId>,
     stage: Stage,
 }
 
@@ -89,6 +104,16 @@ enum Stage {
 struct Alerting {
     server: ServerTxId,
     dialog: Dialog,
+    /// Whether the caller takes UPDATE.
+    allows_update: bool,
+    reliable: reliable::Reliable,
+}
+
+impl Alerting {
+    /// Whether the caller left the offer to us.
+    fn has_our_offer(&self, core: &Core) -> bool {
+        core.servers.asked(self.server).is_some_and(|asked| asked.request.body().is_empty())
+    }
 }
 
 struct Up {
@@ -97,10 +122,8 @@ struct Up {
     ack_due: Option<ack::Due>,
     /// Our 2xx, to the INVITE or a re-INVITE, whose ACK hasn't come yet.
     unacked: Option<Unacked>,
-    /// Our re-INVITE.
-    ours: Option<reoffer::Ours>,
-    /// The peer's re-INVITE or UPDATE, which the owner hasn't answered yet.
-    theirs: Option<ServerTxId>,
+    /// RSeq of a provisional answer that our 2xx overtook, and the CSeq of its INVITE.
+    unpracked: Option<(u32, u32)>,
     /// Attempts of the OPTIONS under way.
     probe: Option<u8>,
     /// Other requests of ours that wait for an answer.
@@ -111,28 +134,7 @@ struct Up {
 
 impl Up {
     fn new(dialog: Dialog) -> Box<Up> {
-        Box::new(Up {
-            dialog,
-            ack_due: None,
-            unacked: None,
-            ours: None,
-            theirs: None,
-            probe: None,
-            asking: 0,
-            bye: None,
-        })
-    }
-
-    /// Nothing stays open: a re-INVITE of the peer is answered (§15.1.2), one of ours isn't waited for without end.
-    fn close(self, core: &mut Core) -> Dialog {
-        if let Some(server) = self.theirs {
-            core.reply(server, 487, Vec::new());
-        }
-        if let Some(reoffer::Ours { state: reoffer::State::Sent(client), .. }) = self.ours {
-            let lifetime = core.timing().lifetime();
-            core.clients.limit(&mut core.out, client, lifetime);
-        }
-        self.dialog
+        Box::new(Up { dialog, ack_due: None, unacked: None, unpracked: None, probe: None, asking: 0, bye: None })
     }
 }
 
@@ -155,6 +157,8 @@ impl Session {
             SessionTimer::Progress => self.repeat_progress(core),
             SessionTimer::NoAnswer => self.unanswered(core),
             SessionTimer::Retry => self.retry_reoffer(core),
+            SessionTimer::Provisional => self.repeat_reliable(core),
+            SessionTimer::ProvisionalLimit => self.reliable_unacknowledged(core),
         }
     }
 
@@ -178,8 +182,20 @@ impl Session {
         self.is_muted = true;
     }
 
+    /// No offer stays open: one of the peer is answered (§15.1.2), one of ours isn't waited for without end.
+    fn close_offers(&mut self, core: &mut Core) {
+        if let Some(server) = self.theirs.take() {
+            core.reply(server, 487, Vec::new());
+        }
+        if let Some(client) = self.ours.take().and_then(|ours| ours.client()) {
+            let lifetime = core.timing().lifetime();
+            core.clients.limit(&mut core.out, client, lifetime);
+        }
+    }
+
     /// Nothing more is to be done.
     fn finish(&mut self, core: &mut Core, event: SessionEvent) {
+        self.close_offers(core);
         self.conclude(core, event);
         self.stage = Stage::Over;
     }
@@ -187,10 +203,10 @@ impl Session {
     /// A request in the dialog found nobody. Where the peer may only have been out of reach, it is sent a BYE.
     fn peer_gone(&mut self, core: &mut Core, sure: bool) {
         let Stage::Up(up) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
-        let dialog = up.close(core);
+        self.close_offers(core);
         self.conclude(core, SessionEvent::Ended { by: Ending::PeerGone });
         if !sure {
-            self.leave(core, dialog, None, None);
+            self.leave(core, up.dialog, None, None);
         }
     }
 }

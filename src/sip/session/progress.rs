@@ -1,12 +1,14 @@
 //! Our provisional and refusing answers to an INVITE: RFC 3261 §13.3.1.
 
+use super::reliable::Reliable;
 use super::{Alerting, Session, SessionTimer, Stage};
-use crate::sip::agent::SessionId;
+use crate::sip::agent::{SessionId, Terms};
 use crate::sip::core::Core;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Headers;
 use crate::sip::response::{Answer, our_contact};
 use crate::sip::transaction::{Asked, ServerTxId};
+use crate::wire::sip::Name;
 use std::time::Duration;
 
 /// §13.3.1.1: proxies give up an INVITE that is silent for three minutes.
@@ -25,7 +27,15 @@ impl Session {
             is_caller: false,
             responder: None,
             is_muted: false,
-            stage: Stage::Alerting(Box::new(Alerting { server, dialog })),
+            terms: Terms::default(),
+            ours: None,
+            theirs: None,
+            stage: Stage::Alerting(Box::new(Alerting {
+                server,
+                dialog,
+                allows_update: asked.request.has_token(Name::Allow, "UPDATE"),
+                reliable: Reliable::default(),
+            })),
         }
     }
 
@@ -38,10 +48,16 @@ impl Session {
 
     pub fn progress(&mut self, core: &mut Core, answer: &Answer<'_>) {
         let Stage::Alerting(alerting) = &self.stage else { return };
-        if (101..=199).contains(&answer.status) {
-            core.answer(alerting.server, answer);
-            self.start(core, SessionTimer::Progress, REPEAT);
+        if !(101..=199).contains(&answer.status) {
+            return;
         }
+        if self.is_acknowledged(core, answer.body.is_some()) {
+            self.progress_reliably(core, answer);
+        } else {
+            let body = answer.body.filter(|_| !alerting.reliable.described);
+            core.answer(alerting.server, &Answer { body, ..*answer });
+        }
+        self.start(core, SessionTimer::Progress, REPEAT);
     }
 
     pub(super) fn repeat_progress(&mut self, core: &mut Core) {
@@ -54,6 +70,7 @@ impl Session {
         let Stage::Alerting(alerting) = &self.stage else { return };
         let status = if (300..=699).contains(&status) { status } else { 500 };
         core.answer(alerting.server, &Answer { status, reason, headers, body: None });
+        self.close_offers(core);
         self.is_muted = true;
         self.stage = Stage::Over;
     }

@@ -1,4 +1,4 @@
-//! The peer's re-INVITE or UPDATE, and our answer: RFC 3261 §14.2, RFC 3311.
+//! The peer's offer in a re-INVITE, UPDATE or PRACK, and our answer: RFC 3261 §14.2, RFC 3311 §5.2.
 
 use super::{Session, Stage};
 use crate::sip::agent::SessionEvent;
@@ -8,27 +8,50 @@ use crate::sip::transaction::ServerTxId;
 use crate::wire::sip::{Message, Method, Name};
 
 impl Session {
-    /// A re-INVITE or UPDATE in an answered session.
-    pub(super) fn reoffered(&mut self, core: &mut Core, server: ServerTxId, message: Message) {
-        let glare = self.has_reoffer_out();
-        let Stage::Up(up) = &mut self.stage else { return };
-        up.dialog.refresh_target(&message);
-        if *message.method() == Method::Update && message.body().is_empty() {
+    /// A re-INVITE or UPDATE.
+    pub(super) fn offered_again(&mut self, core: &mut Core, server: ServerTxId, message: Message) {
+        let is_update = *message.method() == Method::Update;
+        match &self.stage {
+            Stage::Leaving(_) | Stage::Over => core.reply(server, 481, Vec::new()),
             // Only a refresh: there is nothing to negotiate.
-            return core.reply(server, 200, Vec::new());
+            _ if is_update && message.body().is_empty() => self.refreshed(core, server, &message),
+            _ if self.theirs.is_some() => self.ask_later(core, server),
+            _ if self.has_offer_out() => core.reply(server, 491, Vec::new()),
+            Stage::Up(up) => {
+                // While our 2xx has no ACK, the offer and answer in it aren't over either.
+                if up.unacked.is_some() || up.ack_due.is_some() || up.bye.is_some() {
+                    return core.reply(server, 491, Vec::new());
+                }
+                if !is_update {
+                    core.reply(server, 100, Vec::new());
+                }
+                self.take_offer(core, server, message);
+            }
+            // The offer of our INVITE has no answer yet from this fork, unless by a reliable answer.
+            Stage::Calling(_) => match is_update && self.early_of(&message).is_some_and(|early| early.described) {
+                true => self.take_offer(core, server, message),
+                false => core.reply(server, 491, Vec::new()),
+            },
+            Stage::Alerting(alerting) if !is_update || !alerting.reliable.described => {
+                match alerting.reliable.describes() && is_update && alerting.has_our_offer(core) {
+                    true => core.reply(server, 491, Vec::new()),
+                    false => self.ask_later(core, server),
+                }
+            }
+            Stage::Alerting(_) => self.take_offer(core, server, message),
         }
-        if up.theirs.is_some() {
-            return self.ask_later(core, server);
-        }
-        // While our 2xx has no ACK, the offer and answer in it aren't over either.
-        if glare || up.unacked.is_some() || up.ack_due.is_some() || up.bye.is_some() {
-            return core.reply(server, 491, Vec::new());
-        }
-        if *message.method() == Method::Invite {
-            core.reply(server, 100, Vec::new());
-        }
-        up.theirs = Some(server);
+    }
+
+    fn take_offer(&mut self, core: &mut Core, server: ServerTxId, message: Message) {
+        self.theirs = Some(server);
         self.emit(core, SessionEvent::Reoffered { message });
+    }
+
+    fn refreshed(&mut self, core: &mut Core, server: ServerTxId, message: &Message) {
+        if let Some(dialog) = self.dialog_of(message) {
+            dialog.refresh_target(message);
+        }
+        core.reply(server, 200, Vec::new());
     }
 
     /// §14.2: one after the other.
@@ -38,13 +61,17 @@ impl Session {
     }
 
     pub fn reanswer(&mut self, core: &mut Core, answer: &Answer<'_>) {
-        let Stage::Up(up) = &mut self.stage else { return };
-        let Some(server) = up.theirs else { return };
+        let Some(server) = self.theirs else { return };
         if answer.status >= 200 {
-            up.theirs = None;
+            self.theirs = None;
         }
-        let is_invite = core.servers.asked(server).is_some_and(|asked| *asked.request.method() == Method::Invite);
-        if is_invite && (200..=299).contains(&answer.status) {
+        let Some(request) = core.servers.asked(server).map(|asked| asked.request.clone()) else { return };
+        let accepts = (200..=299).contains(&answer.status);
+        // Who is refused stays where it was (RFC 6141 §4.6).
+        if let Some(dialog) = self.dialog_of(&request).filter(|_| accepts) {
+            dialog.refresh_target(&request);
+        }
+        if accepts && *request.method() == Method::Invite {
             let unacked = self.accept(core, server, answer, false);
             if let Stage::Up(up) = &mut self.stage {
                 up.unacked = unacked;
@@ -52,5 +79,6 @@ impl Session {
         } else {
             core.answer(server, answer);
         }
+        self.say_what_waits(core);
     }
 }

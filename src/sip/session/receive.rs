@@ -1,5 +1,6 @@
 //! Requests of the peer in a dialog: RFC 3261 §12.2.2.
 
+use super::prack::Early;
 use super::{Session, Stage};
 use crate::sip::agent::SessionEvent;
 use crate::sip::core::Core;
@@ -27,25 +28,25 @@ impl Session {
             Stage::Alerting(alerting) => alerting.dialog.remote_tag == remote_tag,
             Stage::Up(up) => up.dialog.remote_tag == remote_tag,
             Stage::Leaving(leaving) => leaving.dialog().remote_tag == remote_tag,
-            Stage::Calling(calling) => calling.early.iter().any(|tag| tag == remote_tag),
+            Stage::Calling(calling) => calling.ringing.as_deref() == Some(remote_tag),
             Stage::Over => false,
         };
         is_known && self.call_id == call_id
     }
 
     pub fn receive(&mut self, core: &mut Core, server: ServerTxId, flow: Flow, message: Message) {
-        if let Some(dialog) = self.dialog_mut() {
+        if let Some(dialog) = self.dialog_of(&message) {
             let number = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
             if !dialog.admit(number) {
                 return core.reply(server, 500, Vec::new());
             }
             dialog.seen_on(&message, flow);
+            dialog.note_session(&message);
         }
         match message.method() {
             Method::Bye => self.bye_received(core, server, &message),
             Method::Options => core.reply(server, 200, vec![(Name::Accept, "application/sdp".to_owned())]),
-            // None of our provisional answers is reliable.
-            Method::Prack => core.reply(server, 481, Vec::new()),
+            Method::Prack => self.pracked(core, server, message),
             Method::Invite | Method::Update => self.offered_again(core, server, message),
             Method::Other(_) => core.reply(server, 501, Vec::new()),
             _ if self.is_muted => core.reply(server, 481, Vec::new()),
@@ -53,25 +54,23 @@ impl Session {
         }
     }
 
-    fn offered_again(&mut self, core: &mut Core, server: ServerTxId, message: Message) {
-        match &self.stage {
-            Stage::Up(_) => self.reoffered(core, server, message),
-            // The offer of our INVITE has no answer yet (RFC 3311 §5.2).
-            Stage::Calling(_) => core.reply(server, 491, Vec::new()),
-            Stage::Alerting(_) if *message.method() == Method::Update && message.body().is_empty() => {
-                core.reply(server, 200, Vec::new());
-            }
-            Stage::Alerting(_) => self.ask_later(core, server),
-            Stage::Leaving(_) | Stage::Over => core.reply(server, 481, Vec::new()),
-        }
-    }
-
-    fn dialog_mut(&mut self) -> Option<&mut Dialog> {
+    /// The dialog that a request of the peer is in, if there is one by now.
+    pub(super) fn dialog_of(&mut self, request: &Message) -> Option<&mut Dialog> {
         match &mut self.stage {
             Stage::Alerting(alerting) => Some(&mut alerting.dialog),
             Stage::Up(up) => Some(&mut up.dialog),
             Stage::Leaving(leaving) => Some(leaving.dialog_mut()),
-            Stage::Calling(_) | Stage::Over => None,
+            Stage::Calling(calling) => {
+                let mut dialogs = calling.early.iter_mut().map(|early| &mut early.dialog);
+                dialogs.find(|dialog| dialog.is_of(request))
+            }
+            Stage::Over => None,
         }
+    }
+
+    /// The early dialog of a fork that a request is in.
+    pub(super) fn early_of(&self, request: &Message) -> Option<&Early> {
+        let Stage::Calling(calling) = &self.stage else { return None };
+        calling.early.iter().find(|early| early.dialog.is_of(request))
     }
 }

@@ -1,17 +1,21 @@
-//! Our re-INVITE: RFC 3261 §14.1.
+//! Our offer in a session: a re-INVITE once it is answered, an UPDATE before (RFC 3261 §14.1, RFC 3311 §5.1).
 
 use super::ack::Due;
 use super::send::Request;
 use super::{Session, SessionTimer, Stage};
 use crate::sip::agent::{Busy, SessionEvent};
 use crate::sip::core::{Core, Owner};
+use crate::sip::dialog::Dialog;
 use crate::sip::flow::{Body, Headers};
 use crate::sip::transaction::ClientId;
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{Message, Method, Name};
 use std::time::Duration;
 
-/// Glares after which a re-INVITE is given up: with waits of seconds, two sides that still meet don't wait at random.
+/// Glares after which an offer is given up: with waits of seconds, two sides that still meet don't wait at random.
 const MAX_GLARES: u8 = 6;
+
+/// How long a peer may have us wait that is in the middle of something (§14.2 says 10 s at most).
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// How long a re-INVITE may be in progress. A person is rarely asked, and a peer that never answers would block the
 /// session for ever.
@@ -24,97 +28,130 @@ pub(super) struct Ours {
     /// A provisional answer came, since when its time is limited.
     is_limited: bool,
     credentials: Headers,
-    pub state: State,
+    state: State,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum State {
+enum State {
     Sent(ClientId),
     /// For the time of [`SessionTimer::Retry`].
     Waiting,
 }
 
+impl Ours {
+    /// Its transaction, if it is under way.
+    pub fn client(&self) -> Option<ClientId> {
+        match self.state {
+            State::Sent(client) => Some(client),
+            State::Waiting => None,
+        }
+    }
+}
+
 impl Session {
     pub fn reoffer(&mut self, core: &mut Core, body: Option<Body>) -> Result<(), Busy> {
-        let Stage::Up(up) = &self.stage else { return Err(Busy) };
-        let pending = up.ours.is_some() || up.theirs.is_some() || up.bye.is_some();
-        if pending || up.unacked.is_some() || up.ack_due.is_some() {
+        if self.ours.is_some() || self.theirs.is_some() || negotiable(&mut self.stage).is_none() {
             return Err(Busy);
         }
         let credentials = Headers::new();
         let ours = Ours { body, attempts: 0, glares: 0, is_limited: false, credentials, state: State::Waiting };
-        self.send_reoffer(core, ours);
+        self.send_reoffer(core, Box::new(ours));
         Ok(())
     }
 
-    fn send_reoffer(&mut self, core: &mut Core, mut ours: Ours) {
-        let Stage::Up(up) = &mut self.stage else { return };
-        let request = Request { method: Method::Invite, headers: Headers::new(), body: ours.body.as_ref() };
+    fn send_reoffer(&mut self, core: &mut Core, mut ours: Box<Ours>) {
+        let Some((dialog, method)) = negotiable(&mut self.stage) else { return };
+        let request = Request { method, headers: Headers::new(), body: ours.body.as_ref() };
         let owner = Owner::Reoffer { session: self.id, ack: None };
-        let (client, credentials) = request.send(core, &mut up.dialog, &mut self.responder, &self.contact, owner);
+        let (client, credentials) = request.send(core, dialog, &mut self.responder, &self.contact, owner);
+        let cseq = dialog.local_cseq;
+        if let Stage::Calling(calling) = &self.stage {
+            core.note_cseq(calling.client, cseq);
+        }
         ours.state = State::Sent(client);
         ours.credentials = credentials;
         ours.is_limited = false;
-        up.ours = Some(ours);
+        self.ours = Some(ours);
     }
 
-    /// Whether a re-INVITE of ours waits for its answer, so that one of the peer would be a glare.
-    pub(super) fn has_reoffer_out(&self) -> bool {
-        matches!(&self.stage, Stage::Up(up) if up.ours.as_ref().is_some_and(|ours| ours.state != State::Waiting))
+    /// Whether an offer of ours waits for its answer, so that one of the peer would be a glare.
+    pub(super) fn has_offer_out(&self) -> bool {
+        self.ours.as_ref().is_some_and(|ours| ours.client().is_some())
     }
 
     pub fn reoffer_response(&mut self, core: &mut Core, client: ClientId, message: Message) {
-        let Stage::Up(up) = &mut self.stage else { return };
-        let Some(mut ours) = up.ours.take_if(|ours| ours.state == State::Sent(client)) else { return };
+        let Some(mut ours) = self.ours.take_if(|ours| ours.client() == Some(client)) else { return };
         match message.status() {
             100..=199 => {
                 if !ours.is_limited {
                     core.clients.limit(&mut core.out, client, PATIENCE);
                 }
                 ours.is_limited = true;
-                up.ours = Some(ours);
+                self.ours = Some(ours);
             }
-            200..=299 => {
-                up.dialog.refresh_target(&message);
-                let cseq = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
-                Due { client, cseq, credentials: ours.credentials }.acknowledge(core, &up.dialog, None);
-                self.emit(core, SessionEvent::Reanswered { message });
-            }
+            200..=299 => self.reoffer_accepted(core, client, *ours, message),
             491 if ours.glares < MAX_GLARES => {
-                ours.glares += 1;
-                ours.state = State::Waiting;
-                up.ours = Some(ours);
-                self.wait_after_glare(core);
+                let wait = self.wait_after_glare(core);
+                self.try_again(core, ours, wait);
             }
-            481 => self.peer_gone(core, true),
-            408 => self.peer_gone(core, false),
+            500 if ours.glares < MAX_GLARES && retry_after(&message).is_some() => {
+                self.try_again(core, ours, retry_after(&message).unwrap_or_default());
+            }
+            481 if self.is_up() => self.peer_gone(core, true),
+            408 if self.is_up() => self.peer_gone(core, false),
             _ if self.takes_challenge(&message, &mut ours.attempts) => self.send_reoffer(core, ours),
             _ => self.emit(core, SessionEvent::Rerefused { message }),
         }
     }
 
+    fn reoffer_accepted(&mut self, core: &mut Core, client: ClientId, ours: Ours, message: Message) {
+        // Where another fork has answered the call since, the one that we asked is none of its business any more.
+        let tag = message.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        let dialog = match &mut self.stage {
+            Stage::Up(up) => Some(&mut up.dialog),
+            Stage::Alerting(alerting) => Some(&mut alerting.dialog),
+            Stage::Calling(calling) => {
+                calling.early.iter_mut().map(|early| &mut early.dialog).find(|dialog| dialog.remote_tag == tag)
+            }
+            Stage::Leaving(_) | Stage::Over => None,
+        };
+        let Some(dialog) = dialog.filter(|dialog| dialog.remote_tag == tag) else { return };
+        dialog.refresh_target(&message);
+        if *message.method() == Method::Invite {
+            let cseq = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
+            Due { client, cseq, credentials: ours.credentials }.acknowledge(core, dialog, None);
+        }
+        self.emit(core, SessionEvent::Reanswered { message });
+    }
+
     /// §14.1: the owner of the Call-ID waits longer, so that the two don't meet again. In steps of 10 ms.
-    fn wait_after_glare(&self, core: &mut Core) {
+    fn wait_after_glare(&self, core: &mut Core) -> Duration {
         let steps = match self.is_caller {
             true => 210 + core.mint.chance.below(191),
             false => core.mint.chance.below(201),
         };
-        self.start(core, SessionTimer::Retry, Duration::from_millis(10 * steps));
+        Duration::from_millis(10 * steps)
+    }
+
+    fn try_again(&mut self, core: &mut Core, mut ours: Box<Ours>, wait: Duration) {
+        ours.glares += 1;
+        ours.state = State::Waiting;
+        self.ours = Some(ours);
+        self.start(core, SessionTimer::Retry, wait);
     }
 
     pub(super) fn retry_reoffer(&mut self, core: &mut Core) {
-        let Stage::Up(up) = &mut self.stage else { return };
-        if up.theirs.is_some() || up.unacked.is_some() {
-            return self.wait_after_glare(core);
+        if self.theirs.is_some() || negotiable(&mut self.stage).is_none() {
+            let wait = self.wait_after_glare(core);
+            return self.start(core, SessionTimer::Retry, wait);
         }
-        if let Some(ours) = up.ours.take_if(|ours| ours.state == State::Waiting) {
+        if let Some(ours) = self.ours.take_if(|ours| ours.client().is_none()) {
             self.send_reoffer(core, ours);
         }
     }
 
     pub fn withdraw(&mut self, core: &mut Core) -> bool {
-        let Stage::Up(up) = &mut self.stage else { return false };
-        let withdrawn = up.ours.take_if(|ours| ours.state == State::Waiting).is_some();
+        let withdrawn = self.ours.take_if(|ours| ours.client().is_none()).is_some();
         if withdrawn {
             self.stop(core, SessionTimer::Retry);
         }
@@ -122,10 +159,39 @@ impl Session {
     }
 
     pub fn reoffer_failed(&mut self, core: &mut Core, client: ClientId) {
-        if let Stage::Up(up) = &mut self.stage
-            && up.ours.take_if(|ours| ours.state == State::Sent(client)).is_some()
-        {
+        if self.ours.take_if(|ours| ours.client() == Some(client)).is_some() && self.is_up() {
             self.peer_gone(core, false);
         }
     }
+
+    fn is_up(&self) -> bool {
+        matches!(self.stage, Stage::Up(_))
+    }
+}
+
+/// The dialog in which we may make an offer now, and by which method.
+fn negotiable(stage: &mut Stage) -> Option<(&mut Dialog, Method)> {
+    match stage {
+        Stage::Up(up) => {
+            let is_settled = up.unacked.is_none() && up.ack_due.is_none() && up.bye.is_none();
+            is_settled.then_some((&mut up.dialog, Method::Invite))
+        }
+        Stage::Alerting(alerting) => {
+            let is_settled = alerting.reliable.described && alerting.reliable.outstanding().is_none();
+            (is_settled && alerting.allows_update).then_some((&mut alerting.dialog, Method::Update))
+        }
+        // Of several forks the one that was heard of last.
+        Stage::Calling(calling) if calling.cancel.is_none() => {
+            let early = calling.early.iter_mut().rfind(|early| early.described)?;
+            early.allows_update.then_some((&mut early.dialog, Method::Update))
+        }
+        Stage::Calling(_) | Stage::Leaving(_) | Stage::Over => None,
+    }
+}
+
+/// How long a peer asks us to wait that can't take an offer just now.
+fn retry_after(message: &Message) -> Option<Duration> {
+    let value = message.header(Name::RetryAfter)?;
+    let digits = value.split([' ', ';', '(']).next()?;
+    digits.parse().ok().map(Duration::from_secs).filter(|&wait| wait <= MAX_WAIT)
 }

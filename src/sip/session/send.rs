@@ -7,7 +7,7 @@ use crate::sip::digest::Responder;
 use crate::sip::flow::{Body, Flow, Headers};
 use crate::sip::request::Draft;
 use crate::sip::transaction::{ClientId, ClientKey};
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{Message, Method, Name};
 use bytes::Bytes;
 
 /// How often one request may be challenged: once by a proxy or by the peer, and once more where the nonce was old. More
@@ -58,6 +58,10 @@ impl Request<'_> {
         credentials: &Headers,
     ) -> (Flow, Bytes) {
         let way = dialog.way();
+        let mut headers = self.headers.clone();
+        if !dialog.session.local.is_nil() {
+            headers.push((Name::SessionId, dialog.session.to_string()));
+        }
         let method = &self.method;
         let refreshes = method.creates_dialog() || matches!(method, Method::Update | Method::Notify);
         let draft = Draft {
@@ -72,7 +76,7 @@ impl Request<'_> {
             cseq,
             contact: refreshes.then_some(contact),
             routes: &way.routes,
-            headers: &self.headers,
+            headers: &headers,
             credentials,
             body: self.body,
             user_agent: &core.settings.user_agent,

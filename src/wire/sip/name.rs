@@ -101,6 +101,8 @@ names! {
     Priority "Priority",
     MimeVersion "MIME-Version",
     SessionId "Session-ID",
+    RemotePartyId "Remote-Party-ID",
+    UserToUser "User-to-User",
     Identity "Identity" b'y',
     InfoPackage "Info-Package",
     RecvInfo "Recv-Info",

@@ -65,10 +65,18 @@ impl Writer {
         writer
     }
 
-    /// Adds a header field. Content-Length is written by `finish` and ignored here; so is `Name::Other`.
+    /// Adds a header field. Content-Length is written by `finish` and ignored here. Of a field that has no meaning here
+    /// (`Name::Other`) the value is the whole line: `X-Note: text`.
     pub fn header(&mut self, name: Name, value: impl Display) -> &mut Writer {
-        if name != Name::Other && name != Name::ContentLength {
-            self.field(name.as_str(), &value);
+        match name {
+            Name::ContentLength => {}
+            Name::Other => {
+                let line = value.to_string();
+                if let Some((name, value)) = line.split_once(':') {
+                    self.header_named(name.trim(), value.trim());
+                }
+            }
+            known => self.field(known.as_str(), &value),
         }
         self
     }

@@ -231,6 +231,7 @@ impl Peer {
                     leg.acked = true;
                 }
             }
+            SessionEvent::Pracked { .. } => {}
             SessionEvent::ReAcked { .. } => talk.changed = now.time,
             SessionEvent::Reoffered { message } => self.reoffered(now, id, message),
             SessionEvent::Reanswered { message } => {
