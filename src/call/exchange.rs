@@ -6,6 +6,7 @@ use crate::base::timers::Timers;
 use crate::call::account::Accounts;
 use crate::call::errand::Errand;
 use crate::call::io::{Notice, Output, Ticket};
+use crate::call::music::Music;
 use crate::call::record::CallRecord;
 use crate::call::trunk::{Trunks, Work};
 use crate::config::settings::Settings;
@@ -58,6 +59,7 @@ pub struct Exchange {
     pub outputs: VecDeque<Output>,
     /// What calls want of each other.
     pub errands: VecDeque<Errand>,
+    pub music: Music,
     sessions: HashMap<SessionId, LegKey>,
     ports: HashMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
@@ -102,6 +104,7 @@ impl Exchange {
             timers: Timers::default(),
             outputs: VecDeque::new(),
             errands: VecDeque::new(),
+            music: Music::default(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
             closing: HashMap::new(),
@@ -192,10 +195,16 @@ impl Exchange {
     }
 
     pub fn load(&mut self, leg: LegKey, file: String) {
+        let ticket = self.load_for_all(file);
+        self.tickets.insert(ticket, leg);
+    }
+
+    /// Has a file read that is no one leg's.
+    pub fn load_for_all(&mut self, file: String) -> Ticket {
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
-        self.tickets.insert(ticket, leg);
         self.outputs.push_back(Output::Load { ticket, file });
+        ticket
     }
 
     pub fn take_ticket(&mut self, ticket: Ticket) -> Option<LegKey> {

@@ -18,6 +18,7 @@ pub mod io;
 mod leg;
 mod local_end;
 mod moving;
+mod music;
 mod negotiate;
 mod party;
 pub mod phone;

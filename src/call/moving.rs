@@ -248,7 +248,7 @@ impl Call {
         other: usize,
         state: &Moving,
     ) -> Result<(), Failure> {
-        let wish = self.legs[other].wish();
+        let wish = self.wish_of(exchange, other);
         let towards = self.legs[other].codec().or_else(|| self.preferred(leg));
         let Some(session) = self.legs[leg].session() else { return Err(Failure::new(481, "")) };
         let Some(media) = self.legs[leg].media.as_mut() else { return Err(Failure::new(503, "No Media Port")) };

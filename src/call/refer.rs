@@ -8,7 +8,7 @@ use crate::call::exchange::{LegKey, Timer};
 use crate::call::leg::{End, Leg, Media, Stage as LegStage};
 use crate::call::moving::Arrival;
 use crate::call::record::{CallRecord, EndedBy, State};
-use crate::call::state::{Call, CallerSide, Origin, PATIENCE};
+use crate::call::state::{Call, CallerSide, Origin, PATIENCE, Stage};
 use crate::call::switch::Switch;
 use crate::call::transfer::{Onward, Referral, Subscription};
 use crate::config::settings::Transfer;
@@ -25,6 +25,7 @@ struct Refusal {
 }
 
 /// A REFER that makes sense.
+#[derive(Clone)]
 struct Order {
     referrer: LegKey,
     transferee: usize,
@@ -194,6 +195,21 @@ impl Switch {
             let call = self.calls.get(&place.call);
             call.is_some_and(|call| call.identity_of(&self.exchange, place.leg) == order.identity)
         });
+        // A call that still rings is given up, and its target called anew.
+        if let Some(place) = theirs
+            && let Some(ringing) = self.calls.get(&place.call)
+            && place.leg == 0
+            && matches!(ringing.stage, Stage::Preparing | Stage::Trying)
+        {
+            let dialled = ringing.record.dialled.clone();
+            self.with_call(place.call, |call, exchange| {
+                let by = EndedBy::Caller;
+                call.end(exchange, now, by, "the caller transferred another call to its target", None);
+            });
+            let order = Order { dialled, replaces: None, ..order.clone() };
+            let decision = self.route_transfer(now, &order);
+            return self.transfer_blind(now, &order, decision);
+        }
         let joinable = theirs.filter(|place| {
             self.calls
                 .get(&place.call)

@@ -26,9 +26,10 @@ impl Call {
             return;
         }
         self.let_through(exchange, now, leg);
+        let wish = other.map_or(Direction::SendRecv, |other| self.wish_of(exchange, other));
         let (status, reason, body) = match description_of(message) {
-            Said::Nothing => (200, "", self.late_offer(leg, other)),
-            Said::Media(offer) => match self.answer_again(leg, other, &offer) {
+            Said::Nothing => (200, "", self.late_offer(leg, wish)),
+            Said::Media(offer) => match self.answer_again(leg, other, wish, &offer) {
                 Ok(body) => (200, "", Some(body)),
                 Err(_) => (488, "", None),
             },
@@ -53,15 +54,19 @@ impl Call {
         media.change_due = true;
     }
 
-    fn answer_again(&mut self, leg: usize, other: Option<usize>, offer: &Description) -> Result<Body, Disagreement> {
-        let wish = other.map_or(Direction::SendRecv, |other| self.legs[other].wish());
+    fn answer_again(
+        &mut self,
+        leg: usize,
+        other: Option<usize>,
+        wish: Direction,
+        offer: &Description,
+    ) -> Result<Body, Disagreement> {
         let towards = other.and_then(|other| self.legs[other].codec());
         self.legs[leg].media.as_mut().ok_or(Disagreement::NoAudio)?.answer(offer, wish, towards)
     }
 
     /// The peer asks us to offer (an INVITE without SDP): all that we have, its present codec first.
-    fn late_offer(&mut self, leg: usize, other: Option<usize>) -> Option<Body> {
-        let wish = other.map_or(Direction::SendRecv, |other| self.legs[other].wish());
+    fn late_offer(&mut self, leg: usize, wish: Direction) -> Option<Body> {
         let present = self.legs[leg].codec();
         let media = self.legs[leg].media.as_mut()?;
         // Whatever hold it had is over, unless its answer says so again.
@@ -105,7 +110,7 @@ impl Call {
     pub fn pass_on(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
         // Whoever isn't heard yet has nothing to say to the caller.
         let Some(other) = self.across(leg).filter(|&other| other > 0 || self.is_heard(leg)) else { return };
-        let wish = self.legs[leg].wish();
+        let wish = self.wish_of(exchange, leg);
         let media = self.legs[other].media.as_ref();
         if media.is_some_and(|media| media.told != wish || media.is_unheard_of()) && self.offers < MAX_OFFERS {
             self.offer_again(exchange, now, other, wish);

@@ -5,6 +5,7 @@ use crate::base::time::{Now, Time};
 use crate::call::account::Accounts;
 use crate::call::exchange::{CallKey, Exchange, LegKey, Timer};
 use crate::call::io::{Input, Notice, Output};
+use crate::call::music::Music;
 use crate::call::reason::sip_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
@@ -106,6 +107,9 @@ impl Switch {
                 trunks.located(now, ticket, &result, &mut work);
             }
             Input::Loaded { ticket, result } => {
+                if let Some(call) = self.exchange.music_loaded(ticket, &result) {
+                    self.with_call(call, |call, exchange| call.music_ready(exchange, now));
+                }
                 if let Some(leg) = self.exchange.take_ticket(ticket) {
                     self.with_call(leg.call, |call, exchange| call.loaded(exchange, now, leg.leg, result));
                 }
@@ -385,6 +389,7 @@ impl Switch {
     fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {
         self.exchange.settings = Arc::clone(&settings);
         self.exchange.plan = plan;
+        self.exchange.music = Music::default();
         self.exchange.registrar.set_limits(registrar_limits(&settings));
         let Exchange { trunks, chance, .. } = &mut self.exchange;
         trunks.reload(&settings, now, chance);

@@ -14,23 +14,28 @@ impl Call {
     pub fn wire(&mut self, exchange: &mut Exchange, leg: usize) {
         let silence = self.silence_limits(exchange);
         let digits = [0, leg].map(|leg| self.digits_of(exchange, leg));
+        if self.holds(0) || self.holds(leg) {
+            exchange.want_music(self.key);
+        }
+        let [caller_wish, called_wish] = [0, leg].map(|leg| self.wish_of(exchange, leg));
+        let [caller_music, called_music] = [0, leg].map(|leg| self.music_of(exchange, leg));
         let (callers, rest) = self.legs.split_at_mut(1);
         let (Some(caller), Some(called)) = (callers.first_mut(), rest.get_mut(leg - 1)) else { return };
-        let (caller_wish, caller_codec) = (caller.wish(), caller.codec());
+        let caller_codec = caller.codec();
         let caller_port = caller.media.as_ref().map(|media| media.port);
         if let Some(media) = &mut caller.media {
-            media.configure(exchange, called.wish(), called.codec(), silence, digits[0]);
+            media.configure(exchange, called_wish, called.codec(), silence, digits[0]);
             let source = match (&called.end, &called.media) {
                 (End::Echo, _) => Source::Echo,
                 (End::Clip { clip: Some(clip), repeat }, _) => Source::Play { clip: clip.clone(), repeat: *repeat },
                 (_, Some(peer)) => Source::Peer(peer.port),
                 (_, None) => Source::Nothing,
             };
-            media.connect(exchange, source);
+            media.connect(exchange, called_music.unwrap_or(source));
         }
         if let (Some(media), Some(port)) = (&mut called.media, caller_port) {
             media.configure(exchange, caller_wish, caller_codec, silence, digits[1]);
-            media.connect(exchange, Source::Peer(port));
+            media.connect(exchange, caller_music.unwrap_or(Source::Peer(port)));
         }
     }
 

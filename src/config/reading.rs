@@ -43,7 +43,16 @@ const SIP: Keys = Keys {
 };
 const HTTP: Keys = Keys { known: &["listen"], later: &["tls", "certificate", "key"] };
 const MEDIA: Keys = Keys {
-    known: &["ports", "public_address", "workers", "silence_timeout", "hold_timeout", "codecs", "prompts"],
+    known: &[
+        "ports",
+        "public_address",
+        "workers",
+        "silence_timeout",
+        "hold_timeout",
+        "codecs",
+        "prompts",
+        "hold_music",
+    ],
     later: &["srtp", "dtls", "ice"],
 };
 const STORE: Keys = Keys { known: &["url"], later: &[] };
@@ -168,6 +177,7 @@ fn media(part: &Section<'_>, data: &Path) -> Media {
         hold_timeout: part.duration_or_never("hold_timeout", span(5, 604_800)).unwrap_or(default.hold_timeout),
         codecs: codecs(part).filter(|codecs| !codecs.is_empty()).unwrap_or(default.codecs),
         prompts: part.word("prompts").map_or_else(|| data.join("prompts"), PathBuf::from),
+        hold_music: part.word("hold_music").map(str::to_owned),
     }
 }
 

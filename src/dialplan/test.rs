@@ -17,7 +17,7 @@ const NOON: &str = "2026-01-07T12:00:00Z";
 const KEYS: Keys = Keys { known: &["call", "expect"], later: &[] };
 const CALL: Keys = Keys { known: &["from", "caller", "to", "at"], later: &[] };
 const EXPECT: Keys = Keys {
-    known: &["rule", "trunk", "user", "number", "caller", "echo", "play", "reject"],
+    known: &["rule", "trunk", "user", "number", "caller", "echo", "pickup", "play", "reject"],
     later: &["network", "conference", "voicemail", "menu", "enum", "http", "cost"],
 };
 
@@ -57,6 +57,7 @@ enum Fact {
     Numbers,
     Caller,
     Echo,
+    PickUp,
     Play,
     Reject,
 }
@@ -220,7 +221,7 @@ fn caller(text: &str, context: &PlanContext, users: &Directory) -> Result<From, 
 /// None where one of them is wrong, so that a test doesn't pass on what is left.
 fn expectations(part: &Section<'_>) -> Option<Vec<(Fact, String)>> {
     let mut expected = Vec::new();
-    for fact in [Fact::Rule, Fact::User, Fact::Caller, Fact::Play] {
+    for fact in [Fact::Rule, Fact::User, Fact::PickUp, Fact::Caller, Fact::Play] {
         if part.has(fact.key()) {
             expected.push((fact, part.text(fact.key())?.to_owned()));
         }
@@ -256,6 +257,7 @@ impl Fact {
             Fact::Number | Fact::Numbers => "number",
             Fact::Caller => "caller",
             Fact::Echo => "echo",
+            Fact::PickUp => "pickup",
             Fact::Play => "play",
             Fact::Reject => "reject",
         }
@@ -271,6 +273,7 @@ impl Fact {
             (Fact::Trunk, Some(Target::Trunk { name, .. }))
             | (Fact::Number, Some(Target::Trunk { number: name, .. }))
             | (Fact::User, Some(Target::User { name }))
+            | (Fact::PickUp, Some(Target::PickUp { user: name }))
             | (Fact::Play, Some(Target::Play { file: name, .. })) => Some(name.clone()),
             (Fact::Trunks, _) => Some(list_text(trunks(&route?.targets).map(|(name, _)| name))),
             (Fact::Numbers, _) => Some(list_text(trunks(&route?.targets).map(|(_, number)| number))),

@@ -38,5 +38,6 @@ mod referring;
 mod registering;
 mod renegotiating;
 mod replacing;
+mod services;
 mod trunks;
 mod updating;

@@ -131,8 +131,11 @@ impl Peer {
         if let Some(rseq) = message.rseq() {
             self.rack = Some(format!("{rseq} {cseq} INVITE"));
         }
-        let ours = self.invite.as_ref().filter(|invite| {
-            *message.method() == Method::Invite && invite.cseq().is_ok_and(|invite| invite.number == cseq)
+        let laid_aside = self.lines.values().filter_map(|(_, invite)| invite.as_ref());
+        let ours = self.invite.iter().chain(laid_aside).find(|invite| {
+            *message.method() == Method::Invite
+                && invite.call_id() == message.call_id()
+                && invite.cseq().is_ok_and(|invite| invite.number == cseq)
         });
         let ack = match ours {
             Some(invite) if status >= 300 && !self.deaf => Some(acknowledge_refusal(invite, &message)),
@@ -338,13 +341,18 @@ impl Peer {
         writer.finish()
     }
 
-    /// An answer to the newest request that has none, or to the newest of the method named.
+    /// An answer to the newest request that has none, or to the newest of the method named, one without an answer before
+    /// others.
     pub fn answer(&mut self, status: u16, words: &[&str], line: &Line<'_>) -> Bytes {
         let wanted = words.first().and_then(|word| Method::parse(word));
-        let found = self.asked.iter().rposition(|(message, answered)| match &wanted {
-            Some(method) => message.method() == method,
-            None => *answered < 200,
-        });
+        let newest = |wants: &dyn Fn(&Method, u16) -> bool| {
+            self.asked.iter().rposition(|(message, answered)| wants(message.method(), *answered))
+        };
+        let found = match &wanted {
+            Some(wanted) => newest(&|method, answered| method == wanted && answered < 200)
+                .or_else(|| newest(&|method, _| method == wanted)),
+            None => newest(&|_, answered| answered < 200),
+        };
         let index = found.unwrap_or_else(|| panic!("{} has nothing to answer", self.name));
         self.asked[index].1 = status;
         let request = self.asked[index].0.clone();

@@ -582,6 +582,45 @@ fn a_call_that_came_in_and_one_that_went_out_are_joined_over_a_hold() {
 }
 
 #[test]
+fn a_call_that_still_rings_is_begun_anew_for_whoever_is_transferred() {
+    play(
+        "
+        carol registers
+        alice talks to bob (PCMU)
+        alice keeps line one
+        alice calls carol (sdp PCMU)
+        tandem -> carol INVITE
+        carol -> tandem 180
+        tandem -> alice 180
+        alice keeps line two
+        alice takes line one
+        alice -> tandem REFER (Refer-To: <sip:carol@tandem.local?Replaces={escaped dialog of alice two}>)
+        tandem -> alice 202 REFER
+        tandem -> alice 480 INVITE
+        tandem -> carol CANCEL
+        tandem -> carol INVITE [From ~ <sip:bob@tandem.local>]
+        tandem -> alice NOTIFY [body SIP/2.0 100 Trying]
+        alice -> tandem 200
+        carol -> tandem 200 (sdp PCMU)
+        tandem -> carol ACK
+        carol -> tandem 200 CANCEL
+        carol -> tandem 487 INVITE
+        tandem -> alice NOTIFY [body SIP/2.0 200 OK]
+        tandem -> alice BYE
+        alice -> tandem 200
+        alice -> tandem 200
+        tandem -> bob INVITE
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        bob -> tandem BYE
+        tandem -> bob 200
+        tandem -> carol BYE
+        carol -> tandem 200
+        ",
+    );
+}
+
+#[test]
 fn the_call_of_another_is_not_joined() {
     play(
         "
