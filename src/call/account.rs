@@ -33,6 +33,7 @@ impl Account {
 pub struct Accounts {
     by_name: HashMap<String, Account>,
     by_number: HashMap<String, String>,
+    md5_only: usize,
 }
 
 impl Accounts {
@@ -42,6 +43,7 @@ impl Accounts {
             if let Some(number) = &account.number {
                 all.by_number.insert(number.clone(), account.name.clone());
             }
+            all.md5_only += usize::from(account.hashes.ha1_sha256.is_none());
             all.by_name.insert(account.name.clone(), account);
         }
         all
@@ -54,6 +56,11 @@ impl Accounts {
     /// The account with this name or this number.
     pub fn find(&self, text: &str) -> Option<&Account> {
         self.by_name(text).or_else(|| self.by_name(self.by_number.get(text)?))
+    }
+
+    /// How many have nothing left but an MD5 hash.
+    pub fn md5_only(&self) -> usize {
+        self.md5_only
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {

@@ -2,13 +2,15 @@
 
 use crate::base::time::Now;
 use crate::call::exchange::Exchange;
+use crate::call::io::Notice;
 use crate::call::party::{Party, is_number};
 use crate::call::trunk::Trunk;
 use crate::dialplan::route::{Caller, Request};
 use crate::sip::digest::{Algorithm, Hashes, Verdict};
 use crate::sip::flow::Flow;
-use crate::wire::sip::{Credentials, Message, Method, Name, Scheme, Uri};
-use std::net::IpAddr;
+use crate::sip::guessing::Standing;
+use crate::wire::sip::{Credentials, Message, Method, Name, Scheme, Uri, challenges};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A caller as the switch keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +68,8 @@ pub fn admit(exchange: &mut Exchange, now: Now, flow: Flow, message: &Message) -
     {
         return Admission::Admitted(identity_of(trunk));
     }
-    if !signed && !claims_user && strangers_may(exchange, now, flow, message) {
+    // Whoever claims our domain is asked to prove it, whether there is such an account or not.
+    if !signed && !claims_us(exchange, flow, message) && strangers_may(exchange, now, flow, message) {
         return Admission::Admitted(Identity::Stranger);
     }
     authenticate(exchange, now, message)
@@ -78,9 +81,16 @@ pub fn authenticate(exchange: &mut Exchange, now: Now, message: &Message) -> Adm
         Some(_) => Name::Authorization,
         None => Name::ProxyAuthorization,
     };
-    let accounts = &exchange.accounts;
-    let hashes = |user: &str| -> Option<Hashes> { accounts.by_name(user).map(|account| account.hashes.clone()) };
-    match exchange.verifier.verify(now.time, message, &exchange.settings.sip.domain, header, hashes) {
+    let given = claim(message, header, &exchange.settings.sip.domain);
+    let source = source_of(message);
+    if let Some((user, nonce)) = &given
+        && exchange.guessing.standing(now.time, source, user, nonce) == Standing::Waiting
+    {
+        return Admission::Denied { user: Some(user.clone()) };
+    }
+    let verdict = judge(exchange, now, message, header);
+    note_outcome(exchange, now, source, &verdict, message, given);
+    match verdict {
         Verdict::Ok { user } => match user_named(exchange, &user) {
             Some(identity) => Admission::Admitted(identity),
             None => Admission::Denied { user: Some(user) },
@@ -101,21 +111,97 @@ pub fn user_named(exchange: &Exchange, name: &str) -> Option<Identity> {
     })
 }
 
+fn judge(exchange: &mut Exchange, now: Now, message: &Message, header: Name) -> Verdict {
+    let accounts = &exchange.accounts;
+    let hashes = |user: &str| -> Option<Hashes> { accounts.by_name(user).map(|account| account.hashes.clone()) };
+    exchange.verifier.verify(now.time, message, &exchange.settings.sip.domain, header, hashes)
+}
+
+/// Tells what guards against guessing how it came out.
+fn note_outcome(
+    exchange: &mut Exchange,
+    now: Now,
+    source: IpAddr,
+    verdict: &Verdict,
+    message: &Message,
+    given: Option<(String, String)>,
+) {
+    let is_missing = |name: &str| !name.is_empty() && exchange.accounts.by_name(name).is_none();
+    match (verdict, given) {
+        (Verdict::Ok { user }, Some((_, nonce))) => exchange.guessing.proved(now.time, source, user, &nonce),
+        (Verdict::Wrong { .. }, Some((user, nonce))) => {
+            if is_missing(&user) {
+                exchange.guessing.missed(now.time, source, &user);
+            }
+            if exchange.guessing.wrong(now.time, source, &user, &nonce) {
+                exchange.notice(Notice::Guessing { account: user, source });
+            }
+        }
+        (Verdict::Missing, _) => {
+            let name = claimed_name(message).unwrap_or_default();
+            if is_missing(&name) {
+                exchange.guessing.missed(now.time, source, &name);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn nonce_of(challenge: &str) -> Option<String> {
+    let mut challenges = challenges(challenge);
+    Some(challenges.next()?.ok()?.get("nonce")?.into_owned())
+}
+
+/// User and nonce of the credentials that a request has for us.
+fn claim(message: &Message, header: Name, realm: &str) -> Option<(String, String)> {
+    let mut fields = message.fields().filter(|field| field.kind() == header);
+    fields.find_map(|field| {
+        let credentials = Credentials::parse(field.value()).ok()?;
+        let text = |name: &str| credentials.get(name).map(|value| value.into_owned());
+        let is_ours = credentials.is_digest() && credentials.get("realm").as_deref() == Some(realm);
+        is_ours.then(|| (text("username").unwrap_or_default(), text("nonce").unwrap_or_default()))
+    })
+}
+
+/// Where a request came from, as the agent has noted in its top Via.
+fn source_of(message: &Message) -> IpAddr {
+    let via = message.top_via().ok();
+    let address =
+        via.and_then(|via| via.received().and_then(|text| text.parse().ok()).or_else(|| via.host.parse().ok()));
+    address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
+/// The account that a request is from, or for where it registers.
+pub fn claimed_name(message: &Message) -> Option<String> {
+    let claimed = if *message.method() == Method::Register { message.to() } else { message.from() };
+    Some(claimed.ok()?.parse_uri().ok()?.user_decoded().into_owned())
+}
+
 /// Challenges for whoever must say who they are.
 pub fn challenge(exchange: &mut Exchange, now: Now, message: &Message, stale: bool) -> Vec<(Name, String)> {
     let realm = exchange.settings.sip.domain.clone();
-    let challenges = match knows_md5_only(message) || is_known_by_md5_only(exchange, message) {
+    let challenges = match knows_md5_only(message) || seems_known_by_md5_only(exchange, message) {
         true => exchange.verifier.challenge_with(now.time, &realm, stale, &[Algorithm::Md5]),
         false => exchange.verifier.challenge(now.time, &realm, stale),
     };
+    if stale && let Some(nonce) = challenges.first().and_then(|challenge| nonce_of(challenge)) {
+        let headers = [Name::Authorization, Name::ProxyAuthorization];
+        if let Some((user, _)) = headers.into_iter().find_map(|header| claim(message, header, &realm)) {
+            exchange.guessing.vouch(now.time, source_of(message), &user, &nonce);
+        }
+    }
     challenges.into_iter().map(|challenge| (Name::WwwAuthenticate, challenge)).collect()
 }
 
-/// Whether the account that a request is for has nothing left but an MD5 hash, which can't answer SHA-256.
-fn is_known_by_md5_only(exchange: &Exchange, message: &Message) -> bool {
-    let claimed = if *message.method() == Method::Register { message.to() } else { message.from() };
-    let account = claimed.ok().and_then(|address| exchange.accounts.by_name(&address.parse_uri().ok()?.user_decoded()));
-    account.is_some_and(|account| account.hashes.ha1_sha256.is_none())
+/// Whether the account that a request is for has nothing left but an MD5 hash, which can't answer SHA-256. Of the accounts
+/// that don't exist, as large a share seems so, always the same ones: a challenge tells nobody which do.
+fn seems_known_by_md5_only(exchange: &Exchange, message: &Message) -> bool {
+    let accounts = &exchange.accounts;
+    let name = claimed_name(message).unwrap_or_default();
+    match accounts.by_name(&name) {
+        Some(account) => account.hashes.ha1_sha256.is_none(),
+        None => exchange.verifier.lot(&name, accounts.len()) < accounts.md5_only(),
+    }
 }
 
 /// Whether a phone gives up when it sees a challenge for SHA-256, even beside one for MD5, which RFC 8760 §2.4 tells it
@@ -130,7 +216,7 @@ pub fn dialled(exchange: &Exchange, flow: Flow, message: &Message, identity: &Id
     let uri = Uri::parse(message.request_uri()).ok()?;
     match (uri.scheme, identity) {
         (Scheme::Sip | Scheme::Sips, Identity::Trunk { name, .. }) => {
-            let user = some(uri.user_decoded().into_owned())?;
+            let user = some(user_of(exchange, flow, &uri))?;
             let credentials = exchange.trunks.by_name(name).and_then(|trunk| trunk.settings.credentials.as_ref());
             let is_contact = credentials.is_some_and(|known| known.username == user);
             Some(called_number(message).filter(|_| is_contact).unwrap_or(user))
@@ -142,13 +228,29 @@ pub fn dialled(exchange: &Exchange, flow: Flow, message: &Message, identity: &Id
 
 /// The same of any URI that can be called.
 pub fn dialled_uri(exchange: &Exchange, flow: Flow, uri: &Uri<'_>) -> Option<String> {
-    let user = some(uri.user_decoded().into_owned())?;
+    let user = some(user_of(exchange, flow, uri))?;
     match uri.scheme {
         Scheme::Tel => Some(user),
         Scheme::Sip | Scheme::Sips if is_ours(exchange, flow, uri.host()) => Some(user),
         Scheme::Sip | Scheme::Sips => Some(format!("{user}@{}", uri.host())),
         _ => None,
     }
+}
+
+/// A temporary address of a phone stands for its user.
+fn user_of(exchange: &Exchange, flow: Flow, uri: &Uri<'_>) -> String {
+    let phone = exchange.registrar.phone_at(uri).filter(|_| is_ours(exchange, flow, uri.host()));
+    phone.map_or_else(|| uri.user_decoded().into_owned(), |phone| phone.user)
+}
+
+/// The one phone that was dialled (RFC 5627), as `+sip.instance` says it.
+pub fn phone_dialled(exchange: &Exchange, message: &Message) -> Option<String> {
+    phone_at(exchange, &Uri::parse(message.request_uri()).ok()?)
+}
+
+/// The same of any URI.
+pub fn phone_at(exchange: &Exchange, uri: &Uri<'_>) -> Option<String> {
+    Some(exchange.registrar.phone_at(uri)?.instance)
 }
 
 /// Carriers that know us by registration call our contact and put the number into `To`.
@@ -171,6 +273,12 @@ fn claimed_user(exchange: &Exchange, flow: Flow, message: &Message) -> bool {
     let Ok(from) = message.from() else { return false };
     let Ok(uri) = from.parse_uri() else { return false };
     exchange.accounts.by_name(&uri.user_decoded()).is_some() && is_ours(exchange, flow, uri.host())
+}
+
+/// Whether `From` is in a domain of ours.
+fn claims_us(exchange: &Exchange, flow: Flow, message: &Message) -> bool {
+    let host = message.from().ok().and_then(|from| from.parse_uri().ok().map(|uri| uri.host().to_owned()));
+    host.is_some_and(|host| is_ours(exchange, flow, &host))
 }
 
 /// Whether a request has credentials for us; those for others are none of our business.

@@ -29,6 +29,8 @@ pub struct Destination {
     pub codecs: Vec<Codec>,
     pub ptime_ms: Option<u32>,
     pub credentials: Option<ClientCredentials>,
+    /// The proxies on the way, as values of Route.
+    pub route: Vec<String>,
     /// How long it may stay without any response.
     pub no_response: Option<Duration>,
 }
@@ -127,6 +129,7 @@ impl Call {
                 credentials: to.credentials,
                 max_forwards: self.caller.max_forwards,
                 no_response: to.no_response,
+                route: to.route,
                 terms,
                 ..Invite::new(to.flow, to.uri, to.from, to.to)
             },

@@ -7,6 +7,7 @@ use crate::call::account::Accounts;
 use crate::call::errand::Errand;
 use crate::call::io::{Notice, Output, Ticket};
 use crate::call::music::Music;
+use crate::call::post::{DeliveryKey, Post};
 use crate::call::record::CallRecord;
 use crate::call::trunk::{Trunks, Work};
 use crate::config::settings::Settings;
@@ -14,6 +15,7 @@ use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, PortId};
 use crate::sip::agent::{Agent, SessionId};
 use crate::sip::digest::Verifier;
+use crate::sip::guessing::{GuessLimits, Guessing};
 use crate::sip::registrar::Registrar;
 use crate::wire::sip::Uuid;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -44,6 +46,10 @@ pub enum Timer {
     Rewire(CallKey),
     /// The same for the order to close a port.
     Close { port: PortId, worker: usize },
+    /// The sender of a letter has waited for long enough.
+    Letter(DeliveryKey),
+    /// What the store keeps is looked through for what has expired.
+    Sweep,
 }
 
 pub struct Exchange {
@@ -53,6 +59,7 @@ pub struct Exchange {
     pub agent: Agent,
     pub verifier: Verifier,
     pub registrar: Registrar,
+    pub guessing: Guessing,
     pub trunks: Trunks,
     pub chance: Chance,
     pub timers: Timers<Timer>,
@@ -60,6 +67,7 @@ pub struct Exchange {
     /// What calls want of each other.
     pub errands: VecDeque<Errand>,
     pub music: Music,
+    pub post: Post,
     sessions: HashMap<SessionId, LegKey>,
     ports: HashMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
@@ -92,6 +100,7 @@ impl Exchange {
     ) -> Exchange {
         let run = chance.token(10);
         let trunks = Trunks::new(&settings, now, &mut chance);
+        let guessing = Guessing::new(guess_limits(&settings));
         Exchange {
             settings,
             plan,
@@ -99,12 +108,14 @@ impl Exchange {
             agent,
             verifier,
             registrar,
+            guessing,
             trunks,
             chance,
             timers: Timers::default(),
             outputs: VecDeque::new(),
             errands: VecDeque::new(),
             music: Music::default(),
+            post: Post::default(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
             closing: HashMap::new(),
@@ -201,10 +212,14 @@ impl Exchange {
 
     /// Has a file read that is no one leg's.
     pub fn load_for_all(&mut self, file: String) -> Ticket {
-        self.last_ticket += 1;
-        let ticket = Ticket(self.last_ticket);
+        let ticket = self.new_ticket();
         self.outputs.push_back(Output::Load { ticket, file });
         ticket
+    }
+
+    pub fn new_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        Ticket(self.last_ticket)
     }
 
     pub fn take_ticket(&mut self, ticket: Ticket) -> Option<LegKey> {
@@ -245,6 +260,19 @@ impl Exchange {
             self.ports.len() + self.closing.len(),
             self.tickets.len() + self.placed.len() + self.errands.len(),
         )
+    }
+}
+
+pub fn guess_limits(settings: &Settings) -> GuessLimits {
+    let security = &settings.security;
+    GuessLimits {
+        free: security.guesses,
+        free_per_source: security.guesses_per_address,
+        free_per_account: security.guesses_per_account,
+        lockout: security.lockout,
+        trusted_for: security.trusted_for,
+        missing: security.silent_after,
+        memory: security.guessers,
     }
 }
 

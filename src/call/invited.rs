@@ -39,6 +39,8 @@ struct Invitation<'a> {
     dialled: String,
     offer: Option<Description>,
     codecs: Vec<Codec>,
+    /// The one phone that was dialled.
+    phone: Option<String>,
     /// Why the call is not taken; it has a record all the same.
     refusal: Option<Failure>,
     /// The dialog whose place it wants.
@@ -49,17 +51,17 @@ impl Switch {
     pub(super) fn invited(&mut self, now: Now, session: SessionId, flow: Flow, message: &Message) {
         if self.records_failing.is_some() {
             let headers = vec![(Name::RetryAfter, RETRY_AFTER.to_owned())];
-            return self.exchange.agent.refuse(now, session, 503, "No Records", headers);
+            return self.exchange.agent.turn_away(now, session, 503, "No Records", headers);
         }
         let identity = match admission::admit(&mut self.exchange, now, flow, message) {
             Admission::Admitted(identity) => identity,
             Admission::Unknown { stale } => {
                 let headers = admission::challenge(&mut self.exchange, now, message, stale);
-                return self.exchange.agent.refuse(now, session, 401, "", headers);
+                return self.exchange.agent.turn_away(now, session, 401, "", headers);
             }
             Admission::Denied { user } => {
                 self.exchange.notice(Notice::Denied { user, flow, what: "INVITE" });
-                return self.exchange.agent.refuse(now, session, 403, "", Vec::new());
+                return self.exchange.agent.turn_away(now, session, 403, "", Vec::new());
             }
         };
         let trunk = match &identity {
@@ -84,8 +86,9 @@ impl Switch {
         let codecs = self.caller_codecs(&identity);
         let calling = Party::calling(&self.exchange, message, &identity);
         let dialled = dialled.unwrap_or_else(|| message.request_uri().to_owned());
+        let phone = admission::phone_dialled(&self.exchange, message);
         let invitation =
-            Invitation { session, flow, message, identity, calling, dialled, offer, codecs, refusal, replaces };
+            Invitation { session, flow, message, identity, calling, dialled, offer, codecs, phone, refusal, replaces };
         self.begin(now, invitation);
     }
 
@@ -215,6 +218,9 @@ impl Switch {
 }
 
 fn offer_of(message: &Message) -> Result<Option<Description>, Failure> {
+    if !takes_descriptions(message) {
+        return Err(Failure::new(406, "").because("the caller takes no session description".to_owned()));
+    }
     match description_of(message) {
         Said::Nothing => Ok(None),
         Said::Media(description) => Ok(Some(description)),
@@ -238,6 +244,14 @@ fn replaces_of(message: &Message) -> Result<Option<Replaces>, Failure> {
     }
 }
 
+/// Whether what we answer with is among what the caller takes (RFC 3261 §20.1, §21.4.7).
+fn takes_descriptions(message: &Message) -> bool {
+    let mut ranges =
+        message.values(Name::Accept).map(|range| range.split(';').next().unwrap_or_default().trim()).peekable();
+    let takes = |range: &str| [SDP, "application/*", "*/*"].iter().any(|known| known.eq_ignore_ascii_case(range));
+    ranges.peek().is_none() || ranges.any(takes)
+}
+
 fn caller_side(invitation: &mut Invitation<'_>, decision: &Decision) -> CallerSide {
     let chosen = decision.route.as_ref().and_then(|route| route.caller.clone());
     let calling = invitation.calling.clone();
@@ -254,6 +268,7 @@ fn caller_side(invitation: &mut Invitation<'_>, decision: &Decision) -> CallerSi
             .map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1))
             .min(MAX_FORWARDS),
         speaks: Vec::new(),
+        phone: invitation.phone.take(),
         told: None,
     }
 }

@@ -1,13 +1,16 @@
 //! What the call floor takes from the world and gives to it. The shell carries each item out; a simulator does the same.
 
 use crate::call::account::Accounts;
+use crate::call::letter::{PostNews, PostOrder};
 use crate::call::record::CallRecord;
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Clip, Command, Event};
 use crate::sip::flow::{Flow, Transmit, Transport};
 use bytes::Bytes;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub enum Input {
     /// A datagram, or one message of a stream.
@@ -33,6 +36,10 @@ pub enum Input {
     /// A worker's ring is full: the order was not taken.
     MediaRefused(Command),
     Timeout,
+    /// How long something that arrives now waits for its turn, as the loop measures itself.
+    Load {
+        lag: Duration,
+    },
     Accounts(Arc<Accounts>),
     Reload {
         settings: Arc<Settings>,
@@ -46,6 +53,8 @@ pub enum Input {
     Drain,
     /// Ends all calls, at the end of a drain.
     EndAll,
+    /// What the store says of the letters that it keeps.
+    Post(PostNews),
     /// Whether records can be kept; without a reason calls are taken.
     RecordsFailing {
         why: Option<String>,
@@ -73,6 +82,8 @@ pub enum Output {
         ticket: Ticket,
         file: String,
     },
+    /// Letters to be kept, read or forgotten, in the order of these.
+    Post(PostOrder),
     Notice(Notice),
 }
 
@@ -83,12 +94,45 @@ pub struct Ticket(pub u64);
 /// What an operator may want to read in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    Registered { user: String, contact: String, flow: Flow },
-    Unregistered { user: String, contact: String },
-    Denied { user: Option<String>, flow: Flow, what: &'static str },
-    CallStarted { id: String, caller: String, dialled: String },
-    CallAnswered { id: String, target: String },
-    CallEnded { id: String, status: u16, cause: String },
-    TrunkChanged { trunk: String, state: String },
-    Malformed { flow: Flow, why: String },
+    Registered {
+        user: String,
+        contact: String,
+        flow: Flow,
+    },
+    Unregistered {
+        user: String,
+        contact: String,
+    },
+    Denied {
+        user: Option<String>,
+        flow: Flow,
+        what: &'static str,
+    },
+    CallStarted {
+        id: String,
+        caller: String,
+        dialled: String,
+    },
+    CallAnswered {
+        id: String,
+        target: String,
+    },
+    CallEnded {
+        id: String,
+        status: u16,
+        cause: String,
+    },
+    TrunkChanged {
+        trunk: String,
+        state: String,
+    },
+    Malformed {
+        flow: Flow,
+        why: String,
+    },
+    /// An account or an address has to wait before its credentials are judged again.
+    Guessing {
+        account: String,
+        source: IpAddr,
+    },
 }

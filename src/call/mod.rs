@@ -1,12 +1,14 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
 //! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `asked`, `inform`,
 //! `release`; and for what happens between two of them: `refer`, `transfer`, `replace`, `moving`, by `errand`s.
+//! A text is a `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`.
 
 pub mod account;
 mod admission;
 mod answered;
 mod asked;
 mod brought;
+mod deliver;
 mod dial;
 mod diversion;
 mod errand;
@@ -16,12 +18,17 @@ mod inform;
 mod invited;
 pub mod io;
 mod leg;
+pub mod letter;
+mod letterbox;
+mod load;
 mod local_end;
+mod messaged;
 mod moving;
 mod music;
 mod negotiate;
 mod party;
 pub mod phone;
+mod post;
 mod privacy;
 mod progress;
 mod reason;
@@ -33,6 +40,7 @@ mod reoffer;
 mod replace;
 mod requested;
 mod set_up;
+mod silence;
 mod state;
 pub mod switch;
 mod talk;

@@ -31,6 +31,8 @@ struct Order {
     transferee: usize,
     identity: Identity,
     dialled: String,
+    /// The one phone that is meant.
+    phone: Option<String>,
     replaces: Option<Replaces>,
     wants_news: bool,
     /// Of the REFER, which tells its subscription from others in the dialog.
@@ -101,6 +103,7 @@ impl Switch {
             transferee,
             identity,
             dialled,
+            phone: admission::phone_at(&self.exchange, &uri),
             replaces,
             wants_news: !message.header(Name::ReferSub).is_some_and(|value| value.trim().eq_ignore_ascii_case("false")),
             cseq: message.cseq().map(|cseq| cseq.number).unwrap_or_default(),
@@ -158,6 +161,7 @@ impl Switch {
             },
             max_forwards: old.caller.max_forwards.saturating_sub(1),
             speaks: old_leg.codec().into_iter().collect(),
+            phone: order.phone.clone(),
             told: None,
         };
         let mut call = Call {
@@ -206,7 +210,7 @@ impl Switch {
                 let by = EndedBy::Caller;
                 call.end(exchange, now, by, "the caller transferred another call to its target", None);
             });
-            let order = Order { dialled, replaces: None, ..order.clone() };
+            let order = Order { dialled, phone: None, replaces: None, ..order.clone() };
             let decision = self.route_transfer(now, &order);
             return self.transfer_blind(now, &order, decision);
         }

@@ -19,6 +19,7 @@ impl Switch {
             }
             // Nobody is here whom it could send elsewhere, and to call two parties at a third one's word is an API's affair.
             Method::Refer => self.exchange.agent.respond(now, id, 403, "Only Within A Call", Vec::new(), None),
+            Method::Message => self.messaged(now, id, flow, message),
             _ => self.exchange.agent.respond(now, id, 405, "", Vec::new(), None),
         }
     }
@@ -28,12 +29,12 @@ impl Switch {
             Admission::Admitted(Identity::User { name, .. }) => name,
             Admission::Unknown { stale } => {
                 let headers = admission::challenge(&mut self.exchange, now, message, stale);
-                return self.exchange.agent.respond(now, id, 401, "", headers, None);
+                return self.exchange.agent.dismiss(now, id, 401, "", headers);
             }
             Admission::Admitted(_) => return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None),
             Admission::Denied { user } => {
                 self.exchange.notice(Notice::Denied { user, flow, what: "REGISTER" });
-                return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None);
+                return self.exchange.agent.dismiss(now, id, 403, "", Vec::new());
             }
         };
         let aor = message.to().ok().and_then(|to| Some(to.parse_uri().ok()?.user_decoded().into_owned()));
@@ -42,6 +43,10 @@ impl Switch {
             return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None);
         }
         let outcome = self.exchange.registrar.register(now, &name, message, flow);
+        let is_there = outcome.status == 200;
         self.exchange.agent.respond(now, id, outcome.status, outcome.reason, outcome.headers, None);
+        if is_there {
+            self.exchange.user_arrived(now, &name, false);
+        }
     }
 }

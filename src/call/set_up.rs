@@ -79,7 +79,10 @@ impl Call {
     fn ring_user(&mut self, exchange: &mut Exchange, now: Now, name: &str) -> Result<(), Failure> {
         let accounts = Arc::clone(&exchange.accounts);
         let Some(account) = accounts.find(name) else { return Err(Failure::new(404, "")) };
-        let bindings = exchange.registrar.bindings(now, &account.name);
+        let mut bindings = exchange.registrar.targets(now, &account.name);
+        if let Some(phone) = &self.caller.phone {
+            bindings.retain(|binding| binding.instance.as_ref() == Some(phone));
+        }
         if bindings.is_empty() {
             return Err(Failure::new(480, "").because(format!("{} has no phone registered", account.name)));
         }
@@ -97,6 +100,7 @@ impl Call {
                 codecs: codecs.clone(),
                 ptime_ms: None,
                 credentials: None,
+                route: binding.path.clone(),
                 no_response: None,
             };
             self.dial(exchange, now, destination, format!("user:{}", account.name), account.name.clone(), None);
@@ -130,6 +134,7 @@ impl Call {
             codecs: self.offered_codecs(&settings, Some(&trunk.settings.codecs)),
             ptime_ms: Some(trunk.settings.ptime_ms),
             credentials: trunk.credentials(),
+            route: Vec::new(),
             no_response: Some(settings.sip.trunk_timeout),
         };
         self.dial(exchange, now, destination, format!("trunk:{name}"), number.to_owned(), Some(name));

@@ -79,6 +79,8 @@ pub struct CallerSide {
     pub max_forwards: u32,
     /// What it speaks already, where there is no offer of its own.
     pub speaks: Vec<Codec>,
+    /// The one phone of the called user that it wants (RFC 5627), as `+sip.instance` says it.
+    pub phone: Option<String>,
     /// The last provisional answer that it was given, and whether media came with it.
     pub told: Option<(u16, bool)>,
 }

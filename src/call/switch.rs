@@ -3,8 +3,9 @@
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
 use crate::call::account::Accounts;
-use crate::call::exchange::{CallKey, Exchange, LegKey, Timer};
+use crate::call::exchange::{CallKey, Exchange, LegKey, Timer, guess_limits};
 use crate::call::io::{Input, Notice, Output};
+use crate::call::load::{Load, LoadLimits};
 use crate::call::music::Music;
 use crate::call::reason::sip_reason;
 use crate::call::record::EndedBy;
@@ -16,8 +17,10 @@ use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
 use crate::sip::digest::Verifier;
+use crate::sip::flow::Flow;
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{Limits, Message, Method};
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +41,9 @@ pub struct Switch {
     /// Why records can't be kept, while they can't.
     pub(super) records_failing: Option<String>,
     pub(super) attempts: u64,
+    /// Requests that got no answer, by the operator's wish.
+    pub(super) ignored: u64,
+    load: Load,
 }
 
 /// How many of everything there are.
@@ -53,6 +59,14 @@ pub struct Counts {
     pub questions: usize,
     pub registrations: usize,
     pub attempts: u64,
+    /// Text messages that wait for a phone, a trunk or the store.
+    pub letters: usize,
+    /// Text messages that are kept for users who are away.
+    pub stored_messages: usize,
+    /// Requests that got no answer, by the operator's wish.
+    pub ignored: u64,
+    /// What is remembered of guessers and of real users.
+    pub guessers: usize,
 }
 
 impl Switch {
@@ -68,16 +82,16 @@ impl Switch {
             AgentSettings {
                 t1: settings.sip.t1,
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
-                takes: vec![Method::Register, Method::Options, Method::Refer],
                 max_transactions: settings.limits.transactions,
                 extensions: EXTENSIONS.to_vec(),
                 max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
+                takes: vec![Method::Register, Method::Options, Method::Message, Method::Refer],
                 ..AgentSettings::default()
             },
             Chance::from_seed(seed(&mut chance)),
         );
         let verifier = Verifier::new(seed(&mut chance), settings.sip.nonce_lifetime);
-        let registrar = Registrar::new(registrar_limits(&settings));
+        let registrar = Registrar::new(registrar_limits(&settings)).with_secret(seed(&mut chance));
         let exchange = Exchange::new(settings, plan, accounts, agent, verifier, registrar, chance, workers, now);
         Switch {
             exchange,
@@ -86,15 +100,15 @@ impl Switch {
             draining: false,
             records_failing: None,
             attempts: 0,
+            ignored: 0,
+            load: Load::default(),
         }
     }
 
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
-            Input::Received { flow, bytes } => match Message::parse(bytes) {
-                Ok(message) => self.exchange.agent.receive(now, flow, message),
-                Err(error) => self.exchange.notice(Notice::Malformed { flow, why: error.to_string() }),
-            },
+            Input::Received { flow, bytes } => self.received(now, flow, bytes),
+            Input::Load { lag } => self.load.measure(now.time, lag),
             Input::FlowFailed { flow } => {
                 self.exchange.agent.flow_failed(now, flow);
                 // A datagram that couldn't be sent tells nothing of later ones.
@@ -129,6 +143,7 @@ impl Switch {
             }
             Input::Drain => self.draining = true,
             Input::EndAll => self.end_all(now),
+            Input::Post(news) => self.exchange.post_news(now, news),
             Input::RecordsFailing { why } => self.records_failing = why,
         }
         self.pump(now);
@@ -163,6 +178,10 @@ impl Switch {
             questions,
             registrations: self.exchange.registrar.count(),
             attempts: self.attempts,
+            letters: self.exchange.post.pending(),
+            stored_messages: self.exchange.post.stored(),
+            ignored: self.ignored,
+            guessers: self.exchange.guessing.len(),
         }
     }
 
@@ -225,6 +244,7 @@ impl Switch {
         while let Some(change) = self.exchange.registrar.poll_change() {
             let notice = match change {
                 Change::Added { user, binding } => {
+                    self.exchange.user_arrived(now, &user, true);
                     Notice::Registered { user, contact: binding.uri.clone(), flow: binding.flow }
                 }
                 Change::Removed { user, binding, .. } => Notice::Unregistered { user, contact: binding.uri.clone() },
@@ -236,15 +256,35 @@ impl Switch {
         }
     }
 
+    fn received(&mut self, now: Now, flow: Flow, bytes: Bytes) {
+        let message = match Message::parse_with(bytes, &message_limits(&self.exchange.settings)) {
+            Ok(message) => message,
+            Err(error) => return self.exchange.notice(Notice::Malformed { flow, why: error.to_string() }),
+        };
+        if self.ignores(now, flow, &message) {
+            return;
+        }
+        let limits = &self.exchange.settings.limits;
+        let limits = LoadLimits { calls: limits.call_lag, registrations: limits.registration_lag };
+        self.exchange.agent.shed(self.load.shedding(now.time, limits));
+        self.exchange.agent.receive(now, flow, message);
+    }
+
     fn sip(&mut self, now: Now, event: Event) {
         match event {
             Event::Invited { session, flow, message } => self.invited(now, session, flow, &message),
             Event::Request { id, flow, message } => self.requested(now, id, flow, &message),
             Event::Response { id, message } => {
+                if self.exchange.letter_answered(now, id, &message) {
+                    return;
+                }
                 let (trunks, mut work) = self.exchange.trunk_work();
                 trunks.answered(now, id, &message, &mut work);
             }
             Event::Failed { id, cause } => {
+                if self.exchange.letter_failed(now, id) {
+                    return;
+                }
                 let (trunks, mut work) = self.exchange.trunk_work();
                 trunks.failed(now, id, cause, &mut work);
             }
@@ -370,6 +410,8 @@ impl Switch {
                 Timer::Patience(call) => self.with_call(call, |call, exchange| call.lose_patience(exchange, now)),
                 Timer::Rewire(call) => self.with_call(call, |call, exchange| call.rewire(exchange)),
                 Timer::Close { port, worker } => self.exchange.command(worker, Command::Close { port }),
+                Timer::Letter(letter) => self.exchange.letter_timed_out(now, letter),
+                Timer::Sweep => self.exchange.sweep_letters(now),
             }
         }
     }
@@ -384,6 +426,7 @@ impl Switch {
             self.exchange.registrar.forget(&user);
         }
         self.exchange.accounts = accounts;
+        self.exchange.forget_letters();
     }
 
     fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {
@@ -391,6 +434,7 @@ impl Switch {
         self.exchange.plan = plan;
         self.exchange.music = Music::default();
         self.exchange.registrar.set_limits(registrar_limits(&settings));
+        self.exchange.guessing.set_limits(guess_limits(&settings));
         let Exchange { trunks, chance, .. } = &mut self.exchange;
         trunks.reload(&settings, now, chance);
         // A trunk that was gone for a while has calls from before.
@@ -424,8 +468,14 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
         min: settings.sip.registration_min,
         max: settings.sip.registration_max,
         default: settings.sip.registration_default,
+        domain: settings.sip.domain.clone(),
         ..Default::default()
     }
+}
+
+fn message_limits(settings: &Settings) -> Limits {
+    let limits = &settings.limits;
+    Limits { headers: limits.headers, header_bytes: limits.header_bytes, ..Limits::DEFAULT }
 }
 
 fn seed(chance: &mut Chance) -> [u8; 32] {

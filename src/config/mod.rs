@@ -9,6 +9,7 @@ pub mod problem;
 pub mod quantity;
 pub mod reading;
 pub mod section;
+pub mod security;
 pub mod settings;
 
 pub use load::{examine, load, sample};

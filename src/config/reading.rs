@@ -7,9 +7,10 @@ use crate::config::identity::TrunkIdentity;
 use crate::config::problem::{Place, Problems, Wrong};
 use crate::config::quantity;
 use crate::config::section::{Keys, Section};
+use crate::config::security;
 use crate::config::settings::{
     Dtmf, Http, Limits, Media, Network, Prack, Secret, Settings, Sip, Store, Transfer, Trunk, TrunkCredentials,
-    TrunkTransport, User,
+    TrunkTransport, User, Watchers,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +20,19 @@ use std::time::Duration;
 use tandem_codecs::Codec;
 
 const TOP: Keys = Keys {
-    known: &["dialplan", "data", "drain_timeout", "sip", "http", "media", "store", "limits", "user", "trunk"],
+    known: &[
+        "dialplan",
+        "data",
+        "drain_timeout",
+        "sip",
+        "http",
+        "media",
+        "store",
+        "limits",
+        "security",
+        "user",
+        "trunk",
+    ],
     later: &["network", "xmpp", "jingle", "redis", "cluster", "rates", "voicemail", "conference"],
 };
 const SIP: Keys = Keys {
@@ -36,6 +49,9 @@ const SIP: Keys = Keys {
         "options_interval",
         "dialog_interval",
         "nonce_lifetime",
+        "subscription_min",
+        "subscription_max",
+        "watchers",
         "country",
         "pass_info",
     ],
@@ -64,10 +80,20 @@ const LIMITS: Keys = Keys {
         "tcp_connections",
         "tcp_connections_per_address",
         "message_bytes",
+        "headers",
+        "header_bytes",
+        "call_lag",
+        "registration_lag",
         "forwards",
         "forwarded_calls",
         "transfers",
         "passed_headers",
+        "stored_messages",
+        "stored_message_bytes",
+        "stored_message_age",
+        "subscriptions",
+        "subscriptions_per_account",
+        "publications",
     ],
     later: &[],
 };
@@ -118,6 +144,7 @@ pub fn settings(root: &Node, problems: &Problems) -> Settings {
         media: media(&media_part, &data),
         store: store(&part("store", &STORE), &data),
         limits: limits(&part("limits", &LIMITS)),
+        security: security::read(&part("security", &security::KEYS)),
         drain_timeout: top.duration("drain_timeout", span(0, 86_400)).unwrap_or(default.drain_timeout),
         users: users(top.tables("user"), problems),
         trunks: trunks(top.tables("trunk"), problems),
@@ -145,6 +172,9 @@ fn sip(part: &Section<'_>) -> Sip {
             .unwrap_or(default.options_interval),
         dialog_interval: part.duration_or_never("dialog_interval", span(10, 86_400)).unwrap_or(default.dialog_interval),
         nonce_lifetime: span_of("nonce_lifetime", 10, 86_400, default.nonce_lifetime),
+        subscription_min: span_of("subscription_min", 1, 86_400, default.subscription_min),
+        subscription_max: span_of("subscription_max", 60, 7 * 86_400, default.subscription_max),
+        watchers: watchers(part).unwrap_or(default.watchers),
         country: part.read("country", country::read),
         pass_info: part.list("pass_info", media_type).unwrap_or_default().into_iter().map(|(text, _)| text).collect(),
     };
@@ -156,6 +186,11 @@ fn sip(part: &Section<'_>) -> Sip {
         let [least, most, usual] = [least, most, usual].map(quantity::written);
         let what = format!("registrations last {usual} by default, outside of {least} to {most}");
         part.report(part.place_of(key), what, "let registration_min <= registration_default <= registration_max");
+    }
+    if sip.subscription_min > sip.subscription_max {
+        let key = if part.has("subscription_min") { "subscription_min" } else { "subscription_max" };
+        let what = "no subscription is both long and short enough";
+        part.report(part.place_of(key), what, "let subscription_min <= subscription_max");
     }
     if sip.udp.is_empty() && sip.tcp.is_empty() {
         part.report(part.place_of("udp"), "nothing listens for SIP", "give `udp` or `tcp` an address");
@@ -196,9 +231,23 @@ fn limits(part: &Section<'_>) -> Limits {
         tcp_connections: count("tcp_connections", default.tcp_connections),
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        headers: part.integer("headers", 32..=4_096u32).map_or(default.headers, |count| count as usize),
+        header_bytes: part
+            .integer("header_bytes", 1_024..=65_536u32)
+            .map_or(default.header_bytes, |count| count as usize),
+        call_lag: part.duration("call_lag", lag()).unwrap_or(default.call_lag),
+        registration_lag: part.duration("registration_lag", lag()).unwrap_or(default.registration_lag),
         forwards: count("forwards", default.forwards),
         forwarded_calls: count("forwarded_calls", default.forwarded_calls),
         passed_headers: count("passed_headers", default.passed_headers),
+        stored_messages: count("stored_messages", default.stored_messages),
+        stored_message_bytes: part.read("stored_message_bytes", stored_bytes).unwrap_or(default.stored_message_bytes),
+        stored_message_age: part
+            .duration("stored_message_age", span(60, 3_650 * 86_400))
+            .unwrap_or(default.stored_message_age),
+        subscriptions: count("subscriptions", default.subscriptions),
+        subscriptions_per_account: count("subscriptions_per_account", default.subscriptions_per_account),
+        publications: count("publications", default.publications),
     }
 }
 
@@ -371,6 +420,10 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && one.port() == other.port()
         && one.is_ipv4() == other.is_ipv4()
         && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
+fn lag() -> RangeInclusive<Duration> {
+    Duration::from_millis(10)..=Duration::from_secs(30)
 }
 
 fn span(least_seconds: u64, most_seconds: u64) -> RangeInclusive<Duration> {
@@ -608,6 +661,29 @@ fn message_bytes(text: &str) -> Result<usize, Wrong> {
         return Ok(bytes);
     }
     Err(Wrong::new(format!("`{text}` is out of range"), "choose from \"4KiB\" to \"1MiB\""))
+}
+
+fn stored_bytes(text: &str) -> Result<usize, Wrong> {
+    let bytes = quantity::size(text)?;
+    if (1_024..=1 << 30).contains(&bytes) {
+        return Ok(bytes);
+    }
+    Err(Wrong::new(format!("`{text}` is out of range"), "choose from \"1KiB\" to \"1GiB\""))
+}
+
+/// `"users"`, or `"user:NAME"`; whether there is such a user is found out by the accounts.
+fn watcher(text: &str) -> Result<Option<String>, Wrong> {
+    match text.strip_prefix("user:") {
+        Some(name) if !name.is_empty() => Ok(Some(name.to_owned())),
+        None if text == "users" => Ok(None),
+        _ => Err(Wrong::new(format!("nobody is called `{text}`"), "write \"users\" or \"user:NAME\"")),
+    }
+}
+
+fn watchers(part: &Section<'_>) -> Option<Watchers> {
+    let listed = part.list("watchers", watcher)?;
+    let named: Option<Vec<String>> = listed.into_iter().map(|(name, _)| name).collect();
+    Some(named.map_or(Watchers::Users, Watchers::Named))
 }
 
 fn store_url(text: &str) -> Result<String, Wrong> {

@@ -4,6 +4,7 @@
 //! as constants beside it.
 
 use crate::config::identity::TrunkIdentity;
+use crate::config::security::Security;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub struct Settings {
     pub media: Media,
     pub store: Store,
     pub limits: Limits,
+    pub security: Security,
     /// How long a drain waits for the calls in progress.
     pub drain_timeout: Duration,
     pub users: Vec<User>,
@@ -47,10 +49,32 @@ pub struct Sip {
     /// How often both sides of a call in progress are asked the same; zero for never.
     pub dialog_interval: Duration,
     pub nonce_lifetime: Duration,
+    /// The bounds of what subscribers may ask for.
+    pub subscription_min: Duration,
+    pub subscription_max: Duration,
+    /// Who may see whether other users are there and talk.
+    pub watchers: Watchers,
     /// The country in which local numbers of our users are read (ISO 3166-1 alpha-2), unless the user has one.
     pub country: Option<String>,
     /// Types of INFO bodies that pass from one side of a call to the other, in lower case, beside digits.
     pub pass_info: Vec<String>,
+}
+
+/// Who may watch other users. Everyone may watch themself, and who is no user of ours never watches anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watchers {
+    Users,
+    /// These alone, by their names.
+    Named(Vec<String>),
+}
+
+impl Watchers {
+    pub fn include(&self, user: &str) -> bool {
+        match self {
+            Watchers::Users => true,
+            Watchers::Named(names) => names.iter().any(|name| name == user),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -96,12 +120,27 @@ pub struct Limits {
     pub tcp_connections_per_address: usize,
     /// Bytes of one SIP message.
     pub message_bytes: usize,
+    /// Header fields of one SIP message, and bytes of one of them.
+    pub headers: usize,
+    pub header_bytes: usize,
+    /// How long what arrives may wait for its turn before new calls are refused, and then registrations too.
+    pub call_lag: Duration,
+    pub registration_lag: Duration,
     /// How often one call may be forwarded, here and before it came.
     pub forwards: usize,
     /// Calls in progress that were forwarded by one user.
     pub forwarded_calls: usize,
     /// Header fields of one message that rules let pass.
     pub passed_headers: usize,
+    /// Text messages that are kept for one account while it is away, the bytes of their bodies together, and how long.
+    pub stored_messages: usize,
+    pub stored_message_bytes: usize,
+    pub stored_message_age: Duration,
+    /// Subscriptions in all, and of one account.
+    pub subscriptions: usize,
+    pub subscriptions_per_account: usize,
+    /// Documents that one account may have published at once.
+    pub publications: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -269,6 +308,7 @@ impl Default for Settings {
             media: Media::default(),
             store: Store::under(Path::new("data")),
             limits: Limits::default(),
+            security: Security::default(),
             // Long enough for most calls in progress; a supervisor's own limit is set above it.
             drain_timeout: Duration::from_secs(300),
             users: Vec::new(),
@@ -304,6 +344,11 @@ impl Default for Sip {
             dialog_interval: Duration::from_secs(300),
             // Longer than any exchange, and short enough that an overheard answer is soon worth nothing.
             nonce_lifetime: Duration::from_secs(300),
+            // As for registrations: more often is a phone in trouble, and a subscriber that is gone costs notifications.
+            subscription_min: Duration::from_secs(60),
+            subscription_max: Duration::from_secs(3_600),
+            // Colleagues see each other's lamps.
+            watchers: Watchers::Users,
             country: None,
             // A body that we don't understand may say anything of one side to the other.
             pass_info: Vec::new(),
@@ -369,12 +414,30 @@ impl Default for Limits {
             tcp_connections_per_address: 200,
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,
+            // A message through ten proxies has half of that.
+            headers: 256,
+            // Certificates and long routes fit.
+            header_bytes: 8_192,
+            // A fifth of T1: who waits longer is soon asked again, which doubles the load.
+            call_lag: Duration::from_millis(100),
+            // Nearly T1; a phone that is refused comes back later, and can be called meanwhile.
+            registration_lag: Duration::from_millis(400),
             // What the telephone network allows (ITU-T Q.732.2).
             forwards: 5,
             // A call that comes back from the telephone network as a new one goes round so often and no more.
             forwarded_calls: 10,
             // More than any application sends.
             passed_headers: 20,
+            // A holiday's worth of short messages, and of long ones a tenth of that.
+            stored_messages: 100,
+            stored_message_bytes: 262_144,
+            // Whoever was away for longer has been told otherwise.
+            stored_message_age: Duration::from_secs(30 * 86_400),
+            // Each thousand takes a megabyte or two, and a full lamp field has two hundred.
+            subscriptions: 20_000,
+            subscriptions_per_account: 300,
+            // One for each contact.
+            publications: 10,
         }
     }
 }

@@ -69,7 +69,7 @@ impl Gateway {
         let token = token::open(&settings.data)?;
         let recorder = Recorder::start(&mut journal, store.clone());
         let watch = journal.watch();
-        let world = World::open(&settings, clock, Some(journal)).await?;
+        let mut world = World::open(&settings, clock, Some(journal)).await?;
         let (questions, control) = mpsc::channel(QUESTIONS);
         let metrics = Arc::new(Metrics::new());
         let shared = Arc::new(ArcSwap::from(Arc::clone(&settings)));
@@ -96,6 +96,7 @@ impl Gateway {
         let plan = Arc::new(read_plan(&settings, &accounts)?);
         let now = clock.now();
         let workers = world.workers.len();
+        world.keep_letters(store.clone());
         let switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
         greet(&settings, http, &world);
         Ok(Gateway {

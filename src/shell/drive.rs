@@ -11,6 +11,8 @@ use crate::media::worker::{Worker, WorkerHandle, WorkerSettings, share};
 use crate::shell::clock::Clock;
 use crate::shell::error::ShellError;
 use crate::shell::journal::Journal;
+use crate::shell::postman::Postman;
+use crate::shell::store::Store;
 use crate::shell::transport::{Arrival, QUEUE, Transports};
 use crate::shell::{paths, prompt, seed};
 use crate::sip::flow::Transport;
@@ -25,6 +27,9 @@ use tokio::sync::{Notify, mpsc};
 const TURN: usize = 128;
 /// Orders to a worker that may wait, and its news.
 const ORDERS: usize = 16_384;
+
+/// How often a machine is told how far the loop lags behind.
+const MEASURE: Duration = Duration::from_millis(50);
 
 /// How often what isn't urgent is looked after.
 pub const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -73,10 +78,14 @@ pub struct World {
     pub workers: Vec<WorkerHandle>,
     media_news: Arc<Notify>,
     journal: Option<Journal>,
+    postman: Option<Postman>,
     prompts: PathBuf,
     pub messages: Messages,
     /// Calls that ended since the last look, by their final status.
     endings: BTreeMap<u16, u64>,
+    /// The longest lag since it was last told, and when that was.
+    lag: Duration,
+    measured: Time,
 }
 
 /// SIP messages since the start.
@@ -125,15 +134,23 @@ impl World {
             workers,
             media_news,
             journal,
+            postman: None,
             prompts,
             messages,
             endings: BTreeMap::new(),
+            lag: Duration::ZERO,
+            measured: Time::default(),
         })
     }
 
     pub fn listening(&self) -> Vec<(Transport, SocketAddr)> {
         let of = |transport| self.transports.listening(transport).iter().map(move |&address| (transport, address));
         of(Transport::Udp).chain(of(Transport::Tcp)).collect()
+    }
+
+    /// Has letters kept in a store. What it tells comes as inputs of later turns, a count of all that it has first.
+    pub fn keep_letters(&mut self, store: Store) {
+        self.postman = Some(Postman::start(store, self.answers.clone()));
     }
 
     pub fn journal(&self) -> Option<&Journal> {
@@ -174,6 +191,18 @@ impl World {
             machine.handle(now, Input::Timeout);
         }
         self.carry_out(machine, now);
+        self.measure(machine, now);
+    }
+
+    /// Tells the machine how far the loop lags behind: a turn's length, for each turn that what waits will take.
+    fn measure(&mut self, machine: &mut impl Machine, begun: Now) {
+        let now = self.clock.now();
+        let turns = 1 + u32::try_from(self.arrivals.len() / TURN).unwrap_or(u32::MAX);
+        self.lag = self.lag.max((now.time - begun.time).saturating_mul(turns));
+        if now.time - self.measured >= MEASURE {
+            machine.handle(now, Input::Load { lag: std::mem::take(&mut self.lag) });
+            self.measured = now.time;
+        }
     }
 
     /// Hands one input in, and carries out what comes of it.
@@ -226,6 +255,11 @@ impl World {
                             let result = read.unwrap_or_else(|_| Err("reading it failed".to_owned())).map(Arc::new);
                             let _ = answers.send(Arrival::Answer(Input::Loaded { ticket, result })).await;
                         });
+                    }
+                    Output::Post(order) => {
+                        if let Some(news) = self.postman.as_ref().and_then(|postman| postman.take(order)) {
+                            machine.handle(now, Input::Post(news));
+                        }
                     }
                     Output::Notice(notice) => self.note(&notice),
                 }
@@ -300,6 +334,9 @@ fn log(notice: &Notice) {
         Notice::CallAnswered { id, target } => tracing::info!("call {id}: answered by {target}"),
         Notice::CallEnded { id, status, cause } => tracing::info!("call {id}: ended {status}: {cause}"),
         Notice::TrunkChanged { trunk, state } => tracing::info!("trunk {trunk}: {state}"),
+        Notice::Guessing { account, source } => {
+            tracing::warn!("passwords of {account} are being guessed from {source}: it has to wait");
+        }
         Notice::Malformed { flow, why } => tracing::debug!("unreadable message from {flow}: {why}"),
     }
 }

@@ -8,6 +8,7 @@ pub mod error;
 pub mod journal;
 mod paths;
 pub mod phone;
+mod postman;
 pub mod prompt;
 pub mod seed;
 pub mod store;

@@ -13,7 +13,7 @@ mod settings;
 mod terms;
 
 pub use event::{AskId, Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
-pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest, Question};
+pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest, Question, Shedding};
 pub use terms::Terms;
 
 use crate::base::chance::Chance;
@@ -26,7 +26,7 @@ use crate::sip::request::Draft;
 use crate::sip::response::Answer;
 use crate::sip::session::{Session, TIMERS};
 use crate::sip::transaction::{ClientId, ClientKey, ServerTxId, TransactionTimer};
-use crate::wire::sip::Method;
+use crate::wire::sip::{Message, Method};
 use std::collections::HashMap;
 
 pub use crate::sip::request::ALLOW;
@@ -38,6 +38,9 @@ pub struct Agent {
     by_tag: HashMap<String, SessionId>,
     /// Requests outside dialogs that wait for their answer.
     requests: Arena<ClientId>,
+    /// New sessions that are told 100 unless their owner answers at once.
+    untried: Vec<SessionId>,
+    shedding: Shedding,
 }
 
 impl Agent {
@@ -47,6 +50,8 @@ impl Agent {
             sessions: Arena::default(),
             by_tag: HashMap::new(),
             requests: Arena::default(),
+            untried: Vec::new(),
+            shedding: Shedding::default(),
         }
     }
 
@@ -82,6 +87,9 @@ impl Agent {
     }
 
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        while let Some(session) = self.untried.pop() {
+            self.with(session, |session, core| session.trying(core));
+        }
         self.core.out.transmits.pop_front()
     }
 
@@ -160,6 +168,35 @@ impl Agent {
         self.act(now, id, |session, core| session.refuse(core, status, reason, &headers));
     }
 
+    /// The same for a caller who isn't known: nothing is kept, so that the answer goes out once for each INVITE that comes
+    /// and never by itself to where a forged one points (RFC 3261 §8.2.7).
+    pub fn turn_away(&mut self, now: Now, id: SessionId, status: u16, reason: &str, headers: Headers) {
+        let mut asked = None;
+        self.act(now, id, |session, core| asked = session.abandon(core));
+        if let Some(asked) = asked {
+            self.core.reply_statelessly(asked.flow, asked.request, status, reason, &headers);
+        }
+    }
+
+    /// Answers a request outside a dialog once, and keeps nothing of it; as [`turn_away`](Self::turn_away).
+    pub fn dismiss(&mut self, now: Now, id: ServerId, status: u16, reason: &str, headers: Headers) {
+        self.core.begin(now);
+        if let Some(asked) = self.core.servers.forget(&mut self.core.out, ServerTxId::from(id)) {
+            self.core.reply_statelessly(asked.flow, asked.request, status, reason, &headers);
+        }
+        self.settle();
+    }
+
+    /// What share of new requests is refused from now on.
+    pub fn shed(&mut self, shedding: Shedding) {
+        self.shedding = shedding;
+    }
+
+    /// Whether a request is of a session that there is.
+    pub fn knows(&self, request: &Message) -> bool {
+        self.session_of(request).is_some()
+    }
+
     /// Acknowledges the answer to our INVITE, with our answer in `body` where the offer was in theirs. The agent sends it
     /// again for each retransmission of that answer.
     pub fn ack(&mut self, now: Now, id: SessionId, body: Option<Body>) {
@@ -221,6 +258,11 @@ impl Agent {
         let mut result = Err(Busy);
         self.act(now, id, |session, core| result = session.ask(core, question));
         result
+    }
+
+    /// The To tag that our answers to a request have: that of the dialog which a 2xx makes.
+    pub fn local_tag(&self, id: ServerId) -> Option<&str> {
+        self.core.servers.asked(ServerTxId::from(id)).map(|asked| asked.to_tag.as_str())
     }
 
     /// The way by which the session's requests come and go, unless its peer's Contact leads elsewhere.
@@ -318,20 +360,20 @@ impl Agent {
 
 fn start_request(core: &mut Core, id: RequestId, request: OutgoingRequest) -> ClientId {
     let branch = core.mint.branch();
-    let from = format!("{};tag={}", request.from, core.mint.tag());
+    let from = format!("{};tag={}", request.from, request.local_tag.unwrap_or_else(|| core.mint.tag()));
     let call_id = request.call_id.unwrap_or_else(|| core.mint.call_id());
     let draft = Draft {
         method: &request.method,
         uri: &request.uri,
         flow: request.flow,
         branch: &branch,
-        max_forwards: 70,
+        max_forwards: request.max_forwards,
         from: &from,
         to: &request.to,
         call_id: &call_id,
         cseq: request.cseq.unwrap_or(1),
         contact: request.contact.as_deref(),
-        routes: &[],
+        routes: &request.routes,
         headers: &request.headers,
         credentials: &Headers::new(),
         body: request.body.as_ref(),

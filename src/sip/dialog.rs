@@ -229,8 +229,12 @@ fn sent_through_nat(request: &Message, flow: Flow) -> bool {
 
 /// Whether a Contact is an address of a private network while its owner was reached at a public one.
 fn is_unreachable(target: &str, flow: Flow) -> bool {
-    let host = Uri::parse(target).ok().and_then(|uri| uri.host_ip());
-    host.is_some_and(|host| host != flow.remote.ip() && is_private(host) && !is_private(flow.remote.ip()))
+    let Ok(uri) = Uri::parse(target) else { return false };
+    // RFC 5626 §4.3: the peer wants requests on the flow that it keeps.
+    uri.param("ob").is_some()
+        || uri
+            .host_ip()
+            .is_some_and(|host| host != flow.remote.ip() && is_private(host) && !is_private(flow.remote.ip()))
 }
 
 /// Whether our INVITE went elsewhere than its URI says, as it does to a phone that registered through a NAT, and the

@@ -5,7 +5,8 @@ use crate::wire::sip::{Message, Method, Name, Writer};
 use bytes::Bytes;
 
 /// What the agent and the session together take within a dialog or outside.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, MESSAGE, NOTIFY, REFER";
+pub const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH, REFER";
 
 /// Extensions that a peer may count on: Replaces (RFC 3891), and REFER without a subscription (RFC 4488).
 pub const SUPPORTED: &str = "replaces, norefersub";

@@ -7,6 +7,9 @@ use crate::wire::sip::{Message, Method, Name, SessionPair, Uri, Writer};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
+/// How many bytes an answer may have for each one of a request whose sender is unknown.
+const AMPLIFICATION: usize = 3;
+
 /// An answer to a request: RFC 3261 §8.2.6, and §12.1.1 where it makes a dialog.
 pub(crate) struct Answer<'a> {
     pub status: u16,
@@ -18,21 +21,42 @@ pub(crate) struct Answer<'a> {
 
 impl Answer<'_> {
     /// `server` is what we call ourselves; empty for nothing.
+    ///
+    /// Over UDP the address of a request may be forged. What needs no right to be asked for is answered with at most
+    /// [`AMPLIFICATION`] times the bytes of the request: where more would go out, what can be spared is left out.
     pub fn write(&self, asked: &Asked, server: &str) -> Bytes {
+        let whole = self.compose(asked, server, false);
+        let is_open = self.status >= 300 || *asked.request.method() == Method::Options;
+        let limit = asked.request.raw().len().saturating_mul(AMPLIFICATION);
+        if !is_open || asked.flow.transport.is_reliable() || whole.len() <= limit {
+            return whole;
+        }
+        let terse = self.compose(asked, "", true);
+        // No telephone says so little; nothing is sent where even that is too much.
+        if terse.len() <= limit { terse } else { Bytes::new() }
+    }
+
+    fn compose(&self, asked: &Asked, server: &str, is_terse: bool) -> Bytes {
         let request = &asked.request;
         let to_tag = Some(asked.to_tag.as_str()).filter(|tag| self.status != 100 && !tag.is_empty());
         let mut writer = Writer::reply_to(request, self.status, self.reason, to_tag);
-        let makes_dialog = *request.method() == Method::Invite && (101..=299).contains(&self.status);
+        let makes_dialog =
+            matches!(request.method(), Method::Invite | Method::Subscribe) && (101..=299).contains(&self.status);
         if makes_dialog || (*request.method() == Method::Update && self.status < 300) {
             writer.header(Name::Contact, our_contact(asked));
         }
+        let mut challenges = 0;
         for (name, value) in self.headers {
-            writer.header(*name, value);
+            challenges += usize::from(*name == Name::WwwAuthenticate);
+            // The first one is the strongest.
+            if !is_terse || *name != Name::WwwAuthenticate || challenges == 1 {
+                writer.header(*name, value);
+            }
         }
         if let Some(session) = self.session_pair(request) {
             writer.header(Name::SessionId, session);
         }
-        if self.lists_methods(request.method()) {
+        if !is_terse && self.lists_methods(request.method()) {
             writer.header(Name::Allow, ALLOW);
         }
         if (200..=299).contains(&self.status) && matches!(request.method(), Method::Invite | Method::Options) {

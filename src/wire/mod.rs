@@ -3,7 +3,9 @@
 pub mod description;
 pub mod dtmf;
 pub mod dtmf_info;
+pub mod events;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;
+pub mod xml;

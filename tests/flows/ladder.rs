@@ -66,6 +66,12 @@ impl Player {
             }
             ["media", name] => self.media(name, &line),
             ["record", which @ ..] => self.record(which, &line),
+            ["letters", count] => {
+                let kept = self.world.mailbox.letters.len();
+                let counted = self.world.switch.counts().stored_messages;
+                (count.parse() != Ok(kept) || kept != counted)
+                    .then(|| format!("{kept} are kept, and the switch counts {counted}"))
+            }
             ["quiet", names @ ..] => self.quiet(names),
             words => {
                 self.act(words, &line);
@@ -82,19 +88,17 @@ impl Player {
     /// stands in a URI.
     fn filled_in(&mut self, text: &str) -> String {
         let mut text = text.to_owned();
-        while let Some((start, end)) = text.find('{').and_then(|start| Some((start, start + text[start..].find('}')?)))
-        {
-            let words: Vec<&str> = text[start + 1..end].split(' ').collect();
-            let (escaped, words) = match words.as_slice() {
-                ["escaped", words @ ..] => (true, words),
-                words => (false, words),
-            };
-            let ["dialog", "of", name, line @ ..] = words else { panic!("{words:?} in a ladder") };
-            let mut dialog = self.world.peer(name).replaces(line.first().copied());
-            if escaped {
-                dialog = dialog.replace(';', "%3B").replace('=', "%3D");
+        for (opening, escaped) in [("{dialog of ", false), ("{escaped dialog of ", true)] {
+            while let Some(start) = text.find(opening) {
+                let end = start + text[start..].find('}').expect("a closing brace");
+                let mut words = text[start + opening.len()..end].split(' ');
+                let name = words.next().expect("a name");
+                let mut dialog = self.world.peer(name).replaces(words.next());
+                if escaped {
+                    dialog = dialog.replace(';', "%3B").replace('=', "%3D");
+                }
+                text.replace_range(start..=end, &dialog);
             }
-            text.replace_range(start..=end, &dialog);
         }
         text
     }
@@ -220,6 +224,14 @@ impl Player {
                 let id = world.books.records.last().expect("a call").id.clone();
                 world.feed(Input::HangUp { id });
             }
+            ["store", "fails"] => world.mailbox.failing = true,
+            ["restart"] => world.restart(),
+            ["load", lag] => {
+                for _ in 0..40 {
+                    world.pass(Duration::from_millis(50));
+                    world.feed(Input::Load { lag: span(lag) });
+                }
+            }
             ["drain"] => world.feed(Input::Drain),
             ["end", "all"] => world.feed(Input::EndAll),
             ["records", "fail"] => world.feed(Input::RecordsFailing { why: Some("the disk is full".to_owned()) }),
@@ -289,8 +301,8 @@ impl Player {
         let unacknowledged = self.world.peers.iter().find(|peer| peer.unacknowledged > 0);
         assert!(unacknowledged.is_none(), "a refusal of {} has no ACK", unacknowledged.map_or("", |peer| &peer.name));
         let counts = self.world.switch.counts();
-        let left = [counts.calls, counts.sessions, counts.transactions, counts.ports, counts.questions];
-        assert_eq!(left, [0; 5], "left over: {counts:?}");
+        let left = [counts.calls, counts.sessions, counts.transactions, counts.ports, counts.questions, counts.letters];
+        assert_eq!(left, [0; 6], "left over: {counts:?}");
         assert!(self.world.ports.all_closed(), "a port is open");
         assert_eq!(self.world.books.objection(), None, "a record doesn't add up");
     }

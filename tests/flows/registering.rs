@@ -126,7 +126,7 @@ fn what_is_not_taken_says_what_is() {
         "
         alice -> tandem OPTIONS tandem
         tandem -> alice 200 [Allow ~ INVITE | Allow ~ UPDATE | Accept: application/sdp]
-        alice -> tandem MESSAGE bob
+        alice -> tandem NOTIFY bob
         tandem -> alice 405 [Allow ~ INVITE]
         alice -> tandem FROBNICATE bob
         tandem -> alice 501

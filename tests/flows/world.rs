@@ -2,6 +2,7 @@
 
 use crate::books::Books;
 use crate::expect::leak;
+use crate::mailbox::Mailbox;
 use crate::peer::Peer;
 use crate::ports::Ports;
 use bytes::Bytes;
@@ -43,6 +44,7 @@ const PEERS: [(&str, &str, Transport); 12] = [
 const START: Wall = Wall::from_micros(1_780_000_000_000_000);
 
 /// What a ladder may want otherwise.
+#[derive(Clone)]
 pub struct Setting {
     pub settings: Settings,
     pub plan: String,
@@ -168,12 +170,28 @@ fn accounts() -> Vec<Account> {
     numbers.into_iter().chain(more).map(account).collect()
 }
 
+/// A gateway that has just started.
+fn switch(setting: &Setting, now: Now) -> Switch {
+    let settings = Arc::new(setting.settings.clone());
+    let mut context = PlanContext::of(&settings);
+    context.users = accounts()
+        .into_iter()
+        .map(|account| PlanUser { name: account.name, number: account.number, country: account.country })
+        .collect();
+    let plan = Plan::parse(&[("plan.toml".to_owned(), setting.plan.clone())], &context)
+        .unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let accounts = Arc::new(Accounts::new(accounts()));
+    Switch::new(settings, Arc::new(plan), accounts, Chance::from_number(7), 2, now)
+}
+
 pub struct World {
+    setting: Setting,
     pub switch: Switch,
     pub time: Time,
     pub peers: Vec<Peer>,
     pub ports: Ports,
     pub books: Books,
+    pub mailbox: Mailbox,
     pub files: VecDeque<(Ticket, String)>,
     /// Orders of this kind find the ring full, so often.
     pub full: Option<(&'static str, usize)>,
@@ -187,28 +205,21 @@ pub struct World {
 
 impl World {
     pub fn new(setting: &Setting) -> World {
-        let settings = Arc::new(setting.settings.clone());
-        let mut context = PlanContext::of(&settings);
-        context.users = accounts()
-            .into_iter()
-            .map(|account| PlanUser { name: account.name, number: account.number, country: account.country })
-            .collect();
-        let plan = Plan::parse(&[("plan.toml".to_owned(), setting.plan.clone())], &context)
-            .unwrap_or_else(|problems| panic!("{problems:#?}"));
         let now = Now::simulated(Time::from_millis(1_000), START);
-        let accounts = Arc::new(Accounts::new(accounts()));
-        let switch = Switch::new(settings, Arc::new(plan), accounts, Chance::from_number(7), 2, now);
+        let switch = switch(setting, now);
         let peers = PEERS.into_iter().map(|(name, remote, transport)| {
             let remote: SocketAddr = remote.parse().expect("an address");
             let local = OURS[usize::from(remote.is_ipv6())].parse().expect("an address");
             Peer::new(name, local, remote, transport)
         });
         let mut world = World {
+            setting: setting.clone(),
             switch,
             time: now.time,
             peers: peers.collect(),
             ports: Ports::default(),
             books: Books::default(),
+            mailbox: Mailbox::default(),
             files: VecDeque::new(),
             full: None,
             log: Vec::new(),
@@ -247,6 +258,13 @@ impl World {
         self.feed(Input::Accounts(Arc::new(Accounts::new(left))));
     }
 
+    /// The gateway dies and starts again, with nothing left but its store.
+    pub fn restart(&mut self) {
+        self.switch = switch(&self.setting, self.now());
+        self.feed(Input::Post(self.mailbox.census()));
+        self.feed(Input::Timeout);
+    }
+
     pub fn say(&mut self, name: &str, bytes: Bytes) {
         let (flow, message) = (self.peer(name).flow, Message::parse(bytes.clone()).expect("a message of a peer"));
         self.note(format!("{name} -> tandem  {}", summary(&message)));
@@ -281,6 +299,7 @@ impl World {
                 let result = self.locate(&host, port, transport);
                 self.inputs.push_back(Input::Located { ticket, result });
             }
+            Output::Post(order) => self.inputs.extend(self.mailbox.obey(order).map(Input::Post)),
             Output::Notice(notice) => self.note(format!("          {notice:?}")),
         }
     }

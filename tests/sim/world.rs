@@ -227,6 +227,8 @@ impl World {
                     let wait = below(&mut self.chance, Duration::from_millis(100));
                     self.after(wait, Happening::Answer(Input::Loaded { ticket, result: office::clip(&file) }));
                 }
+                // Nobody writes texts here.
+                Output::Post(order) => unreachable!("{order:?}"),
                 Output::Notice(_) => {}
             }
         }

@@ -4,7 +4,8 @@ use super::{Store, trouble};
 use crate::shell::error::ShellError;
 
 /// Each makes the next version of the schema out of the one before; the file's `user_version` counts those it has had.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE users (
         name TEXT PRIMARY KEY,
         realm TEXT NOT NULL,
@@ -36,7 +37,26 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE INDEX records_by_start ON records (started);
     CREATE INDEX records_open ON records (state) WHERE state = 'open';
     CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE letters (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        user TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        sender_host TEXT,
+        sender_name TEXT,
+        content_type TEXT NOT NULL,
+        content_encoding TEXT,
+        language TEXT,
+        subject TEXT,
+        body BLOB NOT NULL,
+        sent INTEGER NOT NULL,
+        expires INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX letters_by_user ON letters (user, id);
+    CREATE INDEX letters_by_expiry ON letters (expires);
+",
+];
 
 /// Brings the file up to date in one transaction.
 pub async fn migrate(store: &Store) -> Result<(), ShellError> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::call::letter::{Letter, LetterId, Pile, Sender};
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::media::command::Report;
 use md5::Digest;
@@ -261,4 +262,40 @@ async fn records_are_taken_again_after_a_transaction_that_the_database_ended() {
         store.put_records(&[closed("1", 1)]).await.unwrap();
     }
     assert_eq!(store.records(&Filter::default()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn letters_are_kept_in_their_order_until_they_are_discarded() {
+    let (_folder, store) = store().await;
+    let letter = |to: &str, text: &str, expires: i64| Letter {
+        from: Sender { user: "alice".to_owned(), host: None, display_name: Some("Alice".to_owned()) },
+        to: to.to_owned(),
+        content_type: "text/plain".to_owned(),
+        content_encoding: None,
+        language: Some("en".to_owned()),
+        subject: None,
+        body: text.to_owned().into(),
+        sent: Wall::from_micros(1),
+        expires: Wall::from_micros(expires),
+    };
+    let (first, second) = (letter("bob", "one\0two", 100), letter("bob", "later", 300));
+    let id = store.keep_letter(&first).await.unwrap();
+    store.keep_letter(&letter("carol", "hello", 100)).await.unwrap();
+    let last = store.keep_letter(&second).await.unwrap();
+    assert!(id < last);
+    let now = Wall::from_micros(99);
+    let all = store.letters("bob", LetterId::default(), 10, now).await.unwrap();
+    assert_eq!(all, [(id, first), (last, second.clone())]);
+    assert_eq!(store.letters("bob", id, 10, now).await.unwrap(), [(last, second)]);
+    assert_eq!(store.letters("bob", LetterId::default(), 1, now).await.unwrap().len(), 1);
+    let pile = |user: &str, letters, bytes| Pile { user: user.to_owned(), letters, bytes };
+    assert_eq!(store.letter_census().await.unwrap(), [pile("bob", 2, 12), pile("carol", 1, 5)]);
+    let now = Wall::from_micros(100);
+    assert_eq!(store.letters("carol", LetterId::default(), 10, now).await.unwrap(), []);
+    assert_eq!(store.expire_letters(now).await.unwrap(), [pile("bob", 1, 7), pile("carol", 1, 5)]);
+    store.discard_letter(last).await.unwrap();
+    store.keep_letter(&letter("dora", "x", 300)).await.unwrap();
+    store.forget_letters("dora").await.unwrap();
+    assert_eq!(store.letter_census().await.unwrap(), []);
+    assert!(store.keep_letter(&letter("bob", "x", 300)).await.unwrap() > last, "no number comes twice");
 }

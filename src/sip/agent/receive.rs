@@ -105,7 +105,8 @@ impl Agent {
     /// A request that nobody can act on gets an answer of which nothing is kept, and an ACK gets none.
     fn answer_unreadable(&mut self, flow: Flow, message: Message) {
         let Err(defect) = message.check() else { return };
-        if *message.method() == Method::Ack || message.top_via().is_err() {
+        // With a Via that can't be read, the answer goes to where the request came from.
+        if *message.method() == Method::Ack || message.header(Name::Via).is_none() {
             return;
         }
         self.core.reply_statelessly(flow, message, defect.status, defect.reason, &Headers::new());
@@ -142,6 +143,9 @@ impl Agent {
         if self.core.servers.len() >= limit {
             return self.answer_full(flow, message);
         }
+        if !in_dialog && self.is_shed(message.method()) {
+            return self.answer_full(flow, message);
+        }
         // A registrar doesn't care for To tags.
         if in_dialog && *message.method() != Method::Register {
             return self.request_in_dialog(flow, key, message);
@@ -150,9 +154,7 @@ impl Agent {
             return self.core.reply_statelessly(flow, message, 482, "", &Headers::new());
         }
         if let Some((status, headers)) = self.refusal(&message) {
-            let asked = self.asked(flow, message);
-            let server = self.core.servers.start(&mut self.core.out, key, asked, None);
-            return self.core.reply(server, status, headers);
+            return self.core.reply_statelessly(flow, message, status, "", &headers);
         }
         match message.method() {
             Method::Invite => self.invited(flow, key, message),
@@ -165,16 +167,29 @@ impl Agent {
     }
 
     fn request_in_dialog(&mut self, flow: Flow, key: ServerKey, message: Message) {
-        let session = self.session_of(&message);
+        let Some(id) = self.session_of(&message) else {
+            // The owner keeps the dialogs of subscriptions.
+            if *message.method() == Method::Subscribe && self.core.settings.takes.contains(&Method::Subscribe) {
+                let asked = self.asked(flow, message.clone());
+                let server = self.core.servers.start(&mut self.core.out, key, asked, None);
+                return self.core.emit(Event::Request { id: server.into(), flow, message });
+            }
+            return self.core.reply_statelessly(flow, message, 481, "", &Headers::new());
+        };
         let unsupported = self.unsupported(&message);
         let asked = self.asked(flow, message.clone());
-        let owner = session.filter(|_| *message.method() == Method::Invite);
+        let owner = (*message.method() == Method::Invite).then_some(id);
         let server = self.core.servers.start(&mut self.core.out, key, asked, owner);
-        match (session, unsupported) {
-            (None, _) => self.core.reply(server, 481, Headers::new()),
-            (Some(_), Some(headers)) => self.core.reply(server, 420, headers),
-            (Some(id), None) => self.with(id, |session, core| session.receive(core, server, flow, message)),
+        match unsupported {
+            Some(headers) => self.core.reply(server, 420, headers),
+            None => self.with(id, |session, core| session.receive(core, server, flow, message)),
         }
+    }
+
+    /// Whether this one is refused so that the rest is served in time.
+    fn is_shed(&mut self, method: &Method) -> bool {
+        let share = if *method == Method::Invite { self.shedding.calls } else { self.shedding.others };
+        share > 0 && self.core.mint.chance.below(1_000) < share
     }
 
     fn invited(&mut self, flow: Flow, key: ServerKey, message: Message) {
@@ -190,7 +205,7 @@ impl Agent {
             Session::alert(id, server, &asked)
         });
         let session = SessionId(id.number());
-        self.with(session, |session, core| session.trying(core));
+        self.untried.push(session);
         self.index(session);
         self.core.emit(Event::Invited { session, flow, message });
     }
@@ -207,6 +222,10 @@ impl Agent {
         }
         if message.max_forwards() == Some(0) {
             return Some((483, Headers::new()));
+        }
+        // What a registration may require, the registrar knows.
+        if *method == Method::Register {
+            return None;
         }
         self.unsupported(message).map(|headers| (420, headers))
     }
@@ -231,7 +250,7 @@ impl Agent {
     }
 
     /// The session whose dialog a request names.
-    fn session_of(&self, request: &Message) -> Option<SessionId> {
+    pub(super) fn session_of(&self, request: &Message) -> Option<SessionId> {
         let to = request.to().ok()?;
         let id = *self.by_tag.get(to.tag()?)?;
         self.session(id).filter(|session| session.is_of(request)).map(|_| id)

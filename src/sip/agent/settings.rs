@@ -46,7 +46,7 @@ impl Default for AgentSettings {
     }
 }
 
-/// A request outside a dialog: REGISTER, OPTIONS, MESSAGE.
+/// A request outside a dialog, or in one that the owner keeps: REGISTER, OPTIONS, MESSAGE, NOTIFY.
 #[derive(Clone, Debug)]
 pub struct OutgoingRequest {
     pub method: Method,
@@ -59,6 +59,11 @@ pub struct OutgoingRequest {
     pub call_id: Option<String>,
     /// None for 1.
     pub cseq: Option<u32>,
+    /// The tag of From, in a dialog that the owner keeps; none for a new one.
+    pub local_tag: Option<String>,
+    /// Values of Route headers.
+    pub routes: Vec<String>,
+    pub max_forwards: u32,
     pub headers: Headers,
     pub body: Option<Body>,
     /// A whole Contact value; none for no Contact.
@@ -77,6 +82,9 @@ impl OutgoingRequest {
             to,
             call_id: None,
             cseq: None,
+            local_tag: None,
+            routes: Vec::new(),
+            max_forwards: 70,
             headers: Headers::new(),
             body: None,
             contact: None,
@@ -142,6 +150,14 @@ impl Invite {
             terms: Terms::default(),
         }
     }
+}
+
+/// How many of a thousand new requests are answered 503 so that the rest is served in time; those within dialogs never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Shedding {
+    /// INVITEs.
+    pub calls: u64,
+    pub others: u64,
 }
 
 /// A re-INVITE must wait: one is under way in either direction, or the session isn't answered or not acknowledged yet.

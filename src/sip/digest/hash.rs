@@ -149,13 +149,13 @@ impl Calculation<'_> {
 }
 
 /// Whether two texts are equal, in a time that depends on their lengths only.
-pub(super) fn equal_in_constant_time(one: &[u8], two: &[u8]) -> bool {
+pub(in crate::sip) fn equal_in_constant_time(one: &[u8], two: &[u8]) -> bool {
     let differing = one.iter().zip(two).fold(0u8, |differing, (a, b)| differing | (a ^ b));
     one.len() == two.len() && std::hint::black_box(differing) == 0
 }
 
 /// HMAC-SHA-256 (RFC 2104) of the parts, each with its length before it so that no two lists of parts are alike.
-pub(super) fn keyed(secret: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+pub(in crate::sip) fn keyed(secret: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let pad = |byte: u8| {
         let mut block = [byte; 64];
         block.iter_mut().zip(secret).for_each(|(slot, key)| *slot ^= key);
@@ -173,7 +173,7 @@ pub(super) fn keyed(secret: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     outer.finalize().into()
 }
 
-pub(super) fn to_hex(bytes: &[u8]) -> String {
+pub(in crate::sip) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -11,4 +11,5 @@ mod verifier;
 
 pub use client::{ClientCredentials, DigestError, Responder, answer};
 pub use hash::{Algorithm, Hashes};
+pub(super) use hash::{equal_in_constant_time, keyed, to_hex};
 pub use verifier::{Verdict, Verifier};

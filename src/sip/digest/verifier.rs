@@ -13,6 +13,7 @@ const NONCES: usize = 65_536;
 /// Issues challenges and verifies the answers. Each verifier has a secret of its own: two with one secret would accept
 /// each other's nonces without knowing each other's counts.
 pub struct Verifier {
+    secret: [u8; 32],
     mint: Mint,
     lifetime: Duration,
     counts: Counts,
@@ -43,7 +44,7 @@ impl Verifier {
     pub fn with_memory(secret: [u8; 32], lifetime: Duration, nonces: usize) -> Verifier {
         let nobody = to_hex(&keyed(&secret, &[b"nobody"]));
         let nobody = Hashes { ha1_md5: nobody.get(..32).map(str::to_owned), ha1_sha256: Some(nobody) };
-        Verifier { mint: Mint::new(secret), lifetime, counts: Counts::new(nonces), nobody }
+        Verifier { secret, mint: Mint::new(secret), lifetime, counts: Counts::new(nonces), nobody }
     }
 
     /// Values of `WWW-Authenticate` or `Proxy-Authenticate`, a field each, the strongest first (RFC 8760 §2.4).
@@ -60,6 +61,13 @@ impl Verifier {
             format!("Digest realm={quoted}, nonce=\"{nonce}\", qop=\"auth\", algorithm={}{stale}", algorithm.as_str())
         };
         algorithms.iter().map(challenge).collect()
+    }
+
+    /// A number below `whole` that is always the same for one name and that nobody else can work out.
+    pub fn lot(&self, name: &str, whole: usize) -> usize {
+        let mac = keyed(&self.secret, &[b"lot", name.as_bytes()]);
+        let number = mac.iter().take(8).fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+        usize::try_from(number % u64::try_from(whole.max(1)).unwrap_or(u64::MAX)).unwrap_or(0)
     }
 
     /// Judges the credentials for `realm` in `header`, which is [`Name::Authorization`] or [`Name::ProxyAuthorization`].

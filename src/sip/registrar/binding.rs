@@ -2,6 +2,7 @@
 
 use crate::base::time::Time;
 use crate::sip::flow::Flow;
+use crate::sip::registrar::request::Wanted;
 use crate::wire::sip::Uri;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +23,12 @@ pub struct Binding {
     pub user_agent: String,
     /// `+sip.instance` (RFC 5626 §4.1): which phone it is, over restarts.
     pub instance: Option<String>,
+    /// Which flow of that phone it is (RFC 5626 §4.2), where it keeps several.
+    pub reg_id: Option<u32>,
+    /// The proxies between us and the phone, as values of Route (RFC 3327).
+    pub path: Vec<String>,
+    /// What temporary addresses of the phone stand for: it changes with the Call-ID (RFC 5627 §3.2).
+    pub epoch: u64,
     /// Whether what the phone calls its address differs from where its requests come from: only `flow` reaches it.
     pub behind_nat: bool,
     /// The contact's parameters except `expires`, each with its semicolon before it.
@@ -34,6 +41,16 @@ impl Binding {
         match (Uri::parse(&self.uri), Uri::parse(uri)) {
             (Ok(one), Ok(two)) => one.equivalent(&two),
             _ => self.uri == uri,
+        }
+    }
+
+    /// Whether this binding is what a contact of a request is about: of one flow of one phone, the last word counts.
+    pub(super) fn is_meant_by(&self, wanted: &Wanted) -> bool {
+        match (self.reg_id, wanted.reg_id) {
+            (Some(one), Some(other)) => one == other && self.instance == wanted.instance,
+            (None, None) => self.is_at(&wanted.uri),
+            // A phone that begins or ceases to keep flows takes its plain contact along.
+            _ => self.instance == wanted.instance && self.is_at(&wanted.uri),
         }
     }
 

@@ -7,20 +7,24 @@
 //! all alive, dropping the oldest would make them drive each other out in turn, and each would ring only sometimes.
 
 mod binding;
+mod gruu;
 mod request;
 
 pub use binding::Binding;
+pub use gruu::Phone;
 
-use crate::base::time::{Now, Time, Wall};
+use crate::base::time::{Now, Time};
 use crate::base::timers::Timers;
 use crate::sip::flow::{Flow, Headers};
-use crate::sip::registrar::request::{Request, Wanted, Wish};
-use crate::wire::sip::{HeaderError, Message, Name};
+use crate::sip::registrar::request::{EXTENSIONS, Request, Wanted, Wish};
+use crate::wire::sip::{HeaderError, Message, Name, Uri, date};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 /// Changes that wait to be polled; older ones are dropped, as they only inform.
 const CHANGES: usize = 4_096;
+/// Seconds of silence after which a phone may take its flow for dead; it sends keep-alives more often than that.
+const FLOW_TIMER: &str = "120";
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RegistrarLimits {
@@ -34,6 +38,8 @@ pub struct RegistrarLimits {
     pub contacts: usize,
     /// Bindings of all accounts together.
     pub bindings: usize,
+    /// Of the addresses that lead to one phone.
+    pub domain: String,
 }
 
 impl Default for RegistrarLimits {
@@ -44,6 +50,7 @@ impl Default for RegistrarLimits {
             default: Duration::from_secs(3_600),
             contacts: 10,
             bindings: 100_000,
+            domain: "localhost".to_owned(),
         }
     }
 }
@@ -58,11 +65,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(self) fn refuse(status: u16, reason: &'static str) -> Outcome {
+    pub(crate) fn refuse(status: u16, reason: &'static str) -> Outcome {
         Outcome { status, reason, headers: Headers::new() }
     }
 
-    pub(self) fn with(mut self, name: Name, value: String) -> Outcome {
+    pub(crate) fn with(mut self, name: Name, value: String) -> Outcome {
         self.headers.push((name, value));
         self
     }
@@ -97,6 +104,11 @@ pub struct Registrar {
     flows: HashMap<Flow, Vec<u64>>,
     expiry: Timers<u64>,
     last_id: u64,
+    /// Signs temporary addresses of phones, of which so many were given out.
+    secret: [u8; 32],
+    given_out: u64,
+    /// Bindings by their epoch.
+    epochs: HashMap<u64, u64>,
     changes: VecDeque<Change>,
 }
 
@@ -109,8 +121,17 @@ impl Registrar {
             flows: HashMap::new(),
             expiry: Timers::default(),
             last_id: 0,
+            secret: [0; 32],
+            given_out: 0,
+            epochs: HashMap::new(),
             changes: VecDeque::new(),
         }
+    }
+
+    /// What temporary addresses of phones are made with; to be told before the first one is.
+    pub fn with_secret(mut self, secret: [u8; 32]) -> Registrar {
+        self.secret = secret;
+        self
     }
 
     /// For a reload; what was granted before stays as it is.
@@ -130,7 +151,9 @@ impl Registrar {
             Ok(staged) => self.commit(user, staged),
             Err(outcome) => return outcome,
         }
-        self.listing(now, user)
+        let mut outcome = self.listing(now, user, request.knows_gruu);
+        extend(&mut outcome, &request);
+        outcome
     }
 
     /// Where `user` can be reached: the highest `q` first, then the most recently refreshed.
@@ -140,6 +163,31 @@ impl Registrar {
         bindings.sort_by_key(|binding| (binding.q, binding.refreshed_at, binding.id));
         bindings.reverse();
         bindings
+    }
+
+    /// Where `user` is called: of a phone that keeps several flows, the latest one only.
+    pub fn targets(&self, now: Now, user: &str) -> Vec<Binding> {
+        let mut targets: Vec<Binding> = Vec::new();
+        for binding in self.bindings(now, user) {
+            let is_other_flow = |known: &Binding| known.reg_id.is_some() && known.instance == binding.instance;
+            if binding.reg_id.is_none() || !targets.iter().any(is_other_flow) {
+                targets.push(binding);
+            }
+        }
+        targets
+    }
+
+    /// The phone that a URI of ours names (RFC 5627), public or temporary; whether it is there is another question.
+    pub fn phone_at(&self, uri: &Uri<'_>) -> Option<Phone> {
+        uri.param("gr")?;
+        let user = uri.user_decoded();
+        if let Some(instance) = gruu::instance_of(uri) {
+            return Some(Phone { user: user.into_owned(), instance });
+        }
+        let id = self.epochs.get(&gruu::epoch_of(&self.secret, &user)?)?;
+        let user = self.owners.get(id)?;
+        let binding = self.users.get(user)?.iter().find(|binding| binding.id == *id)?;
+        Some(Phone { user: user.clone(), instance: binding.instance.clone()? })
     }
 
     /// All bindings with their users, in the order of the users' names.
@@ -186,7 +234,7 @@ impl Registrar {
         let touched = |binding: &&Binding| match &request.wish {
             Wish::List => false,
             Wish::RemoveAll => true,
-            Wish::Update(wanted) => wanted.iter().any(|wanted| binding.is_at(&wanted.uri)),
+            Wish::Update(wanted) => wanted.iter().any(|wanted| binding.is_meant_by(wanted)),
         };
         // RFC 3261 §10.3 step 7: a request that is not newer than what it would change fails as a whole.
         if current.iter().filter(touched).any(|binding| !request.is_newer_than(binding)) {
@@ -235,9 +283,14 @@ impl Registrar {
             if binding.id == 0 {
                 self.last_id += 1;
                 binding.id = self.last_id;
+                binding.epoch = self.last_id;
                 self.note(Change::Added { user: user.to_owned(), binding: binding.clone() });
             } else {
                 self.unlink(binding.id);
+                if binding.epoch == 0 {
+                    self.last_id += 1;
+                    binding.epoch = self.last_id;
+                }
             }
             self.link(user, binding);
         }
@@ -264,6 +317,9 @@ impl Registrar {
 
     fn link(&mut self, user: &str, binding: &Binding) {
         self.owners.insert(binding.id, user.to_owned());
+        if binding.instance.is_some() {
+            self.epochs.insert(binding.epoch, binding.id);
+        }
         self.expiry.set(binding.id, binding.expires_at);
         if binding.flow.transport.is_reliable() {
             self.flows.entry(binding.flow).or_default().push(binding.id);
@@ -275,7 +331,12 @@ impl Registrar {
         self.expiry.cancel(id);
         let Some(user) = self.owners.remove(&id) else { return };
         let bindings = self.users.get(&user).map(Vec::as_slice).unwrap_or_default();
-        let Some(flow) = bindings.iter().find(|binding| binding.id == id).map(|binding| binding.flow) else { return };
+        let Some((flow, epoch)) =
+            bindings.iter().find(|binding| binding.id == id).map(|binding| (binding.flow, binding.epoch))
+        else {
+            return;
+        };
+        self.epochs.remove(&epoch);
         if let Some(ids) = self.flows.get_mut(&flow) {
             ids.retain(|&other| other != id);
             if ids.is_empty() {
@@ -285,9 +346,19 @@ impl Registrar {
     }
 
     /// The 200 that lists what is bound now (RFC 3261 §10.3 step 8).
-    fn listing(&self, now: Now, user: &str) -> Outcome {
-        let bindings = self.bindings(now, user);
-        let mut headers: Headers = bindings.iter().map(|binding| (Name::Contact, binding.contact(now.time))).collect();
+    fn listing(&mut self, now: Now, user: &str, knows_gruu: bool) -> Outcome {
+        let mut headers = Headers::new();
+        for binding in self.bindings(now, user) {
+            let mut contact = binding.contact(now.time);
+            if let Some(instance) = binding.instance.as_ref().filter(|_| knows_gruu) {
+                self.given_out += 1;
+                let domain = &self.limits.domain;
+                let public = gruu::public(user, domain, instance);
+                let temporary = gruu::temporary(&self.secret, binding.epoch, self.given_out, domain);
+                contact.push_str(&format!(";pub-gruu=\"{public}\";temp-gruu=\"{temporary}\""));
+            }
+            headers.push((Name::Contact, contact));
+        }
         headers.push((Name::Date, date(now.wall)));
         Outcome { status: 200, reason: "", headers }
     }
@@ -297,6 +368,24 @@ impl Registrar {
             self.changes.pop_front();
         }
         self.changes.push_back(change);
+    }
+}
+
+/// What the answer says of extensions: the way that was noted (RFC 3327 §5.3) and the way to us for requests of the phone
+/// (RFC 3608), that flows are kept apart and how soon a silent one is taken for dead (RFC 5626 §6).
+fn extend(outcome: &mut Outcome, request: &Request) {
+    if outcome.status != 200 {
+        return;
+    }
+    outcome.headers.push((Name::Supported, EXTENSIONS.join(", ")));
+    outcome.headers.extend(request.path.iter().map(|value| (Name::Path, value.clone())));
+    if !request.path.is_empty() {
+        let route = format!("<sip:{};lr>", request.flow.local);
+        outcome.headers.push((Name::ServiceRoute, route));
+    }
+    if request.keeps_flows {
+        outcome.headers.push((Name::Require, "outbound".to_owned()));
+        outcome.headers.push((Name::FlowTimer, FLOW_TIMER.to_owned()));
     }
 }
 
@@ -324,7 +413,7 @@ struct Staged {
 
 impl Staged {
     fn apply(&mut self, now: Time, request: &Request, wanted: &Wanted) {
-        let position = self.bindings.iter().position(|binding| binding.is_at(&wanted.uri));
+        let position = self.bindings.iter().position(|binding| binding.is_meant_by(wanted));
         match (position, wanted.granted.is_zero()) {
             (Some(at), true) => {
                 let gone = self.bindings.remove(at);
@@ -333,7 +422,9 @@ impl Staged {
             (None, true) => {}
             (Some(at), false) => {
                 if let Some(binding) = self.bindings.get_mut(at) {
-                    *binding = Binding { id: binding.id, ..request.binding(now, wanted) };
+                    // Temporary addresses hold while the Call-ID stays (RFC 5627 §3.2).
+                    let epoch = if binding.call_id == request.call_id { binding.epoch } else { 0 };
+                    *binding = Binding { id: binding.id, epoch, ..request.binding(now, wanted) };
                 }
             }
             (None, false) => self.bindings.push(request.binding(now, wanted)),
@@ -345,7 +436,7 @@ impl Staged {
         let Wish::Update(wanted) = &request.wish else { return None };
         let instances = || wanted.iter().filter_map(|wanted| wanted.instance.as_deref());
         let oldest = |alike: &dyn Fn(&Binding) -> bool| {
-            let untouched = |binding: &Binding| !wanted.iter().any(|wanted| binding.is_at(&wanted.uri));
+            let untouched = |binding: &Binding| !wanted.iter().any(|wanted| binding.is_meant_by(wanted));
             let candidates =
                 self.bindings.iter().enumerate().filter(|(_, binding)| untouched(binding) && alike(binding));
             candidates.min_by_key(|(_, binding)| (binding.refreshed_at, binding.id)).map(|(at, _)| at)
@@ -356,12 +447,6 @@ impl Staged {
             })
         })
     }
-}
-
-/// A date as SIP writes it (RFC 3261 §20.17), always GMT.
-fn date(wall: Wall) -> String {
-    let stamp = jiff::Timestamp::from_second(wall.seconds()).unwrap_or_default();
-    stamp.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Each rule of RFC 3261 §10.3, and what random sequences must never break.
 
 use super::*;
+use crate::base::time::Wall;
 use crate::sip::flow::Transport;
 use crate::wire::sip::{Method, Writer};
 use proptest::prelude::*;

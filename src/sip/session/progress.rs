@@ -41,7 +41,9 @@ impl Session {
 
     /// Quiets the caller's retransmissions (§8.2.6.1).
     pub fn trying(&mut self, core: &mut Core) {
-        if let Stage::Alerting(alerting) = &self.stage {
+        if let Stage::Alerting(alerting) = &self.stage
+            && core.servers.is_unanswered(alerting.server)
+        {
             core.reply(alerting.server, 100, Headers::new());
         }
     }
@@ -64,6 +66,15 @@ impl Session {
         let Stage::Alerting(alerting) = &self.stage else { return };
         core.servers.repeat(&mut core.out, alerting.server);
         self.start(core, SessionTimer::Progress, REPEAT);
+    }
+
+    /// Ends without an answer: whoever asked for it gives one of which nothing is kept.
+    pub fn abandon(&mut self, core: &mut Core) -> Option<Asked> {
+        let Stage::Alerting(alerting) = &self.stage else { return None };
+        let asked = core.servers.forget(&mut core.out, alerting.server);
+        self.is_muted = true;
+        self.stage = Stage::Over;
+        asked
     }
 
     pub fn refuse(&mut self, core: &mut Core, status: u16, reason: &str, headers: &Headers) {

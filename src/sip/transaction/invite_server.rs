@@ -31,6 +31,10 @@ impl InviteServer {
         InviteServer { state: State::Proceeding { last: None }, timing, reliable }
     }
 
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self.state, State::Proceeding { last: None })
+    }
+
     /// The INVITE came again.
     pub fn request(&mut self) -> Effects {
         match &self.state {

@@ -93,6 +93,20 @@ impl<O> Servers<O> {
         id
     }
 
+    /// Lets go of a transaction that is answered without keeping anything of it.
+    pub(crate) fn forget(&mut self, out: &mut Outbox, id: ServerTxId) -> Option<Asked> {
+        let asked = self.asked(id).cloned()?;
+        self.over.push(id);
+        self.sweep(out);
+        Some(asked)
+    }
+
+    /// Whether nothing at all was answered yet.
+    pub fn is_unanswered(&self, id: ServerTxId) -> bool {
+        let entry = self.entries.get(Id::from_number(id.0));
+        entry.is_some_and(|entry| matches!(&entry.machine, Machine::Invite(machine) if machine.is_unanswered()))
+    }
+
     /// Whether this request came before by another way: it was forked and its branches met here (§8.2.2.2).
     pub fn is_merged(&self, request: &Message) -> bool {
         merge_key(request).is_some_and(|key| self.merged.contains_key(&key))

@@ -6,6 +6,7 @@
 
 mod auth;
 mod check;
+mod date;
 mod error;
 mod framer;
 mod limits;
@@ -26,6 +27,7 @@ mod writer;
 
 pub use auth::{Challenge, Credentials, challenges};
 pub use check::Defect;
+pub use date::date;
 pub use error::{HeaderError, Malformed, ParseError};
 pub use framer::{Frame, FrameError, Framer};
 pub use limits::Limits;

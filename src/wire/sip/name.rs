@@ -80,6 +80,7 @@ names! {
     HistoryInfo "History-Info",
     Path "Path",
     ServiceRoute "Service-Route",
+    FlowTimer "Flow-Timer",
     SessionExpires "Session-Expires" b'x',
     MinSe "Min-SE",
     RSeq "RSeq",

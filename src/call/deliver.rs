@@ -1,0 +1,270 @@
+//! A letter is brought to where the plan says: to all phones of a user at once, or to a trunk. The first that takes it
+//! settles the matter; a user who can't be reached is written to by way of the store.
+
+use crate::base::time::Now;
+use crate::call::exchange::{Exchange, Timer};
+use crate::call::letter::Letter;
+use crate::call::post::{Attempt, Delivery, DeliveryKey, is_away};
+use crate::dialplan::route::Target;
+use crate::sip::agent::{OutgoingRequest, RequestId};
+use crate::sip::digest::{self, ClientCredentials};
+use crate::sip::flow::{Body, Flow, Headers, Transport};
+use crate::wire::sip::{Message, Method, Name, date, escape_user};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long phones may take to answer; RFC 4320 §4 wants the sender answered before its own 32 seconds are over.
+const ANSWER: Duration = Duration::from_secs(8);
+/// How long all targets together may take.
+const PATIENCE: Duration = Duration::from_secs(24);
+/// The largest request that may go by a way without congestion control (RFC 3428 §8).
+const DATAGRAM: usize = 1_300;
+/// More than the parts of a request that the letter doesn't fill: Via, tags, Call-ID, and names of fields.
+const FRAME: usize = 420;
+
+/// Why a target takes no letter.
+enum Obstacle {
+    /// The user has no phone that could be asked.
+    Away(String),
+    Refused(u16),
+}
+
+impl Exchange {
+    /// Tries targets until one is under way, or none is left.
+    pub fn deliver(&mut self, now: Now, key: DeliveryKey) {
+        if self.post.deliveries.get(&key).is_some_and(|delivery| delivery.asked.is_some()) {
+            self.timers.set(Timer::Letter(key), now.time + PATIENCE);
+        }
+        while let Some(target) = self.post.deliveries.get_mut(&key).and_then(|delivery| delivery.targets.pop_front()) {
+            let obstacle = match self.carry(now, key, &target) {
+                Ok(()) => return,
+                Err(obstacle) => obstacle,
+            };
+            let Some(delivery) = self.post.deliveries.get_mut(&key) else { return };
+            match obstacle {
+                Obstacle::Away(user) => _ = delivery.away.get_or_insert(user),
+                Obstacle::Refused(status) => _ = delivery.refusal.get_or_insert(status),
+            }
+        }
+        self.undeliverable(now, key);
+    }
+
+    /// Takes an answer to a request that carries a letter; false where it carries none.
+    pub fn letter_answered(&mut self, now: Now, id: RequestId, message: &Message) -> bool {
+        if message.status() < 200 {
+            return self.post.attempts.contains_key(&id);
+        }
+        let Some(attempt) = self.post.attempts.remove(&id) else { return false };
+        match message.status() {
+            status @ 200..=299 => self.accepted(now, attempt.delivery, status),
+            status => {
+                if !self.signed_again(now, attempt.retry, attempt.delivery, message) {
+                    self.declined(now, attempt.delivery, status);
+                }
+            }
+        }
+        true
+    }
+
+    /// A request that carries a letter has no answer and will have none; false where it carries none.
+    pub fn letter_failed(&mut self, now: Now, id: RequestId) -> bool {
+        let Some(attempt) = self.post.attempts.remove(&id) else { return false };
+        self.declined(now, attempt.delivery, 408);
+        true
+    }
+
+    /// The sender has waited for long enough.
+    pub fn letter_timed_out(&mut self, now: Now, key: DeliveryKey) {
+        if let Some(delivery) = self.post.deliveries.get_mut(&key) {
+            delivery.targets.clear();
+            if let Some(user) = delivery.user.take() {
+                delivery.away.get_or_insert(user);
+            }
+            self.undeliverable(now, key);
+        }
+    }
+
+    fn carry(&mut self, now: Now, key: DeliveryKey, target: &Target) -> Result<(), Obstacle> {
+        match target {
+            Target::User { name } => self.carry_to_user(now, key, name),
+            Target::Trunk { name, number, .. } => self.carry_to_trunk(now, key, name, number),
+            Target::Reject { status, .. } => Err(Obstacle::Refused(*status)),
+            // Sounds are no readers.
+            _ => Err(Obstacle::Refused(405)),
+        }
+    }
+
+    fn carry_to_user(&mut self, now: Now, key: DeliveryKey, name: &str) -> Result<(), Obstacle> {
+        let accounts = Arc::clone(&self.accounts);
+        let Some(account) = accounts.find(name) else { return Err(Obstacle::Refused(404)) };
+        let user = account.name.clone();
+        let Some(delivery) = self.post.deliveries.get_mut(&key) else { return Ok(()) };
+        // It comes after those that came before it.
+        if delivery.kept.is_none() && self.post.rounds.contains_key(&user) {
+            return Err(Obstacle::Away(user));
+        }
+        delivery.user = Some(user.clone());
+        let domain = &self.settings.sip.domain;
+        let to = format!("<sip:{}@{domain}>", escape_user(&user));
+        let from = delivery.letter.from.name_addr(domain);
+        let mut requests = Vec::new();
+        let bindings = self.registrar.bindings(now, &user);
+        if bindings.is_empty() {
+            return Err(Obstacle::Away(user));
+        }
+        for binding in bindings {
+            let request = request(now, delivery, binding.flow, binding.uri, from.clone(), to.clone());
+            requests.extend(request.map(|request| (request, None)));
+        }
+        self.send_letters(now, key, requests)
+    }
+
+    fn carry_to_trunk(&mut self, now: Now, key: DeliveryKey, name: &str, number: &str) -> Result<(), Obstacle> {
+        let Some(trunk) = self.trunks.by_name(name) else { return Err(Obstacle::Refused(500)) };
+        let Some(flow) = trunk.flow() else { return Err(Obstacle::Refused(503)) };
+        let Some(delivery) = self.post.deliveries.get_mut(&key) else { return Ok(()) };
+        delivery.user = None;
+        let domain = trunk.domain();
+        let credentials = trunk.credentials();
+        let ours = if credentials.is_some() { &domain } else { &self.settings.sip.domain };
+        let from = delivery.letter.from.name_addr(ours);
+        let to = format!("<sip:{}@{domain}>", escape_user(number));
+        let request = request(now, delivery, flow, trunk.uri(number), from, to);
+        let retry = |request: OutgoingRequest| {
+            let retry = credentials.map(|credentials| Box::new((request.clone(), credentials)));
+            (request, retry)
+        };
+        self.send_letters(now, key, request.map(retry).into_iter().collect())
+    }
+
+    fn send_letters(&mut self, now: Now, key: DeliveryKey, requests: Vec<Carried>) -> Result<(), Obstacle> {
+        if requests.is_empty() {
+            return Err(Obstacle::Refused(513));
+        }
+        if let Some(delivery) = self.post.deliveries.get_mut(&key) {
+            delivery.waiting = requests.len();
+        }
+        for (request, retry) in requests {
+            let id = self.agent.request(now, request);
+            self.post.attempts.insert(id, Attempt { delivery: key, retry });
+        }
+        Ok(())
+    }
+
+    /// Sends a letter once more with the credentials that a trunk asks for. False where there are none, or they were of no
+    /// use before.
+    fn signed_again(&mut self, now: Now, retry: Option<Retry>, key: DeliveryKey, refusal: &Message) -> bool {
+        let (asks, signs) = match refusal.status() {
+            401 => (Name::WwwAuthenticate, Name::Authorization),
+            407 => (Name::ProxyAuthenticate, Name::ProxyAuthorization),
+            _ => return false,
+        };
+        let Some((mut request, credentials)) = retry.map(|retry| *retry) else { return false };
+        let challenges = refusal.fields().filter(|field| field.kind() == asks).map(|field| field.value());
+        let body = request.body.as_ref().map(|body| body.bytes.clone()).unwrap_or_default();
+        let cnonce = self.chance.token(16);
+        let signed = digest::answer(challenges, &credentials, request.method.as_str(), &request.uri, &body, 1, &cnonce);
+        let Ok(signature) = signed else { return false };
+        request.headers.push((signs, signature));
+        request.call_id = Some(refusal.call_id().to_owned());
+        request.cseq = refusal.cseq().ok().map(|cseq| cseq.number.saturating_add(1));
+        let id = self.agent.request(now, request);
+        self.post.attempts.insert(id, Attempt { delivery: key, retry: None });
+        true
+    }
+
+    fn accepted(&mut self, now: Now, key: DeliveryKey, status: u16) {
+        let Some(delivery) = self.post.deliveries.remove(&key) else { return };
+        self.timers.cancel(Timer::Letter(key));
+        if let Some(asked) = delivery.asked {
+            // A phone that keeps it for later says so (RFC 3428 §7).
+            let status = if status == 202 { 202 } else { 200 };
+            self.agent.respond(now, asked, status, "", Headers::new(), None);
+        }
+        if let Some((user, id)) = delivery.kept {
+            self.delivered_out_of_store(now, &user, id, &delivery.letter);
+        }
+    }
+
+    /// One phone or trunk takes no letter; when it was the last that could, the next target is tried.
+    fn declined(&mut self, now: Now, key: DeliveryKey, status: u16) {
+        let Some(delivery) = self.post.deliveries.get_mut(&key) else { return };
+        match &delivery.user {
+            Some(user) if is_away(status) => _ = delivery.away.get_or_insert(user.clone()),
+            _ => _ = delivery.refusal.get_or_insert(status),
+        }
+        delivery.waiting = delivery.waiting.saturating_sub(1);
+        if delivery.waiting == 0 {
+            self.deliver(now, key);
+        }
+    }
+
+    /// Nobody took it, and nobody is left who could.
+    fn undeliverable(&mut self, now: Now, key: DeliveryKey) {
+        let Some(delivery) = self.post.deliveries.remove(&key) else { return };
+        self.timers.cancel(Timer::Letter(key));
+        let Delivery { letter, asked, kept, away, refusal, .. } = delivery;
+        if let Some((user, _)) = kept {
+            return self.left_in_store(now, &user, away.is_none());
+        }
+        let Some(asked) = asked else { return };
+        // Who was reached and said no is not written to behind their back.
+        match (refusal, away) {
+            (None, Some(user)) if !letter.is_fleeting() => self.keep_letter(now, user, letter, asked),
+            (refusal, away) => {
+                let status = refusal.unwrap_or(if away.is_some() { 480 } else { 404 });
+                self.agent.respond(
+                    now,
+                    asked,
+                    if is_challenge(status) { 403 } else { status },
+                    "",
+                    Headers::new(),
+                    None,
+                );
+            }
+        }
+    }
+}
+
+type Retry = Box<(OutgoingRequest, ClientCredentials)>;
+type Carried = (OutgoingRequest, Option<Retry>);
+
+/// The MESSAGE on one way; none where it is too large for it.
+fn request(now: Now, of: &Delivery, flow: Flow, uri: String, from: String, to: String) -> Option<OutgoingRequest> {
+    let letter = &of.letter;
+    let beside = [&uri, &from, &to, &letter.content_type].iter().map(|text| text.len()).sum::<usize>();
+    let words = [&letter.subject, &letter.language, &letter.content_encoding];
+    let beside = beside + words.iter().filter_map(|text| text.as_ref().map(String::len)).sum::<usize>();
+    if flow.transport == Transport::Udp && FRAME + beside + letter.body.len() > DATAGRAM {
+        return None;
+    }
+    Some(OutgoingRequest {
+        max_forwards: of.hops,
+        headers: headers(now, letter),
+        body: Some(Body { content_type: letter.content_type.as_str().into(), bytes: letter.body.clone() }),
+        max_wait: Some(ANSWER),
+        ..OutgoingRequest::new(Method::Message, uri, flow, from, to)
+    })
+}
+
+fn headers(now: Now, letter: &Letter) -> Headers {
+    let mut headers = Headers::new();
+    let mut say = |name, text: &Option<String>| {
+        if let Some(text) = text {
+            headers.push((name, text.clone()));
+        }
+    };
+    say(Name::Subject, &letter.subject);
+    say(Name::ContentLanguage, &letter.language);
+    say(Name::ContentEncoding, &letter.content_encoding);
+    // When it was written is news only of one that was kept.
+    if letter.sent.seconds() != now.wall.seconds() {
+        headers.push((Name::Date, date(letter.sent)));
+    }
+    headers
+}
+
+/// A challenge that we couldn't answer is none of the sender's business.
+fn is_challenge(status: u16) -> bool {
+    matches!(status, 401 | 407)
+}

@@ -1,0 +1,30 @@
+//! Who gets no answer at all, where the operator has it so: an answer of any kind tells a scanner that somebody is here.
+
+use crate::base::time::Now;
+use crate::call::admission;
+use crate::call::switch::Switch;
+use crate::sip::flow::Flow;
+use crate::wire::sip::{Message, Name};
+
+impl Switch {
+    /// Whether a request is dropped without a word: its User-Agent is one of those named, or it comes from where many
+    /// missing accounts were asked for and names no user who was there lately. Trunks and calls in progress are heard.
+    pub(super) fn ignores(&mut self, now: Now, flow: Flow, message: &Message) -> bool {
+        if !message.is_request() || self.exchange.trunks.at(flow.remote).is_some() {
+            return false;
+        }
+        let is_scanner = is_named(&self.exchange.settings.security.silent_agents, message) || {
+            let account = admission::claimed_name(message).unwrap_or_default();
+            self.exchange.guessing.is_scanner(now.time, flow.remote.ip(), &account)
+        };
+        let is_ignored = is_scanner && !self.exchange.agent.knows(message);
+        self.ignored += u64::from(is_ignored);
+        is_ignored
+    }
+}
+
+fn is_named(patterns: &[String], message: &Message) -> bool {
+    let Some(agent) = message.header(Name::UserAgent).filter(|_| !patterns.is_empty()) else { return false };
+    let agent = agent.to_lowercase();
+    patterns.iter().any(|pattern| agent.contains(pattern.as_str()))
+}
