@@ -4,7 +4,7 @@
 use crate::base::time::Now;
 use crate::call::brought::Brought;
 use crate::call::errand::Errand;
-use crate::call::exchange::{CallKey, Exchange, LegKey, Timer};
+use crate::call::exchange::{CallKey, Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::leg::{End, Leg, Media, Stage as LegStage};
 use crate::call::negotiate;
@@ -19,7 +19,7 @@ use tandem_codecs::Codec;
 
 /// A leg that is to come from another call, once its port here is open.
 pub struct Arrival {
-    pub from: LegKey,
+    pub from: CallKey,
     /// The leg whose place it takes.
     pub instead_of: usize,
     /// As the other side may be shown it.
@@ -123,7 +123,7 @@ impl Call {
 
     pub fn arrival_failed(&mut self, exchange: &mut Exchange, leg: usize, status: u16, reason: &str) {
         if let Some(arrival) = self.legs[leg].arrival.take() {
-            let (call, onward, reason) = (arrival.from.call, self.key, reason.to_owned());
+            let (call, onward, reason) = (arrival.from, self.key, reason.to_owned());
             self.record.legs[leg].reason.clone_from(&reason);
             self.drop_leg(exchange, leg);
             exchange.errands.push_back(Errand::Tell { call, onward, status, reason });
@@ -133,12 +133,12 @@ impl Call {
     /// A call from which a leg was to come is over.
     pub fn given_up(&mut self, exchange: &mut Exchange, now: Now, from: CallKey) {
         for leg in 0..self.legs.len() {
-            if self.legs[leg].arrival.take_if(|arrival| arrival.from.call == from).is_some() {
+            if self.legs[leg].arrival.take_if(|arrival| arrival.from == from).is_some() {
                 self.record.legs[leg].reason = "it hung up before it was transferred".to_owned();
                 self.drop_leg(exchange, leg);
             }
         }
-        if self.origin.as_ref().is_some_and(|origin| origin.from.call == from) && self.caller_session().is_none() {
+        if self.origin.as_ref().is_some_and(|origin| origin.from == from) && self.caller_session().is_none() {
             self.record.status = 487;
             self.record.legs[0].status = 487;
             let reason = Some(sip_reason(487, "Request Terminated"));
@@ -223,7 +223,12 @@ impl Call {
         self.record.legs[leg].answered = Some(now.wall);
         let newcomer = self.record.legs[leg].target.clone();
         self.record.legs[gone].reason = format!("its place was taken by {newcomer}");
+        self.passed = None;
+        let vacated = gone;
         let (leg, gone) = self.change_places(exchange, leg, gone);
+        if let Some(onward) = &mut self.onward {
+            onward.inherit(vacated, leg);
+        }
         if leg == 0 {
             self.caller.shown.clone_from(&arrival.shown);
             self.caller.identity = self.identity_of(exchange, 0);

@@ -166,10 +166,7 @@ impl Switch {
         };
         let mut call = Call {
             transfers: old.transfers + 1,
-            origin: Some(Box::new(Origin {
-                from: LegKey { call: from, leg: order.transferee },
-                referred_by: self.referred_by(&order.identity),
-            })),
+            origin: Some(Box::new(Origin { from, referred_by: self.referred_by(&order.identity) })),
             pass_headers: decision.route.as_ref().map(|route| route.pass_headers.clone()).unwrap_or_default(),
             ..Call::new(key, worker, record, caller)
         };
@@ -234,10 +231,9 @@ impl Switch {
         let guest =
             old.record_of_guest(now, order.transferee, format!("transferred by {by} out of call {}", old.record.id));
         let codecs = old.codecs_of(&self.exchange, order.transferee);
-        let from_leg = LegKey { call: from, leg: order.transferee };
         let shown = old.shown(&self.exchange, order.transferee);
         let transfers = old.transfers + 1;
-        let arrival = Arrival { from: from_leg, instead_of: place.leg, shown };
+        let arrival = Arrival { from, instead_of: place.leg, shown };
         let onward = Onward { call: place.call, leg: order.transferee, referral: Some(referral) };
         self.with_call(from, |call, exchange| call.go_onward(exchange, now, onward));
         self.with_call(place.call, |call, exchange| {

@@ -89,7 +89,7 @@ impl Switch {
         let Some(other) = self.calls.get(&place.call) else { return };
         let Some(flow) = call.legs[0].flow() else { return };
         let shown = call.shown(&self.exchange, 0);
-        let arrival = Arrival { from: LegKey { call: caller, leg: 0 }, instead_of: place.leg, shown };
+        let arrival = Arrival { from: caller, instead_of: place.leg, shown };
         let whose = &other.record.legs[place.leg].target;
         let guest = call.record_of_guest(now, 0, format!("took the place of {whose} from call {}", call.record.id));
         let codecs = call.codecs_of(&self.exchange, 0);

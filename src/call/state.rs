@@ -63,8 +63,8 @@ pub struct Call {
 
 /// Where a transferred call comes from.
 pub struct Origin {
-    /// The leg that is transferred, in the call that it leaves.
-    pub from: LegKey,
+    /// The call that the transferred leg leaves.
+    pub from: CallKey,
     /// Referred-By for the target (RFC 3892).
     pub referred_by: Option<String>,
 }

@@ -26,6 +26,19 @@ pub struct Onward {
     pub referral: Option<Referral>,
 }
 
+impl Onward {
+    /// Somebody took the place of a leg: what was begun for it goes on for them, but for news that they didn't ask for.
+    pub fn inherit(&mut self, gone: usize, leg: usize) {
+        if self.leg == gone {
+            self.leg = leg;
+        }
+        if let Some(referral) = self.referral.as_mut().filter(|referral| referral.referrer == gone) {
+            referral.referrer = leg;
+            referral.subscription = None;
+        }
+    }
+}
+
 pub struct Referral {
     /// The leg that asked.
     pub referrer: usize,
@@ -158,7 +171,7 @@ impl Call {
     /// Tells the call that waits for this one how far it is.
     pub fn tell_origin(&self, exchange: &mut Exchange, status: u16, reason: &str) {
         if let Some(origin) = self.origin.as_ref().filter(|_| self.caller_session().is_none()) {
-            let (call, reason) = (origin.from.call, reason.to_owned());
+            let (call, reason) = (origin.from, reason.to_owned());
             exchange.errands.push_back(Errand::Tell { call, onward: self.key, status, reason });
         }
     }

@@ -621,6 +621,53 @@ fn a_call_that_still_rings_is_begun_anew_for_whoever_is_transferred() {
 }
 
 #[test]
+fn whoever_takes_the_referrers_place_goes_on_with_the_call() {
+    play(&format!(
+        "{REFERRED}
+        bob2 calls alice (sdp PCMU | Replaces: {{dialog of bob}})
+        tandem -> bob2 200
+        bob2 -> tandem ACK
+        tandem -> bob BYE
+        bob -> tandem 200
+        carol -> tandem 486
+        quiet alice bob bob2
+        media alice [from bob2]
+        bob2 -> tandem BYE
+        tandem -> bob2 200
+        tandem -> alice BYE
+        alice -> tandem 200
+        "
+    ));
+}
+
+#[test]
+fn whoever_takes_the_place_of_the_transferred_is_transferred() {
+    play(&format!(
+        "{REFERRED}
+        alice2 calls bob (sdp PCMU | Replaces: {{dialog of alice}})
+        tandem -> alice2 200
+        alice2 -> tandem ACK
+        tandem -> alice BYE
+        alice -> tandem 200
+        carol -> tandem 200 (sdp PCMU)
+        tandem -> carol ACK
+        tandem -> bob NOTIFY [body SIP/2.0 200 OK]
+        tandem -> bob BYE
+        bob -> tandem 200
+        bob -> tandem 200
+        tandem -> alice2 INVITE
+        alice2 -> tandem 200 (sdp PCMU)
+        tandem -> alice2 ACK
+        media alice2 [from carol]
+        carol -> tandem BYE
+        tandem -> carol 200
+        tandem -> alice2 BYE
+        alice2 -> tandem 200
+        "
+    ));
+}
+
+#[test]
 fn the_call_of_another_is_not_joined() {
     play(
         "

@@ -195,6 +195,40 @@ fn unattended_transfer_to_somebody_who_does_not_answer() {
     );
 }
 
+/// The target's phone that is meant, and no other one of the same user (RFC 5627).
+#[test]
+fn transfer_to_the_targets_instance() {
+    play(
+        "
+        bob registers
+        bob2 -> tandem REGISTER
+        tandem -> bob2 401
+        bob2 -> tandem REGISTER (auth | Contact: <sip:secretof-bob2-x@192.0.2.22:5060>;+sip.instance=\"<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>\" | Supported: gruu)
+        tandem -> bob2 200
+        alice talks to carol (PCMU)
+        carol -> tandem REFER (Refer-To: <sip:bob@tandem.local;gr=urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>)
+        tandem -> carol 202
+        tandem -> carol NOTIFY
+        carol -> tandem 200
+        tandem -> bob2 INVITE
+        quiet bob
+        bob2 -> tandem 200 (sdp PCMU)
+        tandem -> bob2 ACK
+        tandem -> carol NOTIFY [body SIP/2.0 200 OK]
+        tandem -> carol BYE
+        carol -> tandem 200
+        carol -> tandem 200
+        tandem -> alice INVITE
+        alice -> tandem 200 (sdp PCMU)
+        tandem -> alice ACK
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> bob2 BYE
+        bob2 -> tandem 200
+        ",
+    );
+}
+
 #[test]
 fn attended_transfer() {
     play(&format!(

@@ -386,7 +386,8 @@ fn a_question_in_a_session_answers_a_challenge_and_is_answered_once() {
     let (id, invite) = bench.invite(|invite| invite.credentials = Some(credentials));
     bench.receive(&response(&invite, 200, "t", "Contact: <sip:p@192.0.2.2>\n"));
     bench.agent.ack(bench.now(), id, None);
-    (bench.sent(), bench.events());
+    bench.sent();
+    bench.events();
     let question = Question { method: Method::Refer, headers: vec![(Name::ReferTo, "<sip:c@x>".into())], body: None };
     bench.agent.ask(bench.now(), id, question).unwrap();
     let first = bench.sent().remove(0);

@@ -1,5 +1,6 @@
 //! Replaces (RFC 3891 §6.1): the dialog whose place an INVITE takes.
 
+use super::error::Malformed;
 use super::params::Params;
 use super::token::is_token;
 use super::uri::{Uri, unescape};
@@ -34,10 +35,12 @@ impl Replaces {
 
     /// As the header part of a URI in Refer-To says it (RFC 3261 §19.1.1); none where it says nothing of it, an error
     /// where that can't be read.
-    pub fn of_uri(uri: &Uri<'_>) -> Result<Option<Replaces>, ()> {
+    pub fn of_uri(uri: &Uri<'_>) -> Result<Option<Replaces>, Malformed> {
         let mut fields = uri.headers().unwrap_or_default().split('&').filter_map(|field| field.split_once('='));
         match fields.find(|(name, _)| name.eq_ignore_ascii_case("Replaces")) {
-            Some((_, value)) => Replaces::parse(&unescape(value)).map(Some).ok_or(()),
+            Some((_, value)) => {
+                Replaces::parse(&unescape(value)).map(Some).ok_or(Malformed("the Replaces is malformed"))
+            }
             None => Ok(None),
         }
     }
@@ -67,7 +70,7 @@ mod tests {
         let of = |text: &str| Replaces::of_uri(&Uri::parse(text).unwrap());
         assert_eq!(of("sip:c@x?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2"), Ok(Some(replaces(false))));
         assert_eq!(of("sip:c@x?Subject=x&replaces=a@b%3bto-tag%3d1%3bfrom-tag%3d2"), Ok(Some(replaces(false))));
-        assert_eq!(of("sip:c@x?Replaces=a%40b"), Err(()));
+        assert_eq!(of("sip:c@x?Replaces=a%40b"), Err(Malformed("the Replaces is malformed")));
         assert_eq!(of("sip:c@x"), Ok(None));
     }
 }
