@@ -5,6 +5,11 @@ CARGO  ?= cargo
 PYTHON ?= /usr/bin/python3
 VENV   := target/venv
 
+# Each for so long, in seconds, with inputs of at most so many bytes.
+FUZZ_TARGETS := message uri sdp rtp rtcp switch
+FUZZ_TIME    ?= 3600
+FUZZ_BYTES   ?= 4096
+
 # What shows that a package isn't needed, and the package (scripts/install).
 BUILD_NEEDS := cc:gcc c++:g++ cmake:cmake
 TEST_NEEDS  := sipp:sip-tester baresip:baresip-core linphonec:linphone-cli kamailio:kamailio espeak-ng:espeak-ng \
@@ -12,7 +17,7 @@ TEST_NEEDS  := sipp:sip-tester baresip:baresip-core linphonec:linphone-cli kamai
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test check-format lint deny tools tools-build
+.PHONY: help run build test fuzz check-format lint deny tools tools-build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +31,15 @@ build: tools-build ## Build the gateway
 test: tools check-format lint ## Run every test, those with real phones included; a part of them by TESTS="name"
 	@scripts/say "testing"
 	@$(CARGO) test --release --workspace --no-fail-fast $(TESTS)
+
+fuzz: tools-build ## Run each fuzz target for FUZZ_TIME seconds (3600); needs a nightly compiler and cargo-fuzz
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { scripts/say "cargo-fuzz is not installed: cargo install --locked cargo-fuzz"; exit 1; }
+	@for target in $(FUZZ_TARGETS); do \
+	  scripts/say "fuzzing $$target for $(FUZZ_TIME) s"; \
+	  mkdir -p fuzz/found/$$target; \
+	  $(CARGO) +nightly fuzz run $$target fuzz/found/$$target fuzz/corpus/$$target -- -max_total_time=$(FUZZ_TIME) \
+	    -max_len=$(FUZZ_BYTES) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 || exit 1; \
+	done
 
 check-format: ## Check that the code is formatted
 	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --all --check; \

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Every command, with a name for the file that holds its help.
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 18] = [
     &[],
     &["run"],
     &["check"],
@@ -16,6 +16,7 @@ const COMMANDS: [&[&str]; 17] = [
     &["user", "list"],
     &["user", "remove"],
     &["user", "password"],
+    &["user", "forwarding"],
     &["cdr"],
     &["calls"],
     &["hangup"],

@@ -1,6 +1,7 @@
 //! What stands under `/api/v1`.
 
 pub mod calls;
+pub mod forwarding;
 pub mod gateway;
 pub mod records;
 pub mod users;

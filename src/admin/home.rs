@@ -13,6 +13,7 @@ The console comes with a later release. What there is now:
   GET    /healthz                      the process lives
   GET    /readyz                       it can take calls; if not, why
   GET    /metrics                      for Prometheus
+  GET    /sip                          SIP over WebSocket, for browsers (RFC 7118)
 
   With `Authorization: Bearer TOKEN` (the token is in admin.token in the data folder):
   GET    /api/v1/status
@@ -23,6 +24,7 @@ The console comes with a later release. What there is now:
   GET    /api/v1/users                 POST adds one: {\"name\", \"password\", \"number\", \"country\", \"display_name\"}
   DELETE /api/v1/users/{name}
   PUT    /api/v1/users/{name}/password {\"password\"}
+  GET    /api/v1/users/{name}/forwarding  PATCH changes it: {\"always\", \"busy\", \"no_answer\", \"after_s\", \"do_not_disturb\"}
   GET    /api/v1/trunks
   GET    /api/v1/registrations
   GET    /api/v1/explain               ?from=alice&to=00442079460000&at=2026-11-21T09:00Z

@@ -1,6 +1,7 @@
 //! The shapes of the API: every time is RFC 3339 in UTC, every unknown value null.
 
 use crate::base::time::Wall;
+use crate::call::forwarding::Forwarding;
 use crate::call::record::{CallRecord, LegRecord};
 use crate::call::view::{CallView, RegistrationView, TrunkView};
 use crate::config::settings::User;
@@ -126,6 +127,18 @@ pub fn configured_user(user: &User) -> Value {
         "display_name": user.display_name,
         "source": "configuration",
         "password_fits": true,
+    })
+}
+
+/// Where a user's calls go.
+pub fn forwarding(user: &str, forwarding: &Forwarding) -> Value {
+    json!({
+        "user": user,
+        "always": forwarding.always,
+        "busy": forwarding.busy,
+        "no_answer": forwarding.no_answer,
+        "after_s": forwarding.after.map(|after| after.as_secs()),
+        "do_not_disturb": forwarding.do_not_disturb,
     })
 }
 

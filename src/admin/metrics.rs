@@ -22,6 +22,7 @@ pub struct Metrics {
     sip_damaged: IntCounter,
     sip_transactions: IntGauge,
     media_ports: IntGauge,
+    certificates: GaugeVec,
     records_pending: IntGauge,
     records_lost: IntCounter,
     started: Gauge,
@@ -51,6 +52,11 @@ impl Metrics {
             sip_damaged: kept.counter("tandem_sip_damaged_total", "Datagrams and frames that were no SIP message"),
             sip_transactions: kept.gauge("tandem_sip_transactions", "SIP transactions that aren't over yet"),
             media_ports: kept.gauge("tandem_media_ports", "Pairs of ports that calls have for their media"),
+            certificates: kept.ratios(
+                "tandem_certificate_expiry_seconds",
+                "Seconds until a certificate of ours ends; negative afterwards",
+                "certificate",
+            ),
             records_pending: kept.gauge("tandem_records_pending", "Call records that the store doesn't have yet"),
             records_lost: kept.counter("tandem_records_lost_total", "Call records that no disk and no memory took"),
             started: kept.keep(Gauge::new("process_start_time_seconds", "Start, in seconds since 1970-01-01 UTC")),
@@ -128,6 +134,16 @@ impl Metrics {
         self.media_ports.set(signed(media_ports as u64));
     }
 
+    /// `whose` is sip, http or trunk:NAME.
+    pub fn set_certificate(&self, whose: &str, seconds_left: f64) {
+        self.certificates.with_label_values(&[whose]).set(seconds_left);
+    }
+
+    /// After a reload that took a certificate away.
+    pub fn forget_certificate(&self, whose: &str) {
+        let _ = self.certificates.remove_label_values(&[whose]);
+    }
+
     pub fn set_records(&self, pending: u64, lost: u64) {
         self.records_pending.set(signed(pending));
         raise(&self.records_lost, lost);
@@ -198,6 +214,7 @@ mod tests {
         metrics.set_rtp_drops("stranger", 4);
         metrics.set_worker_busy(0, 0.25);
         metrics.set_records(7, 0);
+        metrics.set_certificate("sip", -3.0);
         let text = metrics.text().unwrap();
         for line in [
             "tandem_calls 3",
@@ -207,6 +224,7 @@ mod tests {
             "tandem_rtp_drops_total{reason=\"stranger\"} 4",
             "tandem_worker_busy_ratio{worker=\"0\"} 0.25",
             "tandem_records_pending 7",
+            "tandem_certificate_expiry_seconds{certificate=\"sip\"} -3",
             concat!("tandem_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");

@@ -9,10 +9,11 @@ pub mod metrics;
 pub mod moment;
 mod router;
 mod serve;
+mod sip;
 pub mod token;
 
 pub use router::{AppState, router};
-pub use serve::{bind, reachable, serve};
+pub use serve::{bind, bind_tls, reachable, serve, serve_tls};
 
 #[cfg(test)]
 mod tests;

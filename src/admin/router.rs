@@ -3,12 +3,13 @@
 use super::answer::Refusal;
 use super::metrics::Metrics;
 use super::token::Token;
-use super::{api, health, home};
+use super::{api, health, home, sip};
 use crate::config::settings::Settings;
 use crate::shell::control::Control;
 use crate::shell::error::ShellError;
 use crate::shell::journal::JournalWatch;
 use crate::shell::store::Store;
+use crate::shell::transport::Guests;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -36,6 +37,8 @@ pub struct AppState {
     /// The present ones, replaced by a reload.
     pub settings: Arc<ArcSwap<Settings>>,
     pub token: Token,
+    /// Takes in SIP over WebSocket; none where there is no gateway behind.
+    pub sip: Option<Guests>,
     /// What else keeps the gateway from being ready, beside journal, store and loop; empty when nothing does.
     pub ready: Arc<dyn Fn() -> Vec<ShellError> + Send + Sync>,
 }
@@ -45,6 +48,7 @@ pub fn router(state: AppState) -> Router {
         .route("/users", get(api::users::list).post(api::users::add))
         .route("/users/{name}", delete(api::users::remove))
         .route("/users/{name}/password", put(api::users::password))
+        .route("/users/{name}/forwarding", get(api::forwarding::show).patch(api::forwarding::change))
         .route("/cdr", get(api::records::list))
         .route("/cdr/{id}", get(api::records::one))
         .route("/calls", get(api::calls::list))
@@ -63,6 +67,7 @@ pub fn router(state: AppState) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .route("/sip", get(sip::upgrade))
         .nest("/api/v1", api)
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)

@@ -10,6 +10,7 @@ use crate::shell::control::{Control, ReloadReport, Status};
 use crate::shell::error::ShellError;
 use crate::shell::journal::{Journal, Recorder};
 use crate::shell::store::Store;
+use crate::shell::transport::Guests;
 use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -19,6 +20,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+
+mod websocket;
 
 const TOKEN: &str = "a-token-of-the-tests";
 
@@ -40,6 +43,10 @@ struct Answered {
 
 impl Fixture {
     async fn start() -> Fixture {
+        Fixture::start_with(None).await
+    }
+
+    async fn start_with(sip: Option<Guests>) -> Fixture {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}/tandem.db", folder.path().display())).await.unwrap();
         let (journal, _) = Journal::recover(folder.path(), &store).await.unwrap();
@@ -63,6 +70,7 @@ impl Fixture {
             metrics: Arc::new(Metrics::new()),
             settings: Arc::new(ArcSwap::from_pointee(settings)),
             token: Token::new(TOKEN),
+            sip,
             ready: Arc::new(move || told.lock().unwrap().clone()),
         };
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -113,9 +121,13 @@ async fn answer_all(mut asked: mpsc::Receiver<Control>, accounts_changed: Arc<At
                 drop(reply.send(Err("no such user".to_owned())))
             }
             Control::Explain { to, at, reply, .. } => {
-                let targets = vec![Target::Echo];
+                let targets = match to.as_str() {
+                    "barred" => vec![Target::Reject { status: 603, reason: String::new() }],
+                    "carol" => vec![Target::User { name: to.clone() }],
+                    _ => vec![Target::Echo],
+                };
                 let route = Route {
-                    rule: format!("at {}", at.unwrap().rfc3339()),
+                    rule: format!("at {}", at.unwrap_or(started).rfc3339()),
                     caller: None,
                     targets,
                     transfer: Default::default(),
@@ -208,11 +220,13 @@ fn a_record(id: &str) -> CallRecord {
 }
 
 /// Every path of the API with a method that it knows.
-const ROUTES: [(&str, &str); 14] = [
+const ROUTES: [(&str, &str); 16] = [
     ("GET", "/api/v1/users"),
     ("POST", "/api/v1/users"),
     ("DELETE", "/api/v1/users/carol"),
     ("PUT", "/api/v1/users/carol/password"),
+    ("GET", "/api/v1/users/carol/forwarding"),
+    ("PATCH", "/api/v1/users/carol/forwarding"),
     ("GET", "/api/v1/cdr"),
     ("GET", "/api/v1/cdr/one"),
     ("GET", "/api/v1/calls"),
@@ -301,6 +315,40 @@ async fn users_are_added_shown_changed_and_removed() {
     // The loop was told of four changes, and of nothing that was refused.
     assert_eq!(gateway.get("/api/v1/status").await.status, 200);
     assert_eq!(gateway.accounts_changed.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn where_a_users_calls_go() {
+    let gateway = Fixture::start().await;
+    let path = "/api/v1/users/carol/forwarding";
+    let off = json!({
+        "user": "carol", "always": null, "busy": null, "no_answer": null, "after_s": null, "do_not_disturb": false,
+    });
+    assert_eq!(gateway.get(path).await.body, off);
+    let change = json!({ "always": "+442079460001", "no_answer": "dave", "after_s": 30, "do_not_disturb": true });
+    let changed = gateway.ask("PATCH", path, Some(change)).await;
+    let now = json!({
+        "user": "carol", "always": "+442079460001", "busy": null, "no_answer": "dave", "after_s": 30,
+        "do_not_disturb": true,
+    });
+    assert_eq!((changed.status, &changed.body), (200, &now));
+    for (wrong, status) in [
+        (json!({ "busy": "barred" }), 422),
+        (json!({ "busy": "carol" }), 422),
+        (json!({ "busy": "a b" }), 422),
+        (json!({ "after_s": 1 }), 422),
+        (json!({ "allways": "1" }), 422),
+    ] {
+        let answer = gateway.ask("PATCH", path, Some(wrong.clone())).await;
+        assert_eq!(answer.status, status, "{wrong}: {}", answer.body);
+    }
+    assert_eq!(gateway.get(path).await.body, now);
+    assert_eq!(gateway.get("/api/v1/users/nobody/forwarding").await.status, 404);
+    assert_eq!(gateway.ask("PATCH", "/api/v1/users/nobody/forwarding", Some(json!({}))).await.status, 404);
+    let back = json!({ "always": null, "no_answer": null, "after_s": null, "do_not_disturb": false });
+    assert_eq!(gateway.ask("PATCH", path, Some(back)).await.body, off);
+    assert_eq!(gateway.get("/api/v1/status").await.status, 200);
+    assert_eq!(gateway.accounts_changed.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

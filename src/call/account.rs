@@ -1,5 +1,6 @@
 //! The people who may register and call: who they are, not where their phones are.
 
+use crate::call::forwarding::Forwarding;
 use crate::call::party::Party;
 use crate::sip::digest::Hashes;
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ pub struct Account {
     pub country: Option<String>,
     pub display_name: Option<String>,
     pub hashes: Hashes,
+    pub forwarding: Forwarding,
 }
 
 impl Account {
@@ -56,6 +58,13 @@ impl Accounts {
     /// The account with this name or this number.
     pub fn find(&self, text: &str) -> Option<&Account> {
         self.by_name(text).or_else(|| self.by_name(self.by_number.get(text)?))
+    }
+
+    /// A user who isn't known has none.
+    pub fn set_forwarding(&mut self, name: &str, forwarding: Forwarding) {
+        if let Some(account) = self.by_name.get_mut(name) {
+            account.forwarding = forwarding;
+        }
     }
 
     /// How many have nothing left but an MD5 hash.

@@ -58,13 +58,14 @@ impl Identity {
 pub fn admit(exchange: &mut Exchange, now: Now, flow: Flow, message: &Message) -> Admission {
     let claims_user = claimed_user(exchange, flow, message);
     let signed = is_signed(exchange, message);
-    if let Some(trunk) = exchange.trunks.at(flow.remote) {
+    if let Some(trunk) = exchange.trunks.at(flow.remote).filter(|trunk| trunk.may_come_by(flow.transport)) {
         return Admission::Admitted(identity_of(trunk));
     }
     // A carrier calls from many ports; a phone that lives at its address says that it is a user of ours.
     if !claims_user
         && !signed
-        && let Some(trunk) = exchange.trunks.reaching_from(flow.remote.ip())
+        && let Some(trunk) =
+            exchange.trunks.reaching_from(flow.remote.ip()).filter(|trunk| trunk.may_come_by(flow.transport))
     {
         return Admission::Admitted(identity_of(trunk));
     }
@@ -308,5 +309,8 @@ fn is_ours(exchange: &Exchange, flow: Flow, host: &str) -> bool {
     let address = address.to_canonical();
     address == flow.local.ip().to_canonical()
         || settings.media.public_address == Some(address)
-        || settings.sip.udp.iter().chain(&settings.sip.tcp).any(|listen| listen.ip().to_canonical() == address)
+        || [&settings.sip.udp, &settings.sip.tcp, &settings.sip.tls]
+            .into_iter()
+            .flatten()
+            .any(|listen| listen.ip().to_canonical() == address)
 }

@@ -51,11 +51,13 @@ impl Brought {
     }
 }
 
-/// Whether a field of the caller's INVITE may pass to anyone.
-pub fn is_of_interest(exchange: &Exchange, rule: &HeaderPatterns, name: &str) -> bool {
-    ["Subject", "s", "Priority"].iter().any(|known| name.eq_ignore_ascii_case(known))
-        || rule.takes(name)
-        || exchange.settings.trunks.iter().any(|trunk| trunk.identity.pass_headers.takes(name))
+/// The fields of the caller's INVITE that may pass to anyone, by rule of the plan or of some trunk.
+pub fn of_interest<'a>(exchange: &Exchange, rule: &HeaderPatterns, message: &'a Message) -> Vec<&'a str> {
+    let trunks = exchange.settings.trunks.iter().map(|trunk| &trunk.identity.pass_headers);
+    let rules: Vec<&HeaderPatterns> = trunks.chain([rule]).filter(|rule| !rule.is_empty()).collect();
+    let always = |name: &str| ["Subject", "s", "Priority"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    let names = message.fields().map(|field| field.name());
+    names.filter(|name| always(name) || rules.iter().any(|rule| rule.takes(name))).collect()
 }
 
 impl Call {

@@ -83,10 +83,10 @@ fn from_diversion(message: &Message) -> (Vec<Diversion>, usize) {
     let mut diversions = Vec::new();
     let mut count = 0usize;
     for address in message.addresses(Name::Diversion).flatten() {
-        let times = address.param("counter").flatten().and_then(|times| times.parse::<u16>().ok()).unwrap_or(1);
-        count = count.saturating_add(usize::from(times.max(1)));
         let is_private = address.param("privacy").flatten().is_some_and(|privacy| !privacy.eq_ignore_ascii_case("off"));
         let Some(by) = party(&address, is_private) else { continue };
+        let times = address.param("counter").flatten().and_then(|times| times.parse::<u16>().ok()).unwrap_or(1);
+        count = count.saturating_add(usize::from(times.max(1)));
         let why = Why::parse(address.param("reason").flatten().unwrap_or_default());
         diversions.push(Diversion { by, why });
     }

@@ -5,6 +5,7 @@ use crate::base::time::Now;
 use crate::base::timers::Timers;
 use crate::call::account::Accounts;
 use crate::call::errand::Errand;
+use crate::call::forwarding::Forwarding;
 use crate::call::io::{Notice, Output, Ticket};
 use crate::call::music::Music;
 use crate::call::post::{DeliveryKey, Post};
@@ -73,6 +74,10 @@ pub struct Exchange {
     /// Ports whose worker had no room for the order to close them.
     closing: HashMap<PortId, usize>,
     tickets: HashMap<Ticket, LegKey>,
+    /// Changes of users' settings that the store has yet to keep.
+    keeping: HashMap<Ticket, (String, Forwarding)>,
+    /// Calls in progress that each user sent on.
+    forwards: HashMap<String, usize>,
     /// Call-IDs of legs that we placed, so that a call which comes back to us is known for a loop.
     placed: HashSet<String>,
     last_port: u64,
@@ -120,6 +125,8 @@ impl Exchange {
             ports: HashMap::new(),
             closing: HashMap::new(),
             tickets: HashMap::new(),
+            keeping: HashMap::new(),
+            forwards: HashMap::new(),
             placed: HashSet::new(),
             last_port: 0,
             last_ticket: 0,
@@ -226,6 +233,35 @@ impl Exchange {
         self.tickets.remove(&ticket)
     }
 
+    /// Asks the store to keep where a user's calls go; `Input::Kept` follows.
+    pub fn keep_forwarding(&mut self, leg: LegKey, user: String, forwarding: Forwarding) {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.tickets.insert(ticket, leg);
+        self.keeping.insert(ticket, (user.clone(), forwarding.clone()));
+        self.outputs.push_back(Output::Keep { ticket, user, forwarding: Box::new(forwarding) });
+    }
+
+    /// What is kept is in force from now on, be the caller still there or not.
+    pub fn take_kept(&mut self, ticket: Ticket, is_kept: bool) {
+        if let Some((user, forwarding)) = self.keeping.remove(&ticket).filter(|_| is_kept) {
+            Arc::make_mut(&mut self.accounts).set_forwarding(&user, forwarding);
+        }
+    }
+
+    pub fn forwards_of(&self, user: &str) -> usize {
+        self.forwards.get(user).copied().unwrap_or(0)
+    }
+
+    /// A user has sent a call on, or it is over.
+    pub fn count_forward(&mut self, user: &str, begins: bool) {
+        let count = self.forwards.entry(user.to_owned()).or_default();
+        *count = if begins { *count + 1 } else { count.saturating_sub(1) };
+        if *count == 0 {
+            self.forwards.remove(user);
+        }
+    }
+
     pub fn keep(&mut self, record: &CallRecord) {
         self.outputs.push_back(Output::Record(Box::new(record.clone())));
     }
@@ -258,7 +294,7 @@ impl Exchange {
         (
             self.sessions.len(),
             self.ports.len() + self.closing.len(),
-            self.tickets.len() + self.placed.len() + self.errands.len(),
+            self.tickets.len() + self.placed.len() + self.keeping.len() + self.forwards.len() + self.errands.len(),
         )
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::base::time::Now;
 use crate::call::admission::{self, Admission, Identity};
-use crate::call::brought::{Brought, is_of_interest};
+use crate::call::brought::{Brought, of_interest};
 use crate::call::diversion::{self, Diversion};
 use crate::call::exchange::{LegKey, Timer};
 use crate::call::failure::Failure;
@@ -144,6 +144,7 @@ impl Switch {
             },
             pass_headers,
             diversions: self.diversions_of(&invitation),
+            forwards_before: diversion::read(invitation.message, 0).1,
             ..Call::new(key, worker, record, caller)
         };
         // Nothing is opened where nobody can be heard, and nobody is called where nothing could be said.
@@ -186,10 +187,7 @@ impl Switch {
     }
 
     fn brought_by_caller(&mut self, invitation: &Invitation<'_>, rule: &HeaderPatterns) -> Brought {
-        let wanted: Vec<&str> = {
-            let names = invitation.message.fields().map(|field| field.name());
-            names.filter(|name| is_of_interest(&self.exchange, rule, name)).collect()
-        };
+        let wanted = of_interest(&self.exchange, rule, invitation.message);
         Brought::read(&mut self.exchange, invitation.message, |name| wanted.contains(&name))
     }
 

@@ -1,6 +1,7 @@
 //! What the call floor takes from the world and gives to it. The shell carries each item out; a simulator does the same.
 
 use crate::call::account::Accounts;
+use crate::call::forwarding::Forwarding;
 use crate::call::letter::{PostNews, PostOrder};
 use crate::call::record::CallRecord;
 use crate::config::settings::Settings;
@@ -31,6 +32,11 @@ pub enum Input {
     Loaded {
         ticket: Ticket,
         result: Result<Arc<Clip>, String>,
+    },
+    /// The answer to `Output::Keep`.
+    Kept {
+        ticket: Ticket,
+        result: Result<(), String>,
     },
     Media(Event),
     /// A worker's ring is full: the order was not taken.
@@ -81,6 +87,12 @@ pub enum Output {
     Load {
         ticket: Ticket,
         file: String,
+    },
+    /// Write down where a user's calls go.
+    Keep {
+        ticket: Ticket,
+        user: String,
+        forwarding: Box<Forwarding>,
     },
     /// Letters to be kept, read or forgotten, in the order of these.
     Post(PostOrder),

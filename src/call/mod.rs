@@ -1,6 +1,7 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `local_end`, `talk`, `reoffer`, `asked`, `inform`,
-//! `release`; and for what happens between two of them: `refer`, `transfer`, `replace`, `moving`, by `errand`s.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `forward`, `local_end`, `change`, `talk`, `reoffer`,
+//! `asked`, `inform`, `release`; and for what happens between two of them: `refer`, `transfer`, `replace`, `moving`, by
+//! `errand`s.
 //! A text is a `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`.
 
 pub mod account;
@@ -8,12 +9,15 @@ mod admission;
 mod answered;
 mod asked;
 mod brought;
+mod change;
 mod deliver;
 mod dial;
 mod diversion;
 mod errand;
 mod exchange;
 mod failure;
+mod forward;
+pub mod forwarding;
 mod inform;
 mod invited;
 pub mod io;
@@ -45,6 +49,7 @@ mod state;
 pub mod switch;
 mod talk;
 mod terms;
+mod tone;
 mod transfer;
 mod trunk;
 pub mod view;

@@ -71,11 +71,11 @@ impl Call {
         let Some((seen, failure)) = self.failure.clone() else { return self.try_next(exchange, now) };
         let leads_on =
             self.target.as_ref().is_some_and(|target| target.leads_on(seen) || target.leads_on(failure.status));
-        if leads_on && !self.targets.is_empty() {
-            self.try_next(exchange, now);
-        } else {
-            self.refuse_caller(exchange, now, failure);
+        if leads_on && self.has_more() || self.forward_after(exchange, now, seen) {
+            return self.try_next(exchange, now);
         }
+        let failure = self.failure.take().map_or(failure, |(_, failure)| failure);
+        self.refuse_caller(exchange, now, failure);
     }
 
     /// Nobody answered in time.

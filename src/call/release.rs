@@ -144,6 +144,7 @@ impl Call {
             self.hang_up_leg(exchange, now, leg, None);
         }
         self.drop_leg(exchange, 0);
+        self.forget_forwards(exchange);
         self.answer_carried(exchange, now);
         self.stage = Stage::Ending;
         for timer in [Timer::Ring(self.key), Timer::Probe(self.key), Timer::Rewire(self.key)] {

@@ -33,13 +33,23 @@ impl Call {
     /// for more than what we couldn't do, and what a rule says at last for most.
     pub fn try_next(&mut self, exchange: &mut Exchange, now: Now) {
         let mut last = self.failure.take().map(|(_, failure)| failure);
-        while let Some(target) = self.targets.pop_front() {
-            match self.try_target(exchange, now, &target) {
+        while let Some(target) = self.next_target(exchange) {
+            let tried = match self.forward_at_once(exchange, now, &target) {
+                Some(Ok(())) => continue,
+                Some(Err(failure)) => Err(failure),
+                None => self.try_target(exchange, now, &target),
+            };
+            match tried {
                 Ok(()) => {
                     self.target = Some(target);
                     return;
                 }
-                Err(failure) => {
+                Err(mut failure) => {
+                    // Where no leg tells so, the books say here that the call was sent on.
+                    if let Some(forward) = self.forwards.last() {
+                        let why = failure.why.unwrap_or_else(|| failure.reason.clone());
+                        failure.why = Some(format!("sent on ({}): {why}", forward.text()));
+                    }
                     let decides = matches!(target, Target::Reject { .. });
                     if decides || last.as_ref().is_none_or(|last| last.by != EndedBy::Callee) {
                         last = Some(failure);
@@ -66,12 +76,13 @@ impl Call {
                 exchange.load(leg, file.clone());
                 Ok(())
             }
-            // Who is transferred has no call of their own that could be picked up.
-            Target::PickUp { .. } if self.origin.is_some() => Err(Failure::new(403, "")),
+            // Who is transferred has no call of their own that could be picked up, nor settings for others to change.
+            Target::PickUp { .. } | Target::Change(_) if self.origin.is_some() => Err(Failure::new(403, "")),
             Target::PickUp { user } => {
                 exchange.errands.push_back(Errand::PickUp { call: self.key, user: user.clone() });
                 Ok(())
             }
+            Target::Change(change) => self.change_setting(exchange, now, change),
             Target::Reject { status, reason } => Err(Failure::new(*status, reason.clone())),
         }
     }
@@ -105,7 +116,12 @@ impl Call {
             };
             self.dial(exchange, now, destination, format!("user:{}", account.name), account.name.clone(), None);
         }
-        exchange.timers.set(Timer::Ring(self.key), now.time + settings.sip.ring_timeout);
+        let forwarding = &account.forwarding;
+        let patience = match forwarding.no_answer.as_ref().filter(|_| !self.has_more()) {
+            Some(_) => forwarding.after.unwrap_or(settings.sip.forward_after).min(settings.sip.ring_timeout),
+            None => settings.sip.ring_timeout,
+        };
+        exchange.timers.set(Timer::Ring(self.key), now.time + patience);
         Ok(())
     }
 
@@ -118,7 +134,7 @@ impl Call {
         }
         let Some(flow) = trunk.flow() else { return Err(Failure::new(503, "Trunk Not Found")) };
         // A trunk that is silent is passed over while another way is left.
-        if !trunk.is_up() && !self.targets.is_empty() {
+        if !trunk.is_up() && self.has_more() {
             return Err(Failure::new(503, "Trunk Down"));
         }
         let domain = trunk.domain();

@@ -6,6 +6,7 @@ use crate::call::asked::Carried;
 use crate::call::diversion::Diversion;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
+use crate::call::forward::Forward;
 use crate::call::leg::Leg;
 use crate::call::party::Party;
 use crate::call::record::{CallRecord, LegRecord};
@@ -40,6 +41,9 @@ pub struct Call {
     pub pass_headers: HeaderPatterns,
     /// Over whom the call came, here and before, the latest last.
     pub diversions: Vec<Diversion>,
+    /// How often it was sent on here, the latest last, and before it came.
+    pub forwards: Vec<Forward>,
+    pub forwards_before: usize,
     /// The best failure among the legs of this target: as seen there, and as the caller is told.
     pub failure: Option<(u16, Failure)>,
     /// The leg whose early media the caller hears, before the answer.
@@ -110,6 +114,8 @@ impl Call {
             target: None,
             pass_headers: HeaderPatterns::default(),
             diversions: Vec::new(),
+            forwards: Vec::new(),
+            forwards_before: 0,
             failure: None,
             heard: None,
             offers: 0,
@@ -132,7 +138,8 @@ impl Call {
     }
 
     /// Adds a leg beside its record.
-    pub fn add_leg(&mut self, leg: Leg, record: LegRecord) {
+    pub fn add_leg(&mut self, leg: Leg, mut record: LegRecord) {
+        record.diverted = self.forwards.last().map(Forward::text);
         self.legs.push(leg);
         self.record.legs.push(record);
     }

@@ -128,6 +128,12 @@ impl Switch {
                     self.with_call(leg.call, |call, exchange| call.loaded(exchange, now, leg.leg, result));
                 }
             }
+            Input::Kept { ticket, result } => {
+                self.exchange.take_kept(ticket, result.is_ok());
+                if let Some(leg) = self.exchange.take_ticket(ticket) {
+                    self.with_call(leg.call, |call, exchange| call.kept(exchange, now, leg.leg, result));
+                }
+            }
             Input::Media(event) => self.media(now, event),
             Input::MediaRefused(command) => self.media_refused(now, command),
             Input::Timeout => self.time_out(now),

@@ -4,7 +4,7 @@ use crate::base::chance::Chance;
 use crate::base::time::{Now, Time, Wall};
 use crate::call::io::{Notice, Output, Ticket};
 use crate::call::view::TrunkView;
-use crate::config::settings::{self, TrunkTransport};
+use crate::config::settings::{self, ClientCertificate, TrunkTransport};
 use crate::sip::agent::{Agent, Failure, OutgoingRequest, RequestId};
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Flow, Transport};
@@ -226,6 +226,12 @@ impl Trunk {
         }
     }
 
+    /// Whether a request from its address over this transport may be its own. Where it has to show a certificate, the
+    /// shell lets no TLS connection of it stand that didn't.
+    pub fn may_come_by(&self, transport: Transport) -> bool {
+        self.settings.tls.client_certificate != ClientCertificate::Required || transport == Transport::Tls
+    }
+
     /// Where calls to it go.
     pub fn flow(&self) -> Option<Flow> {
         self.flows.first().copied()
@@ -270,10 +276,7 @@ impl Trunk {
     pub fn uri(&self, number: &str) -> String {
         let host = host_text(&self.settings.host);
         let port = self.settings.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let transport = match self.settings.transport {
-            TrunkTransport::Udp => "",
-            TrunkTransport::Tcp => ";transport=tcp",
-        };
+        let transport = transport(self.settings.transport).parameter();
         format!("sip:{}@{host}{port}{transport}", escape_user(number))
     }
 
@@ -430,6 +433,7 @@ fn transport(transport: TrunkTransport) -> Transport {
     match transport {
         TrunkTransport::Udp => Transport::Udp,
         TrunkTransport::Tcp => Transport::Tcp,
+        TrunkTransport::Tls => Transport::Tls,
     }
 }
 

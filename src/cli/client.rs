@@ -40,6 +40,7 @@ pub enum Request<'a> {
     Get(&'a str, &'a [(&'a str, String)]),
     Post(&'a str, Value),
     Put(&'a str, Value),
+    Patch(&'a str, Value),
     Delete(&'a str),
 }
 
@@ -89,6 +90,9 @@ impl Client {
             }
             Request::Put(path, body) => {
                 self.agent.put(url(path)).header("Authorization", &self.authorization).send_json(body)
+            }
+            Request::Patch(path, body) => {
+                self.agent.patch(url(path)).header("Authorization", &self.authorization).send_json(body)
             }
             Request::Delete(path) => self.agent.delete(url(path)).header("Authorization", &self.authorization).call(),
         }

@@ -1,14 +1,17 @@
 //! `tandem user`
 
+mod forwarding;
+
 use super::Ground;
 use super::client::{Client, Reply, Request, segment};
 use super::outcome::{Answer, Failure, Outcome};
 use super::screen::{cell, show, show_json, show_table};
 use clap::Subcommand;
+use forwarding::Forwarding;
 use serde_json::{Value, json};
 use std::io::BufRead;
 
-/// Add, list and remove users, and change their passwords
+/// Add, list and remove users, change their passwords, and where their calls go
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   tandem user add carol --number +442079460001 --country GB
@@ -24,6 +27,7 @@ enum Verb {
     List(List),
     Remove(Remove),
     Password(Password),
+    Forwarding(Forwarding),
 }
 
 /// Add a user; without a password one is made and shown once
@@ -95,6 +99,10 @@ pub fn run(ground: &Ground, args: Args) -> Outcome {
             let path = format!("users/{}/password", segment(&change.name));
             let body = json!({ "password": given(change.password.as_deref())? });
             client.ask(Request::Put(&path, body))?.map_yes(|user| changed(&user, change.json))
+        }
+        Verb::Forwarding(wanted) => {
+            let path = wanted.path();
+            client.ask(wanted.request(&path)?)?.map_yes(|answer| forwarding::shown(&answer, wanted.json))
         }
     };
     match reply {

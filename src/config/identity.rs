@@ -137,6 +137,10 @@ impl HeaderPatterns {
         HeaderPatterns(patterns.into_iter().map(|(pattern, _)| pattern).collect())
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Those of `texts` that may be patterns.
     pub fn read_all(texts: &[&str]) -> HeaderPatterns {
         HeaderPatterns(texts.iter().filter_map(|text| header_pattern(text).ok()).collect())
@@ -195,9 +199,52 @@ fn header_pattern(text: &str) -> Result<String, Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::document;
+    use crate::config::problem::Problems;
+    use crate::config::section::Keys;
 
     fn patterns(texts: &[&str]) -> HeaderPatterns {
         HeaderPatterns::read_all(texts)
+    }
+
+    fn read(text: &str) -> (TrunkIdentity, Vec<String>) {
+        const KEYS: Keys =
+            Keys { known: &["trusted", "caller_in", "from_user", "forwards_in", "pass_headers"], later: &[] };
+        let problems = Problems::default();
+        let node = document::parse("t.toml", text, &problems);
+        let identity = TrunkIdentity::read(&Section::open(&node, "the trunk", &KEYS, &problems));
+        (identity, problems.into_sorted().iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_trunk_that_is_trusted_is_told_all() {
+        let (stranger, problems) = read("");
+        assert_eq!((stranger, problems.len()), (TrunkIdentity::default(), 0));
+        let (trusted, _) = read("trusted = true");
+        assert_eq!(trusted.caller_in, CallerIn::Asserted);
+        assert!(trusted.forwards_in.diversion && trusted.forwards_in.history_info);
+        let text = "trusted = true\ncaller_in = \"Remote-Party-ID\"\nfrom_user = \"4711\"\n\
+                    forwards_in = [\"diversion\"]\npass_headers = [\"X-*\"]\n";
+        let (chosen, problems) = read(text);
+        assert_eq!((chosen.caller_in, chosen.from_user.as_deref()), (CallerIn::RemoteParty, Some("4711")));
+        assert_eq!(chosen.forwards_in, ForwardsIn { diversion: true, history_info: false });
+        assert!(chosen.pass_headers.takes("X-A") && problems.is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let text = "caller_in = \"To\"\nfrom_user = \"a b\"\nforwards_in = \"302\"\npass_headers = [\"*\", \"Via\"]\n";
+        let (_, problems) = read(text);
+        assert_eq!(
+            problems,
+            [
+                "t.toml:1: `caller_in`: `To` has no caller's number; write \"From\", \"P-Asserted-Identity\", \"P-Preferred-Identity\" or \"Remote-Party-ID\"",
+                "t.toml:2: `from_user`: `a b` can't be the user of an address; write the account's name or number",
+                "t.toml:3: `forwards_in`: `302` tells of no forwards; write \"Diversion\" or \"History-Info\"",
+                "t.toml:4: `pass_headers`: `*` is no header field; write a name, or how names begin, like \"X-*\" or \"Alert-Info\"",
+                "t.toml:4: `pass_headers`: `Via` would pass via, which each leg has of its own; name fields like \"X-*\", \"Alert-Info\" or \"User-to-User\"",
+            ]
+        );
     }
 
     #[test]

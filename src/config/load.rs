@@ -67,7 +67,7 @@ fn bounded(path: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{Secret, TrunkTransport};
+    use crate::config::settings::{ClientCertificate, Secret, TrunkTransport};
     use std::time::Duration;
     use tandem_codecs::Codec;
 
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn the_sample_says_what_the_defaults_are() {
         assert_eq!(load_text(sample(), &[]).unwrap(), Settings::default());
-        let examples = ["dialplan", "country", "public_address"];
+        let examples = ["dialplan", "country", "public_address", "tls", "certificate", "key", "origins"];
         let live: String = sample()
             .lines()
             .take_while(|line| !line.starts_with("#[["))
@@ -132,6 +132,7 @@ dialplan = "dialplans/office.toml"
 domain = "example.net"
 udp = ["0.0.0.0:5060"]
 tcp = ["0.0.0.0:5060"]
+tls = ["0.0.0.0:5061"]
 [http]
 listen = "0.0.0.0:8080"
 [media]
@@ -168,16 +169,43 @@ from = ["10.0.0.0/8", "::1"]
         assert_eq!(settings.trunks[1].from.len(), 2);
         assert!(settings.trunks[1].credentials.is_none());
 
-        let text = text
-            .replace("tcp = [", "tls = [\"0.0.0.0:5061\"]\ntcp = [")
-            .replace("sqlite:data/tandem.db", "postgres://db/t");
+        let text =
+            text.replace("tls = [", "key = \"k.pem\"\ntls = [").replace("sqlite:data/tandem.db", "postgres://db/t");
         assert_eq!(
             problems(&text),
             [
-                "t.toml:6: `tls` in [sip] comes with a later release; remove the line",
-                "t.toml:14: `url`: PostgreSQL comes with a later release; write \"sqlite:data/tandem.db\"",
+                "t.toml:7: [sip] has a `key` and no `certificate`; add `certificate` with the path of its PEM file",
+                "t.toml:15: `url`: PostgreSQL comes with a later release; write \"sqlite:data/tandem.db\"",
             ]
         );
+    }
+
+    #[test]
+    fn certificates_of_trunks_and_listeners() {
+        let text = r#"
+[sip]
+tls = ["127.0.0.1:5061"]
+certificate = "a.pem"
+key = "a.key"
+[[trunk]]
+name = "one"
+host = "sip.example"
+transport = "tls"
+ca = "roots.pem"
+client_certificate = "required"
+[[trunk]]
+name = "two"
+host = "SIP.example"
+transport = "tls"
+ca = "roots.pem"
+"#;
+        let at_one_place = "t.toml:14: trunk `two` is at the same place as trunk `one`, with other certificates; give both the same `ca`, `certificate`, `key` and `client_certificate`";
+        assert_eq!(problems(text), [at_one_place]);
+        let settings = load_text(&text.replace("SIP.example", "other.example"), &[]).unwrap();
+        assert_eq!(settings.sip.certificate.unwrap().key, Path::new("a.key"));
+        assert_eq!(settings.trunks[0].tls.client_certificate, ClientCertificate::Required);
+        let clash = load_text("[sip]\ntls = [\"0.0.0.0:5060\"]\n[http]\ntls = \"127.0.0.1:8080\"\n", &[]).unwrap_err();
+        assert_eq!(clash.len(), 2, "{clash:?}");
     }
 
     #[test]
@@ -212,7 +240,7 @@ name = "acme"
 hots = "h"
 register = true
 from = ["0.0.0.0/0", "1.2.3.4/33", "me"]
-transport = "tls"
+transport = "sctp"
 ptime = "25ms"
 [[trunk]]
 name = "acme"
@@ -249,7 +277,7 @@ port = 70000
                 "t.toml:30: `from`: `0.0.0.0/0` lets the whole world call as this trunk; name the provider's own addresses",
                 "t.toml:30: `from`: `1.2.3.4/33` is not an address or a network; write it like \"192.0.2.10\", \"192.0.2.0/24\" or \"2001:db8::/32\"",
                 "t.toml:30: `from`: `me` is not an address or a network; write it like \"192.0.2.10\", \"192.0.2.0/24\" or \"2001:db8::/32\"",
-                "t.toml:31: `transport`: transport `tls` comes with a later release; write \"udp\" or \"tcp\"",
+                "t.toml:31: `transport`: `sctp` is not a transport of trunks; write \"udp\", \"tcp\" or \"tls\"",
                 "t.toml:32: `ptime`: `25ms` is no packet time; choose 10ms, 20ms, 30ms, 40ms, 50ms or 60ms",
                 "t.toml:34: trunk `acme` is already at t.toml:27; give each trunk a name of its own",
                 "t.toml:35: `host`: `h:5080` has a port; write host = \"h\" and port = 5080",
@@ -298,7 +326,7 @@ port = 70000
         assert_eq!(
             problems("[sip]\nudp = []\ntcp = []\nregistration_min = \"1h\"\n"),
             [
-                "t.toml:2: nothing listens for SIP; give `udp` or `tcp` an address",
+                "t.toml:2: nothing listens for SIP; give `udp`, `tcp` or `tls` an address",
                 "t.toml:4: registrations last 10m by default, outside of 1h to 1h; let registration_min <= registration_default <= registration_max",
             ]
         );

@@ -9,8 +9,8 @@ use crate::config::quantity;
 use crate::config::section::{Keys, Section};
 use crate::config::security;
 use crate::config::settings::{
-    Dtmf, Http, Limits, Media, Network, Prack, Secret, Settings, Sip, Store, Transfer, Trunk, TrunkCredentials,
-    TrunkTransport, User, Watchers,
+    Certificate, ClientCertificate, Dtmf, Http, Limits, Media, Network, Prack, Secret, Settings, Sip, Store, Transfer,
+    Trunk, TrunkCredentials, TrunkTls, TrunkTransport, User, Watchers,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -40,11 +40,15 @@ const SIP: Keys = Keys {
         "domain",
         "udp",
         "tcp",
+        "tls",
+        "certificate",
+        "key",
         "registration_min",
         "registration_max",
         "registration_default",
         "t1",
         "ring_timeout",
+        "forward_after",
         "trunk_timeout",
         "options_interval",
         "dialog_interval",
@@ -55,9 +59,9 @@ const SIP: Keys = Keys {
         "country",
         "pass_info",
     ],
-    later: &["tls", "ws", "wss", "certificate", "key"],
+    later: &[],
 };
-const HTTP: Keys = Keys { known: &["listen"], later: &["tls", "certificate", "key"] };
+const HTTP: Keys = Keys { known: &["listen", "tls", "certificate", "key", "origins"], later: &[] };
 const MEDIA: Keys = Keys {
     known: &[
         "ports",
@@ -79,6 +83,8 @@ const LIMITS: Keys = Keys {
         "contacts",
         "tcp_connections",
         "tcp_connections_per_address",
+        "connection_idle",
+        "message_time",
         "message_bytes",
         "headers",
         "header_bytes",
@@ -105,6 +111,10 @@ const TRUNK: Keys = Keys {
         "host",
         "port",
         "transport",
+        "ca",
+        "certificate",
+        "key",
+        "client_certificate",
         "username",
         "password",
         "register",
@@ -124,7 +134,7 @@ const TRUNK: Keys = Keys {
         "pass_headers",
         "prack",
     ],
-    later: &["tls", "srtp", "rates"],
+    later: &["srtp", "rates"],
 };
 
 /// Reads everything; what is missing or wrong has its default.
@@ -161,11 +171,14 @@ fn sip(part: &Section<'_>) -> Sip {
         domain: part.read("domain", domain).unwrap_or(default.domain),
         udp: listeners(part, "udp").unwrap_or(default.udp),
         tcp: listeners(part, "tcp").unwrap_or(default.tcp),
+        tls: listeners(part, "tls").unwrap_or(default.tls),
+        certificate: certificate(part),
         registration_min: span_of("registration_min", 1, 86_400, default.registration_min),
         registration_max: span_of("registration_max", 10, 7 * 86_400, default.registration_max),
         registration_default: span_of("registration_default", 10, 7 * 86_400, default.registration_default),
         t1: part.duration("t1", Duration::from_millis(10)..=Duration::from_secs(5)).unwrap_or(default.t1),
         ring_timeout: span_of("ring_timeout", 5, 3_600, default.ring_timeout),
+        forward_after: span_of("forward_after", 5, 180, default.forward_after),
         trunk_timeout: span_of("trunk_timeout", 1, 60, default.trunk_timeout),
         options_interval: part
             .duration_or_never("options_interval", span(1, 3_600))
@@ -192,14 +205,34 @@ fn sip(part: &Section<'_>) -> Sip {
         let what = "no subscription is both long and short enough";
         part.report(part.place_of(key), what, "let subscription_min <= subscription_max");
     }
-    if sip.udp.is_empty() && sip.tcp.is_empty() {
-        part.report(part.place_of("udp"), "nothing listens for SIP", "give `udp` or `tcp` an address");
+    if sip.udp.is_empty() && sip.tcp.is_empty() && sip.tls.is_empty() {
+        part.report(part.place_of("udp"), "nothing listens for SIP", "give `udp`, `tcp` or `tls` an address");
     }
     sip
 }
 
 fn http(part: &Section<'_>) -> Http {
-    Http { listen: part.read("listen", socket_address).unwrap_or(Http::default().listen) }
+    Http {
+        listen: part.read("listen", socket_address).unwrap_or(Http::default().listen),
+        tls: part.read("tls", socket_address),
+        certificate: certificate(part),
+        origins: part.list("origins", host).unwrap_or_default().into_iter().map(|(host, _)| host).collect(),
+    }
+}
+
+/// A certificate and its key stand together.
+fn certificate(part: &Section<'_>) -> Option<Certificate> {
+    let (chain, key) = (part.word("certificate"), part.word("key"));
+    let lonely = |key: &str, other: &str| {
+        let what = format!("{} has a `{key}` and no `{other}`", part.name());
+        part.report(part.place_of(key), what, format!("add `{other}` with the path of its PEM file"));
+    };
+    match (part.has("certificate"), part.has("key")) {
+        (true, false) => lonely("certificate", "key"),
+        (false, true) => lonely("key", "certificate"),
+        _ => {}
+    }
+    Some(Certificate { chain: PathBuf::from(chain?), key: PathBuf::from(key?) })
 }
 
 fn media(part: &Section<'_>, data: &Path) -> Media {
@@ -230,6 +263,8 @@ fn limits(part: &Section<'_>) -> Limits {
         transfers: part.integer("transfers", 0..=1_000u32).map_or(default.transfers, |count| count as usize),
         tcp_connections: count("tcp_connections", default.tcp_connections),
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
+        connection_idle: part.duration("connection_idle", span(30, 604_800)).unwrap_or(default.connection_idle),
+        message_time: part.duration("message_time", span(1, 60)).unwrap_or(default.message_time),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
         headers: part.integer("headers", 32..=4_096u32).map_or(default.headers, |count| count as usize),
         header_bytes: part
@@ -302,9 +337,26 @@ fn trunks(tables: &[Node], problems: &Problems) -> Vec<Trunk> {
         if let Some(name) = &name {
             names.check(name, &part, "name");
         }
-        trunks.push(trunk(&part, name.unwrap_or_default()));
+        let trunk = trunk(&part, name.unwrap_or_default());
+        same_connection(&trunks, &trunk, &part);
+        trunks.push(trunk);
     }
     trunks
+}
+
+/// Trunks at one place share its connections, and so have to believe and to show the same.
+fn same_connection(before: &[Trunk], trunk: &Trunk, part: &Section<'_>) {
+    let place = |trunk: &Trunk| (trunk.host.to_ascii_lowercase(), trunk.port);
+    let is_tls = |trunk: &Trunk| trunk.transport == TrunkTransport::Tls;
+    let mut others = before.iter().filter(|other| is_tls(trunk) && is_tls(other) && place(other) == place(trunk));
+    if let Some(other) = others.find(|other| other.tls != trunk.tls) {
+        let what = format!("{} is at the same place as trunk `{}`, with other certificates", part.name(), other.name);
+        part.report(
+            part.place_of("host"),
+            what,
+            "give both the same `ca`, `certificate`, `key` and `client_certificate`",
+        );
+    }
 }
 
 fn trunk(part: &Section<'_>, name: String) -> Trunk {
@@ -322,6 +374,7 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         host: part.read("host", host).unwrap_or_default(),
         port: part.integer("port", 1..=u16::MAX),
         transport: part.read("transport", transport).unwrap_or(TrunkTransport::Udp),
+        tls: trunk_tls(part),
         credentials,
         register,
         expires: part.duration("expires", span(30, 604_800)).unwrap_or(Trunk::EXPIRES),
@@ -335,6 +388,14 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         from: part.list("from", network).unwrap_or_default().into_iter().map(|(network, _)| network).collect(),
         identity: TrunkIdentity::read(part),
         prack: part.read("prack", prack).unwrap_or(Trunk::PRACK),
+    }
+}
+
+fn trunk_tls(part: &Section<'_>) -> TrunkTls {
+    TrunkTls {
+        ca: part.word("ca").map(PathBuf::from),
+        certificate: certificate(part),
+        client_certificate: part.read("client_certificate", client_certificate).unwrap_or_default(),
     }
 }
 
@@ -393,7 +454,8 @@ impl Once {
 
 /// Two listeners can't have one port of one address, and media can't have any of theirs.
 fn clashes(settings: &Settings, sip: &Section<'_>, http: &Section<'_>, media: &Section<'_>) {
-    for (key, listeners) in [("udp", &settings.sip.udp), ("tcp", &settings.sip.tcp)] {
+    let sip_listeners = [("udp", &settings.sip.udp), ("tcp", &settings.sip.tcp), ("tls", &settings.sip.tls)];
+    for (key, listeners) in sip_listeners {
         for (i, one) in listeners.iter().enumerate() {
             if listeners[..i].iter().any(|other| overlap(*one, *other)) {
                 let what = format!("`{key}`: {one} overlaps with another address of the list");
@@ -401,10 +463,24 @@ fn clashes(settings: &Settings, sip: &Section<'_>, http: &Section<'_>, media: &S
             }
         }
     }
-    let listen = settings.http.listen;
-    if let Some(other) = settings.sip.tcp.iter().find(|other| overlap(listen, **other)) {
-        let place = if http.has("listen") { http.place_of("listen") } else { sip.place_of("tcp") };
-        http.report(place, format!("HTTP on {listen} and SIP over TCP on {other} want one port"), "change one of them");
+    let streams = || settings.sip.tcp.iter().chain(&settings.sip.tls);
+    for (key, listen) in [("listen", Some(settings.http.listen)), ("tls", settings.http.tls)] {
+        let Some(listen) = listen else { continue };
+        if let Some(other) = streams().find(|other| overlap(listen, **other)) {
+            let place = if http.has(key) { http.place_of(key) } else { sip.place_of("tcp") };
+            http.report(
+                place,
+                format!("HTTP on {listen} and SIP over TCP on {other} want one port"),
+                "change one of them",
+            );
+        }
+    }
+    if let Some(both) = settings.sip.tcp.iter().find(|tcp| settings.sip.tls.iter().any(|tls| overlap(**tcp, *tls))) {
+        let what = format!("SIP over TCP and SIP over TLS both want the port of {both}");
+        sip.report(sip.place_of("tls"), what, "change one of them");
+    }
+    if settings.http.tls.is_some_and(|tls| overlap(tls, settings.http.listen)) {
+        http.report(http.place_of("tls"), "`listen` and `tls` of [http] want one port", "change one of them");
     }
     let (first, last) = settings.media.ports;
     if let Some(inside) = settings.sip.udp.iter().find(|address| (first..=last).contains(&address.port())) {
@@ -577,10 +653,17 @@ fn transport(text: &str) -> Result<TrunkTransport, Wrong> {
     match text.to_ascii_lowercase().as_str() {
         "udp" => Ok(TrunkTransport::Udp),
         "tcp" => Ok(TrunkTransport::Tcp),
-        "tls" | "ws" | "wss" => {
-            Err(Wrong::new(format!("transport `{text}` comes with a later release"), "write \"udp\" or \"tcp\""))
-        }
-        _ => Err(Wrong::new(format!("`{text}` is not a transport"), "write \"udp\" or \"tcp\"")),
+        "tls" => Ok(TrunkTransport::Tls),
+        _ => Err(Wrong::new(format!("`{text}` is not a transport of trunks"), "write \"udp\", \"tcp\" or \"tls\"")),
+    }
+}
+
+fn client_certificate(text: &str) -> Result<ClientCertificate, Wrong> {
+    match text.to_ascii_lowercase().as_str() {
+        "no" => Ok(ClientCertificate::No),
+        "asked" => Ok(ClientCertificate::Asked),
+        "required" => Ok(ClientCertificate::Required),
+        _ => Err(Wrong::new(format!("`{text}` is no such rule"), "write \"no\", \"asked\" or \"required\"")),
     }
 }
 

@@ -34,6 +34,9 @@ pub struct Sip {
     pub domain: String,
     pub udp: Vec<SocketAddr>,
     pub tcp: Vec<SocketAddr>,
+    pub tls: Vec<SocketAddr>,
+    /// Who we are over TLS; none for a certificate that the gateway makes itself.
+    pub certificate: Option<Certificate>,
     /// What is asked of phones that register, and the bounds of what they may ask for.
     pub registration_min: Duration,
     pub registration_max: Duration,
@@ -42,6 +45,8 @@ pub struct Sip {
     pub t1: Duration,
     /// How long a called side may ring before it is given up.
     pub ring_timeout: Duration,
+    /// How long it rings before the calls of a user who set up a forward for that go elsewhere.
+    pub forward_after: Duration,
     /// How long a trunk may stay without any answer before the next one is tried.
     pub trunk_timeout: Duration,
     /// How often trunks are asked with OPTIONS whether they are there; zero for never.
@@ -80,6 +85,20 @@ impl Watchers {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Http {
     pub listen: SocketAddr,
+    /// The same over TLS, for browsers.
+    pub tls: Option<SocketAddr>,
+    /// None for that of SIP.
+    pub certificate: Option<Certificate>,
+    /// Hosts whose pages may speak SIP over WebSocket with us, beside our own.
+    pub origins: Vec<String>,
+}
+
+/// PEM files.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Certificate {
+    /// The certificate, and after it those that lead to a root.
+    pub chain: PathBuf,
+    pub key: PathBuf,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -116,8 +135,13 @@ pub struct Limits {
     pub contacts: usize,
     /// Transfers that one conversation may go through.
     pub transfers: usize,
+    /// SIP over TCP, TLS and WebSocket together.
     pub tcp_connections: usize,
     pub tcp_connections_per_address: usize,
+    /// A connection on which nothing comes for so long is closed.
+    pub connection_idle: Duration,
+    /// A connection, its TLS handshake and each of its messages are complete within so long after they began.
+    pub message_time: Duration,
     /// Bytes of one SIP message.
     pub message_bytes: usize,
     /// Header fields of one SIP message, and bytes of one of them.
@@ -175,6 +199,7 @@ pub struct Trunk {
     /// None for the default of the transport, or what DNS says.
     pub port: Option<u16>,
     pub transport: TrunkTransport,
+    pub tls: TrunkTls,
     pub credentials: Option<TrunkCredentials>,
     pub register: bool,
     /// What we ask for when we register.
@@ -212,6 +237,29 @@ pub enum Prack {
 pub enum TrunkTransport {
     Udp,
     Tcp,
+    Tls,
+}
+
+/// Whom we believe, and who we are, over TLS.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrunkTls {
+    /// A PEM file with the roots that its certificate leads to; none for those of the system.
+    pub ca: Option<PathBuf>,
+    /// What we show where it asks; none for the certificate of `[sip]`.
+    pub certificate: Option<Certificate>,
+    pub client_certificate: ClientCertificate,
+}
+
+/// What a trunk that connects to us has to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// Nothing.
+    #[default]
+    No,
+    /// What it shows has to be right.
+    Asked,
+    /// Calls from its addresses are its own only on a connection that showed its certificate.
+    Required,
 }
 
 /// How a peer is told the digits that are pressed in a call. They are taken in either form from everyone.
@@ -264,6 +312,7 @@ impl Trunk {
             host: host.to_owned(),
             port: None,
             transport: TrunkTransport::Udp,
+            tls: TrunkTls::default(),
             credentials: None,
             register: false,
             expires: Trunk::EXPIRES,
@@ -328,6 +377,9 @@ impl Default for Sip {
             domain: "tandem.local".to_owned(),
             udp: everywhere.clone(),
             tcp: everywhere,
+            // Phones have to be told of the certificate, so that an operator asks for it.
+            tls: Vec::new(),
+            certificate: None,
             // More often than each minute is a phone in trouble, and costs as much as a call.
             registration_min: Duration::from_secs(60),
             // A contact that is gone rings into nothing until it expires.
@@ -336,6 +388,8 @@ impl Default for Sip {
             t1: Duration::from_millis(500),
             // Three minutes, after which Timer C of RFC 3261 §16.6 lets a proxy give up too.
             ring_timeout: Duration::from_secs(180),
+            // Four or five rings, before most people's patience ends.
+            forward_after: Duration::from_secs(20),
             // Four retransmissions at the default T1; the caller is still waiting.
             trunk_timeout: Duration::from_secs(5),
             // A dead trunk is known before many callers meet it, and the binding of a NAT stays open.
@@ -359,7 +413,12 @@ impl Default for Sip {
 impl Default for Http {
     fn default() -> Http {
         // Whoever may speak to it may do everything, so that it stays on this machine unless told otherwise.
-        Http { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+        Http {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            tls: None,
+            certificate: None,
+            origins: Vec::new(),
+        }
     }
 }
 
@@ -412,6 +471,10 @@ impl Default for Limits {
             tcp_connections: 10_000,
             // An office behind one address.
             tcp_connections_per_address: 200,
+            // As long as the longest registration: a phone refreshes it before.
+            connection_idle: Duration::from_secs(3_600),
+            // Three retransmissions of a lost segment.
+            message_time: Duration::from_secs(5),
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,
             // A message through ten proxies has half of that.

@@ -1,5 +1,6 @@
 //! A decision for people and for programs.
 
+use crate::dialplan::change::Change;
 use crate::dialplan::route::{Decision, Step, Target};
 use serde_json::{Value, json};
 
@@ -62,6 +63,7 @@ pub fn target_text(target: &Target) -> String {
         Target::PickUp { user } => format!("pick up what rings at user {user}"),
         Target::Play { file, repeat: false } => format!("play {file}"),
         Target::Play { file, repeat: true } => format!("play {file} until the caller hangs up"),
+        Target::Change(change) => change.to_string(),
         Target::Reject { status, reason } if reason.is_empty() => format!("reject {status}"),
         Target::Reject { status, reason } => format!("reject {status}: {reason}"),
     }
@@ -74,6 +76,10 @@ fn target_json(target: &Target) -> Value {
         Target::Echo => json!({ "echo": true }),
         Target::PickUp { user } => json!({ "pickup": user }),
         Target::Play { file, repeat } => json!({ "play": file, "repeat": repeat }),
+        Target::Change(Change::Forward { when, to, after }) => {
+            json!({ "forward": when.as_str(), "number": to, "after_s": after.map(|after| after.as_secs()) })
+        }
+        Target::Change(Change::DoNotDisturb { on }) => json!({ "do_not_disturb": on }),
         Target::Reject { status, reason } => json!({ "reject": status, "reason": reason }),
     }
 }

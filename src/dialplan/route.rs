@@ -3,6 +3,7 @@
 use crate::base::time::Wall;
 use crate::config::identity::HeaderPatterns;
 use crate::config::settings::Transfer;
+use crate::dialplan::change::Change;
 
 /// One call that wants a route.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +74,8 @@ pub enum Target {
     PickUp { user: String },
     /// A sound file, once or until the caller hangs up.
     Play { file: String, repeat: bool },
+    /// A setting of the calling user is changed, and the caller hears that it is.
+    Change(Change),
     Reject {
         status: u16,
         /// Empty for the usual phrase of the status.
@@ -109,6 +112,11 @@ impl Target {
     /// Whether the caller needs no sound of its own for it.
     pub fn is_silent(&self) -> bool {
         matches!(self, Target::Reject { .. } | Target::PickUp { .. })
+    }
+
+    /// Whether a call that somebody else sends on may end there.
+    pub fn takes_calls(&self) -> bool {
+        !matches!(self, Target::Reject { .. } | Target::PickUp { .. } | Target::Change(_))
     }
 
     /// Whether an answer of this target leads to the next one.

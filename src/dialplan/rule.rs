@@ -130,6 +130,11 @@ impl Rule {
             let what = format!("{} lets strangers call out over trunk `{trunk}`, at your cost", part.name());
             part.report(&aim.place, what, "say who may: from = [\"users\"], or a trunk");
         }
+        let outsiders = self.from.iter().any(|source| !matches!(source, Source::Users | Source::User(_)));
+        if let Some(aim) = self.targets.iter().find(|aim| outsiders && aim.is_for_users()) {
+            let what = format!("{} changes settings, which only users have", part.name());
+            part.report(&aim.place, what, "say who may: from = [\"users\"]");
+        }
         if let Some([_, behind]) = self.targets.windows(2).find(|pair| pair[0].is_last()) {
             part.report(
                 &behind.place,

@@ -3,6 +3,7 @@
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Place, Problems, Wrong, nearest_known};
 use crate::config::section::{Keys, Section};
+use crate::dialplan::change::ChangeAim;
 use crate::dialplan::directory::Directory;
 use crate::dialplan::numbering;
 use crate::dialplan::plan::PlanContext;
@@ -14,11 +15,25 @@ const MAX_NUMBER: usize = 128;
 
 const KEYS: Keys = Keys {
     known: &[
-        "user", "trunk", "number", "strip", "prefix", "next_on", "echo", "pickup", "play", "repeat", "reject", "reason",
+        "user",
+        "trunk",
+        "number",
+        "strip",
+        "prefix",
+        "next_on",
+        "echo",
+        "pickup",
+        "play",
+        "repeat",
+        "forward",
+        "after",
+        "do_not_disturb",
+        "reject",
+        "reason",
     ],
     later: &["network", "conference", "voicemail", "menu", "enum", "http"],
 };
-const KINDS: [&str; 6] = ["user", "trunk", "echo", "pickup", "play", "reject"];
+const KINDS: [&str; 8] = ["user", "trunk", "echo", "pickup", "play", "forward", "do_not_disturb", "reject"];
 
 /// One target of a rule, before a call fills it in.
 #[derive(Clone, Debug)]
@@ -34,6 +49,7 @@ enum Kind {
     Echo,
     PickUp(Template),
     Play { file: String, repeat: bool },
+    Change(ChangeAim),
     Reject { status: u16, reason: String },
 }
 
@@ -92,6 +108,8 @@ impl Aim {
             "trunk" => trunk(&part, scope, context)?,
             "echo" => echo(&part)?,
             "play" => play(&part)?,
+            "forward" => Kind::Change(ChangeAim::forward(&part, scope)?),
+            "do_not_disturb" => Kind::Change(ChangeAim::do_not_disturb(&part)?),
             _ => reject(&part)?,
         };
         Some(Aim { place: node.place.clone(), kind })
@@ -109,6 +127,11 @@ impl Aim {
             Kind::Trunk { name, .. } => Some(name),
             _ => None,
         }
+    }
+
+    /// Whether it changes a setting of the caller's own, which only users have.
+    pub fn is_for_users(&self) -> bool {
+        matches!(self.kind, Kind::Change(_))
     }
 
     pub fn file(&self) -> Option<&str> {
@@ -140,6 +163,7 @@ impl Aim {
             }
             Kind::Echo => Ok(Target::Echo),
             Kind::Play { file, repeat } => Ok(Target::Play { file: file.clone(), repeat: *repeat }),
+            Kind::Change(change) => change.fill(fields).map(Target::Change),
             Kind::Reject { status, reason } => Ok(Target::Reject { status: *status, reason: reason.clone() }),
         }
     }
@@ -172,6 +196,7 @@ fn refuse_strangers(part: &Section<'_>, kind: &str) {
     let companions: &[&str] = match kind {
         "trunk" => &["number", "strip", "prefix", "next_on"],
         "play" => &["repeat"],
+        "forward" => &["number", "after"],
         "reject" => &["reason"],
         _ => &[],
     };

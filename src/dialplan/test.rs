@@ -4,6 +4,7 @@ use crate::base::time::Wall;
 use crate::config::document::{Node, Value};
 use crate::config::problem::{Place, Problem, Problems, Wrong};
 use crate::config::section::{Keys, Section};
+use crate::dialplan::change::Change;
 use crate::dialplan::directory::Directory;
 use crate::dialplan::explain;
 use crate::dialplan::plan::{Plan, PlanContext};
@@ -17,7 +18,19 @@ const NOON: &str = "2026-01-07T12:00:00Z";
 const KEYS: Keys = Keys { known: &["call", "expect"], later: &[] };
 const CALL: Keys = Keys { known: &["from", "caller", "to", "at"], later: &[] };
 const EXPECT: Keys = Keys {
-    known: &["rule", "trunk", "user", "number", "caller", "echo", "pickup", "play", "reject"],
+    known: &[
+        "rule",
+        "trunk",
+        "user",
+        "number",
+        "caller",
+        "echo",
+        "pickup",
+        "play",
+        "forward",
+        "do_not_disturb",
+        "reject",
+    ],
     later: &["network", "conference", "voicemail", "menu", "enum", "http", "cost"],
 };
 
@@ -59,6 +72,8 @@ enum Fact {
     Echo,
     PickUp,
     Play,
+    Forward,
+    DoNotDisturb,
     Reject,
 }
 
@@ -221,7 +236,7 @@ fn caller(text: &str, context: &PlanContext, users: &Directory) -> Result<From, 
 /// None where one of them is wrong, so that a test doesn't pass on what is left.
 fn expectations(part: &Section<'_>) -> Option<Vec<(Fact, String)>> {
     let mut expected = Vec::new();
-    for fact in [Fact::Rule, Fact::User, Fact::PickUp, Fact::Caller, Fact::Play] {
+    for fact in [Fact::Rule, Fact::User, Fact::PickUp, Fact::Caller, Fact::Play, Fact::Forward] {
         if part.has(fact.key()) {
             expected.push((fact, part.text(fact.key())?.to_owned()));
         }
@@ -238,6 +253,9 @@ fn expectations(part: &Section<'_>) -> Option<Vec<(Fact, String)>> {
     }
     if part.has("echo") {
         expected.push((Fact::Echo, part.flag("echo")?.to_string()));
+    }
+    if part.has("do_not_disturb") {
+        expected.push((Fact::DoNotDisturb, part.flag("do_not_disturb")?.to_string()));
     }
     if part.has("reject") {
         expected.push((Fact::Reject, part.integer("reject", 400..=699u16)?.to_string()));
@@ -259,6 +277,8 @@ impl Fact {
             Fact::Echo => "echo",
             Fact::PickUp => "pickup",
             Fact::Play => "play",
+            Fact::Forward => "forward",
+            Fact::DoNotDisturb => "do_not_disturb",
             Fact::Reject => "reject",
         }
     }
@@ -275,6 +295,9 @@ impl Fact {
             | (Fact::User, Some(Target::User { name }))
             | (Fact::PickUp, Some(Target::PickUp { user: name }))
             | (Fact::Play, Some(Target::Play { file: name, .. })) => Some(name.clone()),
+            (Fact::Number, Some(Target::Change(Change::Forward { to, .. }))) => to.clone(),
+            (Fact::Forward, Some(Target::Change(Change::Forward { when, .. }))) => Some(when.as_str().to_owned()),
+            (Fact::DoNotDisturb, Some(Target::Change(Change::DoNotDisturb { on }))) => Some(on.to_string()),
             (Fact::Trunks, _) => Some(list_text(trunks(&route?.targets).map(|(name, _)| name))),
             (Fact::Numbers, _) => Some(list_text(trunks(&route?.targets).map(|(_, number)| number))),
             // A call that no rule wants is answered 404.

@@ -2,6 +2,7 @@
 
 use crate::base::chance::Chance;
 use crate::call::account::{Account, Accounts};
+use crate::call::forwarding::Forwarding;
 use crate::config::settings::{Secret, Settings};
 use crate::shell::error::ShellError;
 use crate::shell::store::{NewUser, Store, StoredUser, UserError};
@@ -25,8 +26,13 @@ pub async fn load(settings: &Settings, store: &Store) -> Result<Accounts, ShellE
             Secret::Password(password) => Hashes::from_password(&user.name, realm, password),
             Secret::Ha1(ha1) => Hashes { ha1_md5: Some(ha1.clone()), ha1_sha256: None },
         },
+        forwarding: Forwarding::default(),
     });
-    Ok(Accounts::new(stored.chain(configured)))
+    let mut accounts = Accounts::new(stored.chain(configured));
+    for (user, forwarding) in store.forwardings().await? {
+        accounts.set_forwarding(&user, forwarding);
+    }
+    Ok(accounts)
 }
 
 /// On the first start of a gateway without users: makes `alice` and `bob`, and returns their passwords, which nobody can
@@ -67,5 +73,6 @@ fn from_store(user: StoredUser) -> Account {
         country: user.country,
         display_name: user.display_name,
         hashes: Hashes { ha1_md5: Some(user.ha1_md5), ha1_sha256: Some(user.ha1_sha256) },
+        forwarding: Forwarding::default(),
     }
 }

@@ -17,12 +17,22 @@ pub struct Gauges {
     busy_ns: Vec<u64>,
     at_ns: u64,
     trunks: BTreeSet<String>,
+    certificates: BTreeSet<String>,
 }
 
 impl Gauges {
     pub fn new(metrics: Arc<Metrics>, started: Wall) -> Gauges {
         metrics.set_started(started);
-        Gauges { metrics, received: 0, sent: 0, damaged: 0, busy_ns: Vec::new(), at_ns: 0, trunks: BTreeSet::new() }
+        Gauges {
+            metrics,
+            received: 0,
+            sent: 0,
+            damaged: 0,
+            busy_ns: Vec::new(),
+            at_ns: 0,
+            trunks: BTreeSet::new(),
+            certificates: BTreeSet::new(),
+        }
     }
 
     pub fn update(&mut self, switch: &Switch, world: &mut World) {
@@ -38,6 +48,7 @@ impl Gauges {
             }
         }
         self.trunks(switch, now);
+        self.certificates(world, now.wall);
         let messages = world.messages;
         self.metrics.count_sip_received(messages.received - self.received);
         self.metrics.count_sip_sent(messages.sent - self.sent);
@@ -60,6 +71,20 @@ impl Gauges {
             self.metrics.forget_trunk(gone);
         }
         self.trunks = present;
+    }
+
+    fn certificates(&mut self, world: &World, now: Wall) {
+        let current = world.tls();
+        let current = current.load();
+        let mut present = BTreeSet::new();
+        for (whose, ends) in current.iter().flat_map(|tls| tls.expiries()) {
+            self.metrics.set_certificate(whose, (ends.micros() - now.micros()) as f64 / 1e6);
+            present.insert(whose.clone());
+        }
+        for gone in self.certificates.difference(&present) {
+            self.metrics.forget_certificate(gone);
+        }
+        self.certificates = present;
     }
 
     fn media(&mut self, world: &World, at_ns: u64) {

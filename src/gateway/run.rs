@@ -21,6 +21,7 @@ use crate::shell::error::{Problems, ShellError};
 use crate::shell::journal::{Journal, Recorder};
 use crate::shell::seed;
 use crate::shell::store::Store;
+use crate::shell::tls::{self, Tls};
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -69,7 +70,9 @@ impl Gateway {
         let token = token::open(&settings.data)?;
         let recorder = Recorder::start(&mut journal, store.clone());
         let watch = journal.watch();
-        let mut world = World::open(&settings, clock, Some(journal)).await?;
+        let certificates = Tls::load(&settings)?;
+        let mut world = World::open(&settings, clock, Some(journal)).await?.with_store(store.clone());
+        world.tls().store(certificates.map(Arc::new));
         let (questions, control) = mpsc::channel(QUESTIONS);
         let metrics = Arc::new(Metrics::new());
         let shared = Arc::new(ArcSwap::from(Arc::clone(&settings)));
@@ -80,13 +83,16 @@ impl Gateway {
             metrics: Arc::clone(&metrics),
             settings: Arc::clone(&shared),
             token,
+            sip: Some(world.guests()),
             ready: Arc::new(Vec::new),
         };
         let listen = settings.http.listen;
         let listener = admin::bind(listen).await?;
         let http = listener.local_addr().unwrap_or(listen);
+        let router = router(state);
+        let https = serve_https(settings.http.tls, world.tls(), router.clone()).await?;
         tokio::spawn(async move {
-            if let Err(error) = admin::serve(listener, router(state), std::future::pending()).await {
+            if let Err(error) = admin::serve(listener, router, std::future::pending()).await {
                 tracing::error!("the HTTP server ended: {error}");
             }
         });
@@ -98,7 +104,7 @@ impl Gateway {
         let workers = world.workers.len();
         world.keep_letters(store.clone());
         let switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
-        greet(&settings, http, &world);
+        greet(&settings, http, https, &world);
         Ok(Gateway {
             config,
             switch,
@@ -284,6 +290,7 @@ impl Gateway {
         let settings = Arc::new(read_settings(self.config.as_deref())?);
         let accounts = Arc::new(accounts::load(&settings, &self.store).await?);
         let plan = Arc::new(read_plan(&settings, &accounts)?);
+        let certificates = Tls::load(&settings)?;
         let before = Arc::clone(self.switch.settings());
         let report = ReloadReport {
             rules: plan.rule_count(),
@@ -291,6 +298,7 @@ impl Gateway {
             trunks: settings.trunks.len(),
             after_restart: after_restart(&before, &settings),
         };
+        self.world.tls().store(certificates.map(Arc::new));
         self.world.tell(&mut self.switch, Input::Accounts(accounts));
         self.world.tell(&mut self.switch, Input::Reload { settings: Arc::clone(&settings), plan });
         self.settings.store(settings);
@@ -304,6 +312,23 @@ impl Gateway {
         self.world.tell(&mut self.switch, Input::Accounts(accounts));
         Ok(())
     }
+}
+
+/// Listens where `http.tls` says, and tells where that is.
+async fn serve_https(
+    listen: Option<SocketAddr>,
+    certificates: tls::Current,
+    router: axum::Router,
+) -> Result<Option<SocketAddr>, ShellError> {
+    let Some(listen) = listen else { return Ok(None) };
+    let listener = admin::bind_tls(listen).await?;
+    let https = listener.local_addr().unwrap_or(listen);
+    tokio::spawn(async move {
+        if let Err(error) = admin::serve_tls(listener, certificates, router).await {
+            tracing::error!("the HTTPS server ended: {error}");
+        }
+    });
+    Ok(Some(https))
 }
 
 fn read_settings(config: Option<&Path>) -> Result<Settings, Problems> {
@@ -334,8 +359,9 @@ fn after_restart(before: &Settings, after: &Settings) -> Vec<String> {
             sentences.push(format!("{what} changed: this is done at the next start"));
         }
     };
-    say(before.sip.udp != after.sip.udp || before.sip.tcp != after.sip.tcp, "the listening addresses");
-    say(before.http != after.http, "http.listen");
+    let listening = |sip: &config::settings::Sip| (sip.udp.clone(), sip.tcp.clone(), sip.tls.clone());
+    say(listening(&before.sip) != listening(&after.sip), "the listening addresses");
+    say((before.http.listen, before.http.tls) != (after.http.listen, after.http.tls), "http.listen or http.tls");
     say(
         before.media.ports != after.media.ports || before.media.workers != after.media.workers,
         "media.ports or media.workers",
@@ -354,9 +380,13 @@ fn greet_accounts(made: &[(String, String)]) {
 }
 
 /// What a newcomer needs next.
-fn greet(settings: &Settings, http: SocketAddr, world: &World) {
+fn greet(settings: &Settings, http: SocketAddr, https: Option<SocketAddr>, world: &World) {
     println!("Tandem {} is up.", env!("CARGO_PKG_VERSION"));
     println!("  API, health and metrics   http://{}/", admin::reachable(http));
+    if let Some(https) = https {
+        println!("  the same over TLS         https://{}/", admin::reachable(https));
+    }
+    println!("  SIP over WebSocket        ws://{}/sip", admin::reachable(http));
     for (transport, address) in world.listening() {
         println!("  SIP over {}              {address}", transport.as_str());
     }

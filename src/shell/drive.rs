@@ -13,8 +13,8 @@ use crate::shell::error::ShellError;
 use crate::shell::journal::Journal;
 use crate::shell::postman::Postman;
 use crate::shell::store::Store;
-use crate::shell::transport::{Arrival, QUEUE, Transports};
-use crate::shell::{paths, prompt, seed};
+use crate::shell::transport::{Arrival, Guests, QUEUE, Transports};
+use crate::shell::{paths, prompt, seed, tls};
 use crate::sip::flow::Transport;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -78,6 +78,7 @@ pub struct World {
     pub workers: Vec<WorkerHandle>,
     media_news: Arc<Notify>,
     journal: Option<Journal>,
+    store: Option<Store>,
     postman: Option<Postman>,
     prompts: PathBuf,
     pub messages: Messages,
@@ -100,7 +101,7 @@ impl World {
     /// Binds the sockets and starts the media workers.
     pub async fn open(settings: &Settings, clock: Clock, journal: Option<Journal>) -> Result<World, ShellError> {
         let (answers, arrivals) = mpsc::channel(QUEUE);
-        let transports = Transports::open(settings, answers.clone()).await?;
+        let transports = Transports::open(settings, clock, answers.clone()).await?;
         let media_news = Arc::new(Notify::new());
         let mut workers = Vec::new();
         let count = settings.media.workers.max(1);
@@ -134,6 +135,7 @@ impl World {
             workers,
             media_news,
             journal,
+            store: None,
             postman: None,
             prompts,
             messages,
@@ -143,9 +145,24 @@ impl World {
         })
     }
 
+    /// The same with a store, which keeps what users change by phone.
+    pub fn with_store(self, store: Store) -> World {
+        World { store: Some(store), ..self }
+    }
+
     pub fn listening(&self) -> Vec<(Transport, SocketAddr)> {
         let of = |transport| self.transports.listening(transport).iter().map(move |&address| (transport, address));
-        of(Transport::Udp).chain(of(Transport::Tcp)).collect()
+        Transport::ALL.into_iter().flat_map(of).collect()
+    }
+
+    /// What TLS handshakes go by.
+    pub fn tls(&self) -> tls::Current {
+        self.transports.tls()
+    }
+
+    /// For SIP over WebSocket, which comes by the HTTP server.
+    pub fn guests(&self) -> Guests {
+        self.transports.guests()
     }
 
     /// Has letters kept in a store. What it tells comes as inputs of later turns, a count of all that it has first.
@@ -218,7 +235,9 @@ impl World {
                 self.messages.received += 1;
                 machine.handle(now, Input::Received { flow, bytes });
             }
-            Arrival::Connected { flow, sender } => self.transports.connected(flow, sender),
+            Arrival::Connected { flow, sender, is_proven } => self.transports.connected(flow, sender, is_proven),
+            Arrival::Alias { flow, address } => self.transports.alias(flow, address),
+            Arrival::Found { host, flows } => self.transports.found(&host, &flows),
             Arrival::Closed { flow } => {
                 self.transports.closed(flow);
                 machine.handle(now, Input::FlowFailed { flow });
@@ -245,6 +264,10 @@ impl World {
                         let answers = self.answers.clone();
                         tokio::spawn(async move {
                             let result = paths::locate(&host, port, transport, &listening).await;
+                            if let Ok(flows) = &result {
+                                let flows = flows.clone();
+                                let _ = answers.send(Arrival::Found { host, flows }).await;
+                            }
                             let _ = answers.send(Arrival::Answer(Input::Located { ticket, result })).await;
                         });
                     }
@@ -254,6 +277,17 @@ impl World {
                             let read = tokio::task::spawn_blocking(move || prompt::load(&folder, &file)).await;
                             let result = read.unwrap_or_else(|_| Err("reading it failed".to_owned())).map(Arc::new);
                             let _ = answers.send(Arrival::Answer(Input::Loaded { ticket, result })).await;
+                        });
+                    }
+                    Output::Keep { ticket, user, forwarding } => {
+                        let (answers, store) = (self.answers.clone(), self.store.clone());
+                        tokio::spawn(async move {
+                            let result = match store {
+                                Some(store) => store.set_forwarding(&user, &forwarding).await,
+                                None => Err(ShellError::new("store", "there is none", "ask a gateway")),
+                            };
+                            let result = result.map_err(|error| error.to_string());
+                            let _ = answers.send(Arrival::Answer(Input::Kept { ticket, result })).await;
                         });
                     }
                     Output::Post(order) => {

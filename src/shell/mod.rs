@@ -12,4 +12,5 @@ mod postman;
 pub mod prompt;
 pub mod seed;
 pub mod store;
-mod transport;
+pub mod tls;
+pub mod transport;

@@ -9,9 +9,8 @@ use std::time::Duration;
 /// Addresses whose route is remembered; beyond that all is forgotten and asked again.
 const MEMORY: usize = 4_096;
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
-const DEFAULT_PORT: u16 = 5_060;
 
-/// Remembers routes. They change rarely: `forget` now and then.
+/// Remembers routes while one question is answered: later they may have changed.
 #[derive(Default)]
 pub struct Paths {
     local: HashMap<IpAddr, IpAddr>,
@@ -29,10 +28,6 @@ impl Paths {
         }
         self.local.insert(remote, local);
         Some(local)
-    }
-
-    pub fn forget(&mut self) {
-        self.local.clear();
     }
 }
 
@@ -55,7 +50,7 @@ pub async fn locate(
     transport: Transport,
     listening: &[SocketAddr],
 ) -> Result<Vec<Flow>, String> {
-    let port = port.unwrap_or(DEFAULT_PORT);
+    let port = port.unwrap_or(transport.default_port());
     let addresses: Vec<SocketAddr> = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
         Err(_) => match tokio::time::timeout(LOOK_UP_LIMIT, tokio::net::lookup_host((host, port))).await {
@@ -80,9 +75,13 @@ fn flow_to(paths: &mut Paths, remote: SocketAddr, transport: Transport, listenin
     let exact = listening.iter().filter(fits).find(|socket| socket.ip() == route);
     let any = || listening.iter().filter(fits).find(|socket| socket.ip().is_unspecified());
     let other = || listening.iter().find(fits);
-    let socket = exact.or_else(any).or_else(other)?;
-    let ip = if socket.ip().is_unspecified() { route } else { socket.ip() };
-    Some(Flow { transport, local: SocketAddr::new(ip, socket.port()), remote })
+    let local = match exact.or_else(any).or_else(other) {
+        Some(socket) => SocketAddr::new(if socket.ip().is_unspecified() { route } else { socket.ip() }, socket.port()),
+        // A connection of ours carries both ways, whether or not we listen.
+        None if transport.is_reliable() => SocketAddr::new(route, transport.default_port()),
+        None => return None,
+    };
+    Some(Flow { transport, local, remote })
 }
 
 #[cfg(test)]

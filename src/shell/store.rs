@@ -3,6 +3,7 @@
 //! The file is in WAL mode, so that readers never stop the writer, with `synchronous=FULL`: the journal forgets what the
 //! store has taken, so a commit must outlive a power failure, and one `fsync` for a batch is little.
 
+mod forwardings;
 mod letters;
 mod records;
 mod schema;

@@ -174,11 +174,13 @@ impl Dialog {
         let Some(ip) = uri.host_ip() else { return self.flow };
         let other_family = ip.is_ipv4() != self.flow.local.is_ipv4();
         // A connection that leads there already is used, whatever port it has at the other end.
-        let connected = self.flow.transport == Transport::Tcp && ip == self.flow.remote.ip();
-        if other_family || connected || ip.is_unspecified() || ip.is_multicast() || is_broadcast(ip) {
+        let connected = self.flow.transport.is_reliable() && ip == self.flow.remote.ip();
+        // Nobody but a browser itself can open a connection between it and us.
+        let fixed = self.flow.transport.is_websocket();
+        if other_family || connected || fixed || ip.is_unspecified() || ip.is_multicast() || is_broadcast(ip) {
             return self.flow;
         }
-        match uri.port().unwrap_or(5060) {
+        match uri.port().unwrap_or(self.flow.transport.default_port()) {
             0 => self.flow,
             port => self.flow.towards(SocketAddr::new(ip, port)),
         }
@@ -211,10 +213,7 @@ fn contact(message: &Message) -> Option<String> {
 
 /// A target for a peer that gave none: where its message came from.
 fn fallback(flow: Flow) -> String {
-    match flow.transport {
-        Transport::Udp => format!("sip:{}", flow.remote),
-        Transport::Tcp => format!("sip:{};transport=tcp", flow.remote),
-    }
+    format!("sip:{}{}", flow.remote, flow.transport.parameter())
 }
 
 /// Whether a request came from elsewhere than its sender believes.

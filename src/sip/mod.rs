@@ -7,6 +7,7 @@ mod dialog;
 pub mod digest;
 pub mod flow;
 pub mod guessing;
+pub mod keep_alive;
 mod mint;
 pub mod notifier;
 mod outbox;

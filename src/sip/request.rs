@@ -66,17 +66,15 @@ impl Draft<'_> {
 /// Our Via. `rport` asks the peer to answer to where the request came from (RFC 3581).
 fn via(flow: Flow, branch: &str) -> String {
     let transport = flow.transport.as_str();
-    format!("SIP/2.0/{transport} {};branch={branch};rport", authority(flow))
+    // Over TLS, where both know whom they talk to, the peer may use our connection for its own requests (RFC 5923 §5).
+    let alias = if flow.transport == Transport::Tls { ";alias" } else { "" };
+    format!("SIP/2.0/{transport} {};branch={branch};rport{alias}", authority(flow))
 }
 
 /// Our Contact on a flow.
 pub(crate) fn contact(user: &str, flow: Flow) -> String {
     let at = if user.is_empty() { "" } else { "@" };
-    let transport = match flow.transport {
-        Transport::Udp => "",
-        Transport::Tcp => ";transport=tcp",
-    };
-    format!("<sip:{user}{at}{}{transport}>", authority(flow))
+    format!("<sip:{user}{at}{}{}>", authority(flow), flow.transport.parameter())
 }
 
 /// Address and port of our side, as they stand in a URI; without the zone of an IPv6 address, which is nobody else's.

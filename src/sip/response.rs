@@ -1,6 +1,6 @@
 //! The text of answers that we send, and where they go.
 
-use crate::sip::flow::{Body, Flow, Headers, Transport};
+use crate::sip::flow::{Body, Flow, Headers};
 use crate::sip::request::{ALLOW, SUPPORTED, contact};
 use crate::sip::transaction::Asked;
 use crate::wire::sip::{Message, Method, Name, SessionPair, Uri, Writer};
@@ -101,7 +101,7 @@ pub(crate) fn our_contact(asked: &Asked) -> String {
 /// Where the answers to a request go: RFC 3261 §18.2.2 and RFC 3581 §4. A `maddr` is not followed, as it would let
 /// anybody point our answers at anybody.
 pub(crate) fn way_back(request: &Message, flow: Flow) -> Flow {
-    if flow.transport == Transport::Tcp {
+    if flow.transport.is_reliable() {
         return flow;
     }
     let Ok(via) = request.top_via() else { return flow };

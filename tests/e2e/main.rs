@@ -9,4 +9,5 @@ mod life;
 mod mistakes;
 mod phones;
 mod provider;
+mod secure;
 mod transports;

@@ -56,6 +56,8 @@ fn endless_authentication() {
         acme -> tandem 407 (Proxy-Authenticate: Digest realm=\"acme\", nonce=\"1\", qop=\"auth\", algorithm=MD5)
         tandem -> acme INVITE [Proxy-Authorization ~ nonce=\"1\"]
         acme -> tandem 407 (Proxy-Authenticate: Digest realm=\"acme\", nonce=\"2\", qop=\"auth\", algorithm=MD5)
+        tandem -> acme INVITE [Proxy-Authorization ~ nonce=\"2\"]
+        acme -> tandem 407 (Proxy-Authenticate: Digest realm=\"acme\", nonce=\"3\", qop=\"auth\", algorithm=MD5)
         quiet acme
         tandem -> alice 500
         ",

@@ -65,6 +65,7 @@ pub fn objection(record: &CallRecord, item: &str) -> Option<String> {
         ["leg", index, "session", name] => of(index).is_some_and(|leg| leg.session_id.as_deref() == Some(*name)),
         ["leg", index, "diverted", ..] => {
             let diverted = item.split_once("diverted").map(|(_, diverted)| diverted.trim());
+            let diverted = diverted.filter(|diverted| !diverted.is_empty());
             of(index).is_some_and(|leg| leg.diverted.as_deref() == diverted)
         }
         ["leg", index, "reason", ..] => {

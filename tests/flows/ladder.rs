@@ -8,6 +8,7 @@ use crate::world::{Setting, World};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 use tandem::call::io::Input;
+use tandem::dialplan::change::{Change, When};
 use tandem::media::command::{Clip, Event};
 use tandem::wire::sip::Message;
 
@@ -224,6 +225,13 @@ impl Player {
                 let id = world.books.records.last().expect("a call").id.clone();
                 world.feed(Input::HangUp { id });
             }
+            [name, "forwards", when, "to", number, after @ ..] => {
+                let when = [When::Always, When::Busy, When::NoAnswer].into_iter().find(|known| known.as_str() == *when);
+                let (when, to) = (when.expect("a time to forward"), Some((*number).to_owned()));
+                let after = after.first().map(|after| span(after));
+                world.change(name, &Change::Forward { when, to, after });
+            }
+            [name, "is", "not", "to", "be", "disturbed"] => world.change(name, &Change::DoNotDisturb { on: true }),
             ["store", "fails"] => world.mailbox.failing = true,
             ["restart"] => world.restart(),
             ["load", lag] => {

@@ -398,7 +398,7 @@ impl Peer {
     }
 
     fn contact(&self) -> String {
-        let transport = if self.flow.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+        let transport = self.flow.transport.parameter();
         format!("<sip:{}x@{}{transport}>", self.mark, self.flow.remote)
     }
 

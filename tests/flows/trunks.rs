@@ -277,6 +277,8 @@ fn a_trunk_that_does_not_believe_us_leads_to_the_next() {
         acme -> tandem 401 (WWW-Authenticate: Digest realm=\"acme\", nonce=\"n1\")
         tandem -> acme INVITE [Authorization ~ 4711]
         acme -> tandem 401 (WWW-Authenticate: Digest realm=\"acme\", nonce=\"n2\")
+        tandem -> acme INVITE [Authorization ~ n2]
+        acme -> tandem 401 (WWW-Authenticate: Digest realm=\"acme\", nonce=\"n3\")
         tandem -> globex INVITE [no Authorization]
         globex -> tandem 486
         tandem -> alice 486

@@ -13,9 +13,11 @@ use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::base::time::{Now, Time, Wall};
 use tandem::call::account::{Account, Accounts};
+use tandem::call::forwarding::Forwarding;
 use tandem::call::io::{Input, Output, Ticket};
 use tandem::call::switch::Switch;
 use tandem::config::settings::{Settings, Trunk, TrunkCredentials};
+use tandem::dialplan::change::Change;
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::Command;
@@ -165,6 +167,7 @@ fn accounts() -> Vec<Account> {
             country: None,
             display_name: display.map(str::to_owned),
             hashes,
+            forwarding: Forwarding::default(),
         }
     };
     numbers.into_iter().chain(more).map(account).collect()
@@ -258,6 +261,14 @@ impl World {
         self.feed(Input::Accounts(Arc::new(Accounts::new(left))));
     }
 
+    /// A user changes a setting over the API.
+    pub fn change(&mut self, name: &str, change: &Change) {
+        let mut changed = (**self.switch.accounts()).clone();
+        let forwarding = changed.by_name(name).expect("a user").forwarding.with(change);
+        changed.set_forwarding(name, forwarding);
+        self.feed(Input::Accounts(Arc::new(changed)));
+    }
+
     /// The gateway dies and starts again, with nothing left but its store.
     pub fn restart(&mut self) {
         self.switch = switch(&self.setting, self.now());
@@ -299,6 +310,11 @@ impl World {
                 let result = self.locate(&host, port, transport);
                 self.inputs.push_back(Input::Located { ticket, result });
             }
+            Output::Keep { ticket, user, forwarding } => {
+                self.note(format!("          kept for {user}: {forwarding:?}"));
+                let result = if self.mailbox.failing { Err("the disk is full".to_owned()) } else { Ok(()) };
+                self.inputs.push_back(Input::Kept { ticket, result });
+            }
             Output::Post(order) => self.inputs.extend(self.mailbox.obey(order).map(Input::Post)),
             Output::Notice(notice) => self.note(format!("          {notice:?}")),
         }
@@ -307,6 +323,11 @@ impl World {
     fn deliver(&mut self, flow: Flow, bytes: Bytes) {
         let message = Message::parse(bytes.clone()).expect("the switch writes what can be read");
         let Some(index) = self.peers.iter().position(|peer| peer.flow == flow) else {
+            // What is too large for a datagram is tried by TCP first, which these peers don't take.
+            if flow.transport == Transport::Tcp && self.peers.iter().any(|peer| peer.flow.remote == flow.remote) {
+                self.inputs.push_back(Input::FlowFailed { flow });
+                return;
+            }
             panic!("a message to nobody, on {flow:?}:\n{message}");
         };
         let name = self.peers[index].name.clone();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::call::account::{Account, Accounts};
+use tandem::call::forwarding::Forwarding;
 use tandem::config::settings::{Settings, Trunk, TrunkCredentials};
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
@@ -153,6 +154,7 @@ pub fn accounts() -> Arc<Accounts> {
         country: None,
         display_name: None,
         hashes: Hashes::from_password(&name, DOMAIN, PASSWORD),
+        forwarding: Forwarding::default(),
         name,
     };
     Arc::new(Accounts::new(users().into_iter().map(account)))

@@ -247,7 +247,7 @@ impl Peer {
             return;
         }
         phone.cseq += 1;
-        let transport = if self.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+        let transport = self.transport.parameter();
         let contact = format!("<sip:{}@{}{transport}>", phone.user, self.address);
         let uri = format!("sip:{}", crate::office::DOMAIN);
         let aor = format!("<sip:{}@{}>", phone.user, crate::office::DOMAIN);
@@ -300,7 +300,7 @@ impl Peer {
             talk.abandon(now.time, ledger);
         }
         self.lives = self.lives.wrapping_add(1);
-        if self.transport == Transport::Tcp {
+        if self.transport.is_reliable() {
             // Its next connection comes from another port.
             self.address.set_port(self.address.port() + 1);
             self.public = self.address;

@@ -227,6 +227,10 @@ impl World {
                     let wait = below(&mut self.chance, Duration::from_millis(100));
                     self.after(wait, Happening::Answer(Input::Loaded { ticket, result: office::clip(&file) }));
                 }
+                Output::Keep { ticket, .. } => {
+                    let wait = below(&mut self.chance, Duration::from_millis(100));
+                    self.after(wait, Happening::Answer(Input::Kept { ticket, result: Ok(()) }));
+                }
                 // Nobody writes texts here.
                 Output::Post(order) => unreachable!("{order:?}"),
                 Output::Notice(_) => {}
@@ -379,7 +383,7 @@ impl World {
         }
         let delays = match flow.transport {
             Transport::Udp => self.profile.faults.carry(&mut self.chance),
-            Transport::Tcp => self.stream(flow),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => self.stream(flow),
         };
         if let Some(trace) = &mut self.trace
             && let Ok(message) = Message::parse(bytes.clone())

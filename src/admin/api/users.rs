@@ -123,7 +123,7 @@ fn given_or_made(password: Option<String>) -> Result<(String, bool), Refusal> {
     }
 }
 
-fn unknown(name: &str) -> Refusal {
+pub(super) fn unknown(name: &str) -> Refusal {
     Refusal::new(
         StatusCode::NOT_FOUND,
         format!("there is no user `{name}`"),

@@ -104,7 +104,9 @@ fn leg_text(index: usize, leg: &Value) -> Vec<String> {
     };
     say("number", cell(leg, "number"));
     say("address", cell(leg, "address"));
+    say("sent on", leg["diverted"].as_str().map(|by| format!("by {by}")).unwrap_or_default());
     say("Call-ID", cell(leg, "call_id"));
+    say("session", leg["session_id"].as_str().unwrap_or_default().to_owned());
     say("rang", time_cell(leg, "ringing"));
     say("answered", time_cell(leg, "answered"));
     say("answer", [cell(leg, "status"), cell(leg, "reason")].join(" ").trim().to_owned());

@@ -4,7 +4,7 @@ use super::{Store, trouble};
 use crate::shell::error::ShellError;
 
 /// Each makes the next version of the schema out of the one before; the file's `user_version` counts those it has had.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE users (
         name TEXT PRIMARY KEY,
@@ -55,6 +55,16 @@ const MIGRATIONS: [&str; 2] = [
     ) STRICT;
     CREATE INDEX letters_by_user ON letters (user, id);
     CREATE INDEX letters_by_expiry ON letters (expires);
+",
+    "
+    CREATE TABLE forwardings (
+        user TEXT PRIMARY KEY,
+        always TEXT,
+        busy TEXT,
+        no_answer TEXT,
+        after_s INTEGER,
+        do_not_disturb INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::call::forwarding::Forwarding;
 use crate::call::letter::{Letter, LetterId, Pile, Sender};
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::media::command::Report;
@@ -74,6 +75,26 @@ fn closed(id: &str, second: i64) -> CallRecord {
         cause: "BYE".to_owned(),
         ..record
     }
+}
+
+#[tokio::test]
+async fn where_a_users_calls_go_is_kept_until_the_user_is_removed() {
+    let (_folder, store) = store().await;
+    let forwarding = Forwarding {
+        no_answer: Some("+442079460000".to_owned()),
+        after: Some(Duration::from_secs(30)),
+        ..Forwarding::default()
+    };
+    store.add_user(&alice()).await.unwrap();
+    assert_eq!((store.has_user("alice").await.unwrap(), store.has_user("bob").await.unwrap()), (true, false));
+    store.set_forwarding("bob", &Forwarding { do_not_disturb: true, ..Forwarding::default() }).await.unwrap();
+    store.set_forwarding("alice", &forwarding).await.unwrap();
+    assert_eq!(store.forwarding("alice").await.unwrap(), forwarding);
+    assert_eq!(store.forwardings().await.unwrap().len(), 2);
+    store.set_forwarding("bob", &Forwarding::default()).await.unwrap();
+    assert_eq!(store.forwardings().await.unwrap(), [("alice".to_owned(), forwarding)]);
+    store.remove_user("alice").await.unwrap();
+    assert!(store.forwarding("alice").await.unwrap().is_off());
 }
 
 #[tokio::test]

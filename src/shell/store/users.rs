@@ -107,9 +107,21 @@ impl Store {
         rows.iter().map(user_of).collect::<Result<_, _>>().map_err(|error| self.trouble(&error))
     }
 
+    pub async fn has_user(&self, name: &str) -> Result<bool, ShellError> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users WHERE name = ?1)")
+            .bind(name)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|error| self.trouble(&error))
+    }
+
     pub async fn remove_user(&self, name: &str) -> Result<UserChange, ShellError> {
         let done = sqlx::query("DELETE FROM users WHERE name = ?1").bind(name).execute(&self.pool).await;
-        self.change(done)
+        let change = self.change(done)?;
+        if change == UserChange::Done {
+            self.forget_forwarding(name).await?;
+        }
+        Ok(change)
     }
 
     pub async fn set_password(&self, name: &str, realm: &str, password: &str) -> Result<UserChange, UserError> {

@@ -1,16 +1,24 @@
 //! The SIP sockets: what arrives becomes messages with the flow that they came by, and flows are sent on.
 
-mod tcp;
+mod census;
+mod connections;
+mod guest;
+mod pktinfo;
+mod stream;
 mod udp;
+
+pub use guest::{Guest, Guests};
 
 use crate::call::io::Input;
 use crate::config::settings::Settings;
+use crate::shell::clock::Clock;
 use crate::shell::error::ShellError;
+use crate::shell::tls;
 use crate::sip::flow::{Flow, Transmit, Transport};
 use bytes::Bytes;
+use connections::Connections;
 use std::io;
 use std::net::SocketAddr;
-use tcp::Connections;
 use tokio::sync::mpsc;
 use udp::Sockets;
 
@@ -32,14 +40,26 @@ pub enum Arrival {
         flow: Flow,
         bytes: Bytes,
     },
-    /// A peer connected, or our connection to it stands.
+    /// A peer connected.
     Connected {
         flow: Flow,
         sender: mpsc::Sender<Bytes>,
+        /// Whether its certificate proved who it is.
+        is_proven: bool,
+    },
+    /// A proven peer lets us use its connection for what goes to this address of its (RFC 5923).
+    Alias {
+        flow: Flow,
+        address: SocketAddr,
     },
     /// A connection closed, or couldn't be made.
     Closed {
         flow: Flow,
+    },
+    /// A host was looked up, and these are the ways to it.
+    Found {
+        host: String,
+        flows: Vec<Flow>,
     },
     /// An answer of the world to an output.
     Answer(Input),
@@ -47,23 +67,29 @@ pub enum Arrival {
 
 pub struct Transports {
     udp: Sockets,
-    tcp: Connections,
+    connections: Connections,
     arrivals: mpsc::Sender<Arrival>,
 }
 
 impl Transports {
     /// Binds all that the settings name, or says which address can't be had.
-    pub async fn open(settings: &Settings, arrivals: mpsc::Sender<Arrival>) -> Result<Transports, ShellError> {
+    pub async fn open(
+        settings: &Settings,
+        clock: Clock,
+        arrivals: mpsc::Sender<Arrival>,
+    ) -> Result<Transports, ShellError> {
         let udp = Sockets::open(&settings.sip.udp, &arrivals).await?;
-        let tcp = Connections::open(settings, &arrivals).await?;
-        Ok(Transports { udp, tcp, arrivals })
+        let connections = Connections::open(settings, clock, &arrivals).await?;
+        Ok(Transports { udp, connections, arrivals })
     }
 
     /// Where we listen for this transport.
     pub fn listening(&self, transport: Transport) -> &[SocketAddr] {
         match transport {
             Transport::Udp => self.udp.listening(),
-            Transport::Tcp => self.tcp.listening(),
+            Transport::Tcp | Transport::Tls => self.connections.listening(transport),
+            // These come by the HTTP server.
+            Transport::Ws | Transport::Wss => &[],
         }
     }
 
@@ -71,15 +97,38 @@ impl Transports {
     pub fn send(&mut self, transmit: Transmit) -> Result<(), Flow> {
         match transmit.flow.transport {
             Transport::Udp => self.udp.send(transmit),
-            Transport::Tcp => self.tcp.send(transmit, &self.arrivals),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                self.connections.send(transmit, &self.arrivals)
+            }
         }
     }
 
-    pub fn connected(&mut self, flow: Flow, sender: mpsc::Sender<Bytes>) {
-        self.tcp.connected(flow, sender);
+    /// What handshakes go by; a reload puts something new into it.
+    pub fn tls(&self) -> tls::Current {
+        self.connections.tls()
+    }
+
+    /// For the HTTP server, which takes in SIP over WebSocket.
+    pub fn guests(&self) -> Guests {
+        self.connections.guests(self.arrivals.clone())
+    }
+
+    pub fn connected(&mut self, flow: Flow, sender: mpsc::Sender<Bytes>, is_proven: bool) {
+        self.connections.connected(flow, sender, is_proven);
+    }
+
+    pub fn alias(&mut self, flow: Flow, address: SocketAddr) {
+        self.connections.alias(flow, address);
+    }
+
+    pub fn found(&mut self, host: &str, flows: &[Flow]) {
+        self.connections.found(host, flows);
     }
 
     pub fn closed(&mut self, flow: Flow) {
-        self.tcp.closed(flow);
+        self.connections.closed(flow);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,22 +1,23 @@
 //! SIP over UDP: a socket for each listening address.
 
+use super::pktinfo::{self, Received};
 use super::{Arrival, may_be_missing};
 use crate::shell::error::ShellError;
-use crate::shell::paths::Paths;
 use crate::sip::flow::{Flow, Transmit, Transport};
+use crate::wire::stun;
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 /// A burst of messages waits here while the loop is busy.
 const BUFFER_BYTES: usize = 4 << 20;
 const DATAGRAM_BYTES: usize = 65_535;
-/// Routes are asked again after so many datagrams.
-const ROUTES_GOOD_FOR: u32 = 100_000;
 
 pub struct Sockets {
     sockets: Vec<Arc<UdpSocket>>,
@@ -47,8 +48,20 @@ impl Sockets {
 
     /// What the kernel has no room for is lost, as it could be on the wire.
     pub fn send(&self, Transmit { flow, bytes }: Transmit) -> Result<(), Flow> {
-        let Some(socket) = self.socket_of(flow) else { return Err(flow) };
-        match socket.try_send_to(&bytes, flow.remote) {
+        let Some((socket, bound)) = self.socket_of(flow) else { return Err(flow) };
+        let sent = match bound.ip().is_unspecified() {
+            true => socket
+                .try_io(Interest::WRITABLE, || pktinfo::send(socket.as_fd(), &bytes, flow.local.ip(), flow.remote)),
+            false => socket.try_send_to(&bytes, flow.remote),
+        };
+        let sent = match sent {
+            // The address may have gone from this machine while the way to the peer has not.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EADDRNOTAVAIL)) => {
+                socket.try_send_to(&bytes, flow.remote)
+            }
+            sent => sent,
+        };
+        match sent {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             // An earlier datagram's ICMP answer may be reported here: it says nothing of this one.
@@ -57,13 +70,13 @@ impl Sockets {
         }
     }
 
-    fn socket_of(&self, flow: Flow) -> Option<&UdpSocket> {
+    fn socket_of(&self, flow: Flow) -> Option<(&UdpSocket, SocketAddr)> {
         let fits =
             |address: &&SocketAddr| address.port() == flow.local.port() && address.is_ipv4() == flow.local.is_ipv4();
         let exact = self.addresses.iter().position(|address| *address == flow.local);
         let index = exact
             .or_else(|| self.addresses.iter().position(|address| fits(&address) && address.ip().is_unspecified()))?;
-        self.sockets.get(index).map(Arc::as_ref)
+        Some((self.sockets.get(index)?.as_ref(), *self.addresses.get(index)?))
     }
 }
 
@@ -76,22 +89,21 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     // Less is better than nothing where the system's limit is lower.
     let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(BUFFER_BYTES);
+    if address.ip().is_unspecified() {
+        pktinfo::ask(&socket, address.is_ipv4())?;
+    }
     socket.bind(&address.into())?;
     UdpSocket::from_std(socket.into())
 }
 
 async fn receive(socket: Arc<UdpSocket>, address: SocketAddr, arrivals: mpsc::Sender<Arrival>) {
     let mut buffer = vec![0; DATAGRAM_BYTES];
-    let mut paths = Paths::default();
-    let mut asked = 0u32;
     loop {
-        let (length, remote) = match socket.recv_from(&mut buffer).await {
-            Ok(received) => received,
+        let received = socket.async_io(Interest::READABLE, || pktinfo::receive(socket.as_fd(), &mut buffer)).await;
+        let Ok(Received { length, remote, local }) = received else {
             // An ICMP answer to something that we sent; the socket goes on.
-            Err(_) => {
-                tokio::task::yield_now().await;
-                continue;
-            }
+            tokio::task::yield_now().await;
+            continue;
         };
         if arrivals.is_closed() {
             return;
@@ -100,13 +112,18 @@ async fn receive(socket: Arc<UdpSocket>, address: SocketAddr, arrivals: mpsc::Se
         if is_keep_alive(datagram) || remote.port() == 0 {
             continue;
         }
-        asked = asked.wrapping_add(1);
-        if asked.is_multiple_of(ROUTES_GOOD_FOR) {
-            paths.forget();
-        }
-        let ip = if address.ip().is_unspecified() { paths.local_for(remote.ip()) } else { Some(address.ip()) };
-        let Some(ip) = ip else { continue };
+        let ip = if address.ip().is_unspecified() { local } else { Some(address.ip()) };
+        let Some(ip) = ip.filter(|ip| !ip.is_unspecified()) else { continue };
         let flow = Flow { transport: Transport::Udp, local: SocketAddr::new(ip, address.port()), remote };
+        if stun::is_stun(datagram) {
+            if let Some(request) = stun::Request::parse(datagram) {
+                let answer = request.answer(remote);
+                // What can't be sent now is asked for again.
+                let _ = socket
+                    .try_io(Interest::WRITABLE, || pktinfo::send(socket.as_fd(), &answer, flow.local.ip(), remote));
+            }
+            continue;
+        }
         // A full queue is an overload: the peer sends again, later.
         let _ = arrivals.try_send(Arrival::Message { flow, bytes: Bytes::copy_from_slice(datagram) });
     }

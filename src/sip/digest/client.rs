@@ -78,12 +78,6 @@ impl Responder {
         Responder { credentials, registrar: None, proxy: None }
     }
 
-    /// Whether a challenge with this status, 401 or 407, was answered already.
-    pub fn has_answered(&self, status: u16) -> bool {
-        let slot = if status == 407 { &self.proxy } else { &self.registrar };
-        slot.as_ref().is_some_and(|(_, count)| *count > 0)
-    }
-
     /// Reads the challenges of a 401 or a 407. True where they say that only the nonce was old.
     pub fn challenged(&mut self, message: &Message) -> Result<bool, DigestError> {
         let proxy = message.status() == 407;

@@ -106,8 +106,6 @@ impl Session {
             return false;
         }
         *attempts += 1;
-        // Who refuses an answer to one nonce and asks with another has refused it for good.
-        let is_first = *attempts == 1 || !responder.has_answered(response.status());
-        responder.challenged(response).is_ok_and(|stale| stale || is_first)
+        responder.challenged(response).is_ok()
     }
 }

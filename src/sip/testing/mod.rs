@@ -2,6 +2,7 @@
 
 mod calls;
 mod hostile;
+mod large;
 mod lossy;
 mod rules;
 

@@ -79,6 +79,11 @@ impl Client {
         }
     }
 
+    /// Whether nothing at all was answered yet.
+    pub fn is_trying(&self) -> bool {
+        matches!(self.state, State::Trying { .. })
+    }
+
     /// The transport could not deliver (§17.1.4).
     pub fn failed(&mut self) -> Effects {
         match self.state {

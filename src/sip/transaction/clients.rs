@@ -1,5 +1,6 @@
 //! All client transactions: responses find theirs, and what its machine wants is carried out.
 
+use super::large::{Fallback, Refusals};
 use super::timer::{CLIENT, Timer, Timing};
 use super::{Client, ClientKey, Effect, Effects, InviteClient, TransactionTimer};
 use crate::sip::agent::Failure;
@@ -22,6 +23,7 @@ pub struct Clients<O> {
     by_key: HashMap<ClientKey, ClientId>,
     /// Terminated, and still there for the user that is being told of it.
     over: Vec<ClientId>,
+    refusals: Refusals,
 }
 
 struct Entry<O> {
@@ -29,6 +31,8 @@ struct Entry<O> {
     key: ClientKey,
     flow: Flow,
     owner: O,
+    /// Some while the request, which is too large for a datagram, goes over TCP.
+    fallback: Option<Box<Fallback>>,
 }
 
 enum Machine {
@@ -38,7 +42,13 @@ enum Machine {
 
 impl<O> Clients<O> {
     pub fn new(timing: Timing) -> Clients<O> {
-        Clients { timing, entries: Arena::default(), by_key: HashMap::new(), over: Vec::new() }
+        Clients {
+            timing,
+            entries: Arena::default(),
+            by_key: HashMap::new(),
+            over: Vec::new(),
+            refusals: Refusals::default(),
+        }
     }
 
     /// Sends a request other than ACK. `patience` replaces Timer B or F.
@@ -51,15 +61,11 @@ impl<O> Clients<O> {
         patience: Option<Duration>,
         owner: O,
     ) -> ClientId {
-        let reliable = flow.transport.is_reliable();
-        let (machine, effects) = if *key.method() == Method::Invite {
-            let (machine, effects) = InviteClient::start(request, self.timing, reliable, patience);
-            (Machine::Invite(machine), effects)
-        } else {
-            let (machine, effects) = Client::start(request, self.timing, reliable, patience);
-            (Machine::Other(machine), effects)
-        };
-        let id = ClientId(self.entries.insert(Entry { machine, key: key.clone(), flow, owner }).number());
+        let moved = self.refusals.over_tcp(flow, &request, out.now.time);
+        let fallback = moved.as_ref().map(|_| Box::new(Fallback { flow, request: request.clone(), patience }));
+        let (flow, request) = moved.unwrap_or((flow, request));
+        let (machine, effects) = Machine::start(key.method(), request, self.timing, flow, patience);
+        let id = ClientId(self.entries.insert(Entry { machine, key: key.clone(), flow, owner, fallback }).number());
         self.by_key.insert(key, id);
         self.carry_out(out, id, effects);
         id
@@ -98,6 +104,9 @@ impl<O> Clients<O> {
         let ids: Vec<_> = of_flow.map(|(id, _)| ClientId(id.number())).collect();
         let mut failed = Vec::new();
         for id in ids {
+            if self.fall_back(out, id) {
+                continue;
+            }
             let effects = match self.entry_mut(id).map(|entry| &mut entry.machine) {
                 Some(Machine::Invite(machine)) => machine.failed(),
                 Some(Machine::Other(machine)) => machine.failed(),
@@ -109,6 +118,23 @@ impl<O> Clients<O> {
             self.carry_out(out, id, effects);
         }
         failed
+    }
+
+    /// Sends a large request in datagrams, where nothing was answered over TCP. False if it didn't go by TCP.
+    fn fall_back(&mut self, out: &mut Outbox, id: ClientId) -> bool {
+        let timing = self.timing;
+        let Some(entry) = self.entry_mut(id) else { return false };
+        let is_answered = match &entry.machine {
+            Machine::Invite(machine) => !machine.is_calling(),
+            Machine::Other(machine) => !machine.is_trying(),
+        };
+        let Some(fallback) = entry.fallback.take().filter(|_| !is_answered) else { return false };
+        let Fallback { flow, request, patience } = *fallback;
+        let (machine, effects) = Machine::start(entry.key.method(), request, timing, flow, patience);
+        (entry.machine, entry.flow) = (machine, flow);
+        self.refusals.note(flow.remote, out.now.time);
+        self.carry_out(out, id, effects);
+        true
     }
 
     /// Takes out what is terminated; to be called after each input.
@@ -168,6 +194,25 @@ impl<O> Clients<O> {
                 Effect::Over => self.over.push(id),
                 Effect::Deliver | Effect::TimedOut | Effect::Failed => {}
             }
+        }
+    }
+}
+
+impl Machine {
+    fn start(
+        method: &Method,
+        request: Bytes,
+        timing: Timing,
+        flow: Flow,
+        patience: Option<Duration>,
+    ) -> (Machine, Effects) {
+        let reliable = flow.transport.is_reliable();
+        if *method == Method::Invite {
+            let (machine, effects) = InviteClient::start(request, timing, reliable, patience);
+            (Machine::Invite(machine), effects)
+        } else {
+            let (machine, effects) = Client::start(request, timing, reliable, patience);
+            (Machine::Other(machine), effects)
         }
     }
 }

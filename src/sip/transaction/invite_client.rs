@@ -136,6 +136,11 @@ impl InviteClient {
         }
     }
 
+    /// Whether nothing at all was answered yet.
+    pub fn is_calling(&self) -> bool {
+        matches!(self.state, State::Calling { .. })
+    }
+
     /// Whether a provisional answer came and no final one, which is when CANCEL makes sense (§9.1).
     pub fn is_proceeding(&self) -> bool {
         matches!(self.state, State::Proceeding)

@@ -14,6 +14,7 @@ mod clients;
 mod invite_client;
 mod invite_server;
 mod key;
+mod large;
 mod server;
 mod servers;
 pub mod timer;

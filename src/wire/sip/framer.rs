@@ -78,6 +78,11 @@ impl Framer {
         self.buffer.len()
     }
 
+    /// Whether a message has begun. Line ends before one are none: a single one answers a ping.
+    pub fn has_begun(&self) -> bool {
+        self.buffer.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+    }
+
     fn frame(&mut self) -> Result<Option<Frame>, FrameError> {
         let whole = match self.whole {
             Some(whole) => whole,

@@ -40,14 +40,19 @@ impl Baresip {
         let host = gateway.net.host(host);
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path();
-        std::fs::write(path.join("config"), config(host, path, speech)).expect("the folder can be written");
+        let mut config = config(host, path, speech);
+        if account.transport == "tls" {
+            let roots = gateway.folder().join("data/tls/certificate.pem");
+            config += &format!("sip_cafile {}\n", roots.display());
+        }
+        std::fs::write(path.join("config"), config).expect("the folder can be written");
         std::fs::write(path.join("contacts"), "").expect("the folder can be written");
         let Account { user, password, codecs, transport, answers } = account;
         let mode = if *answers { "auto" } else { "manual" };
         let account = format!(
             "<sip:{user}@{DOMAIN}>;auth_user={user};auth_pass={password};outbound=\"sip:{};transport={transport}\";\
              regint=600;answermode={mode};audio_codecs={codecs};ptime=20\n",
-            gateway.sip(),
+            gateway.sip_over(transport),
         );
         std::fs::write(path.join("accounts"), account).expect("the folder can be written");
         let mut command = Command::new("baresip");

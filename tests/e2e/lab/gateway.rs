@@ -21,6 +21,7 @@ pub struct Setup {
     sip: String,
     udp: Vec<SocketAddr>,
     tcp: Vec<SocketAddr>,
+    http: String,
     media: String,
     tables: String,
     plan: Option<String>,
@@ -40,6 +41,12 @@ impl Setup {
     /// A line of the section `[sip]`.
     pub fn sip(mut self, line: &str) -> Setup {
         self.sip += &format!("{line}\n");
+        self
+    }
+
+    /// A line of the section `[http]`.
+    pub fn http(mut self, line: &str) -> Setup {
+        self.http += &format!("{line}\n");
         self
     }
 
@@ -84,7 +91,10 @@ impl Setup {
 
     /// Writes the files of a gateway into `folder`.
     pub fn write(&self, net: Net, folder: &Path) {
-        let host = net.gateway();
+        self.write_at(net, net.gateway(), folder);
+    }
+
+    fn write_at(&self, net: Net, host: Ipv4Addr, folder: &Path) {
         let (first, last) = net.media_ports();
         let own = SocketAddr::from((host, 5060));
         let list = |more: &[SocketAddr]| {
@@ -98,7 +108,8 @@ impl Setup {
         }
         text += &format!("[sip]\ndomain = \"{DOMAIN}\"\nudp = [{}]\ntcp = [{}]\n", list(&self.udp), list(&self.tcp));
         text += &self.sip;
-        text += &format!("[http]\nlisten = \"{host}:8080\"\n[media]\nports = \"{first}-{last}\"\n");
+        text += &format!("[http]\nlisten = \"{host}:8080\"\n{}", self.http);
+        text += &format!("[media]\nports = \"{first}-{last}\"\n");
         text += &self.media;
         text += &self.tables;
         std::fs::write(folder.join("tandem.toml"), text).expect("the test's folder can be written");
@@ -107,6 +118,7 @@ impl Setup {
 
 pub struct Gateway {
     pub net: Net,
+    host: Ipv4Addr,
     folder: TempDir,
     process: Program,
 }
@@ -120,10 +132,16 @@ impl Gateway {
 
     #[track_caller]
     pub fn start_in(net: Net, setup: &Setup) -> Gateway {
+        Gateway::start_at(net, net.gateway(), setup)
+    }
+
+    /// A further gateway of a net, at an address of its own.
+    #[track_caller]
+    pub fn start_at(net: Net, host: Ipv4Addr, setup: &Setup) -> Gateway {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        setup.write(net, folder.path());
+        setup.write_at(net, host, folder.path());
         let process = launch(folder.path());
-        let mut gateway = Gateway { net, folder, process };
+        let mut gateway = Gateway { net, host, folder, process };
         gateway.await_ready();
         gateway
     }
@@ -157,7 +175,11 @@ impl Gateway {
 
     /// Where its SIP is.
     pub fn sip(&self) -> String {
-        format!("{}:5060", self.net.gateway())
+        self.sip_over("udp")
+    }
+
+    pub fn sip_over(&self, transport: &str) -> String {
+        format!("{}:{}", self.host, if transport == "tls" { 5061 } else { 5060 })
     }
 
     pub fn log(&self) -> String {
@@ -283,7 +305,7 @@ impl Gateway {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}:8080{path}", self.net.gateway())
+        format!("http://{}:8080{path}", self.host)
     }
 }
 

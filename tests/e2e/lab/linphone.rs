@@ -30,13 +30,27 @@ impl Linphone {
     /// Starts a phone at `host` of the gateway's net that offers just one codec. `speech` is a WAV of its rate.
     #[track_caller]
     pub fn start(gateway: &Gateway, host: u8, user: &str, password: &str, codec: &str, speech: &Path) -> Linphone {
+        Linphone::start_over("udp", gateway, host, user, password, codec, speech)
+    }
+
+    /// The same, over `udp`, `tcp` or `tls`.
+    #[track_caller]
+    pub fn start_over(
+        transport: &str,
+        gateway: &Gateway,
+        host: u8,
+        user: &str,
+        password: &str,
+        codec: &str,
+        speech: &Path,
+    ) -> Linphone {
         need("linphonec", "linphone-cli");
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path();
         for sub in [".local/share/linphone", ".config/linphone"] {
             std::fs::create_dir_all(path.join(sub)).expect("the folder can be written");
         }
-        let config = config(gateway, host, user, password, codec);
+        let config = config(transport, gateway, host, user, password, codec);
         std::fs::write(path.join("linphonerc"), config).expect("the folder can be written");
         let mut command = Command::new("linphonec");
         command.args(["-a", "-S", "-d", "6", "-c", "linphonerc", "-l", "debug.log"]);
@@ -60,13 +74,20 @@ impl Linphone {
     }
 }
 
-fn config(gateway: &Gateway, host: u8, user: &str, password: &str, codec: &str) -> String {
-    let (host, proxy) = (gateway.net.host(host), gateway.sip());
+fn config(transport: &str, gateway: &Gateway, host: u8, user: &str, password: &str, codec: &str) -> String {
+    let (host, proxy) = (gateway.net.host(host), gateway.sip_over(transport));
+    let roots = gateway.folder().join("data/tls/certificate.pem");
+    // A port of -1 is any; 0 is none.
+    let [tcp_port, tls_port] = ["tcp", "tls"].map(|name| if name == transport { -1 } else { 0 });
+    let roots = roots.display();
+    // It compares no addresses with those in a certificate, but only names.
     let mut text = format!(
         "[sip]
 sip_port=5060
-sip_tcp_port=0
-sip_tls_port=0
+sip_tcp_port={tcp_port}
+sip_tls_port={tls_port}
+root_ca={roots}
+verify_server_cn=0
 bind_address={host}
 default_proxy=0
 use_ipv6=0
@@ -85,8 +106,8 @@ enabled=0
 capture=0
 display=0
 [proxy_0]
-reg_proxy=sip:{proxy};transport=udp
-reg_route=sip:{proxy};transport=udp;lr
+reg_proxy=sip:{proxy};transport={transport}
+reg_route=sip:{proxy};transport={transport};lr
 reg_identity=sip:{user}@{DOMAIN}
 reg_expires=600
 reg_sendregister=1

@@ -1,6 +1,7 @@
 //! What the tests are made of: programs that end with the test, addresses that are nobody else's, speech and its score.
 
 pub mod baresip;
+pub mod browser;
 pub mod gateway;
 pub mod kamailio;
 pub mod linphone;

@@ -1,0 +1,55 @@
+//! Requests that are too large for a datagram go over TCP, and in datagrams after all where the peer takes no connection
+//! (RFC 3261 §18.1.1).
+
+use crate::base::time::Time;
+use crate::sip::flow::{Flow, Transport};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Where the path's MTU isn't known, a request larger than this needs TCP.
+const DATAGRAM_BYTES: usize = 1_300;
+/// Peers that are remembered; beyond that all are forgotten, and tried again.
+const MEMORY: usize = 1_024;
+/// A peer that takes no TCP isn't bothered with it again for so long, since each attempt may hold a call up.
+const REFUSED_FOR: Duration = Duration::from_secs(600);
+const VIA: &[u8] = b"\r\nVia: SIP/2.0/UDP ";
+
+/// How a request goes if the other way fails.
+pub struct Fallback {
+    pub flow: Flow,
+    pub request: Bytes,
+    pub patience: Option<Duration>,
+}
+
+/// Peers that took no connection lately.
+#[derive(Default)]
+pub struct Refusals {
+    until: HashMap<SocketAddr, Time>,
+}
+
+impl Refusals {
+    pub fn note(&mut self, peer: SocketAddr, now: Time) {
+        if self.until.len() >= MEMORY {
+            self.until.clear();
+        }
+        self.until.insert(peer, now + REFUSED_FOR);
+    }
+
+    fn holds(&self, peer: SocketAddr, now: Time) -> bool {
+        self.until.get(&peer).is_some_and(|&until| now < until)
+    }
+
+    /// The flow and the text by which a request goes first, if not as it is.
+    pub fn over_tcp(&self, flow: Flow, request: &Bytes, now: Time) -> Option<(Flow, Bytes)> {
+        if flow.transport != Transport::Udp || request.len() <= DATAGRAM_BYTES || self.holds(flow.remote, now) {
+            return None;
+        }
+        // A Request-URI may hold anything but a line end, so that the first such line is our Via.
+        let at = memchr::memmem::find(request, VIA)? + VIA.len() - 4;
+        let mut moved = request.to_vec();
+        moved.get_mut(at..at + 3)?.copy_from_slice(Transport::Tcp.as_str().as_bytes());
+        Some((Flow { transport: Transport::Tcp, ..flow }, Bytes::from(moved)))
+    }
+}
