@@ -6,7 +6,7 @@ PYTHON ?= /usr/bin/python3
 VENV   := target/venv
 
 # Each for so long, in seconds, with inputs of at most so many bytes.
-FUZZ_TARGETS := message uri sdp rtp rtcp switch
+FUZZ_TARGETS := message uri sdp rtp rtcp stun switch
 FUZZ_TIME    ?= 3600
 FUZZ_BYTES   ?= 4096
 

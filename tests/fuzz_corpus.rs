@@ -10,6 +10,8 @@ mod rtcp;
 mod rtp;
 #[path = "../fuzz/targets/sdp.rs"]
 mod sdp;
+#[path = "../fuzz/targets/stun.rs"]
+mod stun;
 #[path = "../fuzz/targets/switch.rs"]
 mod switch;
 #[path = "../fuzz/targets/uri.rs"]
@@ -41,16 +43,24 @@ fn rtcp_packets() {
 }
 
 #[test]
+fn keep_alives() {
+    replay("stun", stun::run);
+}
+
+#[test]
 fn operations_on_the_switch() {
     replay("switch", switch::run);
 }
 
-/// Bytes of a generator, so that there is something new beside what was found.
+/// Bytes of a generator, so that there is something new beside what was found; as many rounds as `FUZZ_ROUNDS` says, from
+/// the seed that `FUZZ_SEED` says.
 #[test]
 fn chance_on_the_switch() {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    for round in 0..300 {
-        let bytes: Vec<u8> = (0..100 + round * 2)
+    let wanted = |name: &str, usual: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let (seed, rounds) = (wanted("FUZZ_SEED", 1), wanted("FUZZ_ROUNDS", 300));
+    let mut state = 0x9e37_79b9_7f4a_7c15u64.wrapping_mul(seed | 1);
+    for round in 0..rounds {
+        let bytes: Vec<u8> = (0..100 + round % 300 * 2)
             .map(|_| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 (state >> 33) as u8

@@ -47,15 +47,20 @@ const CODECS: [(Codec, u8); 5] =
     [(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::G722, 9), (Codec::Opus, 111), (Codec::L16 { rate: 16_000 }, 97)];
 
 fn settings(n: usize, (codec, payload_type): (Codec, u8)) -> PortSettings {
-    let events = EventFormat { payload_type: 101, clock_rate: codec.clock_rate() };
+    let events = EventFormat { payload_type: 101, clock_rate: codec.clock_rate(), events: EventSet::DIGITS };
     PortSettings {
         remote: Some(address(n)),
-        remote_rtcp: None,
-        rtcp_mux: false,
-        send: Some(Sending { codec, payload_type, ptime_ms: 20, events: Some(events), opus: OpusSettings::default() }),
+        send: Some(Sending {
+            coding: Coding::Sound(codec),
+            payload_type,
+            ptime_ms: 20,
+            events: Some(events),
+            opus: OpusSettings::default(),
+        }),
         receive: vec![Receiving { payload_type, codec }],
         receive_events: vec![events],
         silence_limit: Some(Duration::from_secs(30)),
+        ..PortSettings::default()
     }
 }
 
@@ -73,8 +78,71 @@ fn payload((codec, _): (Codec, u8)) -> Vec<u8> {
     out
 }
 
+/// The allocator is one for all, so that one test has to follow the other.
 #[test]
 fn ten_thousand_packets_allocate_nothing() {
+    sound_allocates_nothing();
+    what_is_passed_on_allocates_nothing();
+}
+
+/// Pictures with feedback about them, and fax.
+fn what_is_passed_on_allocates_nothing() {
+    let now = Time::from_millis(1);
+    let mut engine = Engine::new(Chance::from_number(1), Wall::default(), Arc::new(Counters::default()));
+    let mut batch = Batch::new(256);
+    let settings = |n: usize, protocol: Protocol| PortSettings {
+        protocol,
+        remote: Some(address(n)),
+        send: Some(Sending {
+            coding: Coding::Sealed { clock_rate: 90_000 },
+            payload_type: 0,
+            ptime_ms: 20,
+            events: None,
+            opus: OpusSettings::default(),
+        }),
+        sealed: vec![Sealed { payload_type: 96, onward: 102, clock_rate: 90_000 }],
+        ..PortSettings::default()
+    };
+    let mut slots = Vec::new();
+    for (n, protocol) in [Protocol::Rtp, Protocol::Rtp, Protocol::Udptl, Protocol::Udptl].into_iter().enumerate() {
+        let port = PortId(n as u64);
+        slots.push(engine.open(now, port, 20_000));
+        engine.command(now, Command::Configure { port, settings: Box::new(settings(n, protocol)) }, &mut batch);
+        engine.command(now, Command::Connect { port, source: Source::Peer(PortId(n as u64 ^ 1)) }, &mut batch);
+    }
+    let mut packet = [7u8; 1_200];
+    let mut sent = 0u64;
+    let mut run = |round: u32| {
+        for (n, slot) in slots.iter().enumerate() {
+            let (sequence, ssrc) = (round as u16, n as u32);
+            rtp::Header { marker: false, payload_type: 96, sequence, timestamp: round * 3_000, ssrc }
+                .write(&mut packet);
+            if n >= 2 {
+                packet[..2].copy_from_slice(&sequence.to_be_bytes());
+            }
+            engine.receive(now, *slot, Channel::Rtp, address(n), &packet, &mut batch);
+            let ours =
+                batch.iter().next().and_then(|packet| rtp::Packet::parse(packet.bytes).ok()).map(|p| p.header.ssrc);
+            sent += batch.iter().count() as u64;
+            batch.clear();
+            if let (0, Some(ours)) = (n, ours) {
+                let mut lost = [0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0];
+                lost[8..].copy_from_slice(&ours.to_be_bytes());
+                engine.receive(now, slots[1], Channel::Rtcp, address(1), &lost, &mut batch);
+                sent += batch.iter().count() as u64;
+                batch.clear();
+            }
+        }
+        while engine.poll_event().is_some() {}
+    };
+    (0..100).for_each(&mut run);
+    let before = CALLS.load(Ordering::Relaxed);
+    (100..2_600).for_each(&mut run);
+    assert_eq!(CALLS.load(Ordering::Relaxed) - before, 0);
+    assert!(sent > 12_000, "{sent}");
+}
+
+fn sound_allocates_nothing() {
     let mut now = Time::from_millis(1);
     let mut engine = Engine::new(Chance::from_number(1), Wall::default(), Arc::new(Counters::default()));
     let mut batch = Batch::new(256);

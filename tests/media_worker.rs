@@ -62,12 +62,15 @@ impl Bench {
     fn configure_codec(&mut self, id: u64, phone: &UdpSocket, codec: Codec, payload_type: u8) {
         let settings = PortSettings {
             remote: Some(phone.local_addr().unwrap()),
-            remote_rtcp: None,
-            rtcp_mux: false,
-            send: Some(Sending { codec, payload_type, ptime_ms: 20, events: None, opus: OpusSettings::default() }),
+            send: Some(Sending {
+                coding: Coding::Sound(codec),
+                payload_type,
+                ptime_ms: 20,
+                events: None,
+                opus: OpusSettings::default(),
+            }),
             receive: vec![Receiving { payload_type, codec }],
-            receive_events: Vec::new(),
-            silence_limit: None,
+            ..PortSettings::default()
         };
         self.worker.send(Command::Configure { port: PortId(id), settings: Box::new(settings) }).unwrap();
     }
@@ -225,4 +228,88 @@ fn an_idle_worker_sleeps() {
     });
     assert!(is_idle);
     bench.worker.shutdown();
+}
+
+/// Settings for what is passed on unopened.
+fn sealed(phone: &UdpSocket, protocol: Protocol, payload_type: u8, onward: u8) -> Box<PortSettings> {
+    let clock_rate = 90_000;
+    Box::new(PortSettings {
+        protocol,
+        remote: Some(phone.local_addr().unwrap()),
+        send: Some(Sending {
+            coding: Coding::Sealed { clock_rate },
+            payload_type: 0,
+            ptime_ms: 20,
+            events: None,
+            opus: OpusSettings::default(),
+        }),
+        sealed: vec![Sealed { payload_type, onward, clock_rate }],
+        ..PortSettings::default()
+    })
+}
+
+#[test]
+fn pictures_pass_in_both_directions_and_a_picture_is_asked_for() {
+    let mut bench = Bench::new((31_100, 31_115));
+    let (alice, bob) = (phone(LOCAL), phone(LOCAL));
+    let (to_alice, to_bob) = (bench.open(1, LOCAL), bench.open(2, LOCAL));
+    let settings = [(1, sealed(&alice, Protocol::Rtp, 96, 120)), (2, sealed(&bob, Protocol::Rtp, 120, 96))];
+    for (id, settings) in settings {
+        bench.worker.send(Command::Configure { port: PortId(id), settings }).unwrap();
+    }
+    bench.connect(1, Source::Peer(PortId(2)));
+    bench.connect(2, Source::Peer(PortId(1)));
+    let picture = |payload_type: u8, sequence: u16| {
+        let header = rtp::Header { marker: true, payload_type, sequence, timestamp: 9, ssrc: 77 };
+        [&header.bytes()[..], &[sequence as u8; 1_300]].concat()
+    };
+    let mut ours = 0;
+    for sequence in 0..20 {
+        alice.send_to(&picture(96, sequence), to_alice).unwrap();
+        let (header, payload) = hear(&bob);
+        assert_eq!((header.payload_type, payload), (120, vec![sequence as u8; 1_300]));
+        ours = header.ssrc;
+        bob.send_to(&picture(120, sequence), to_bob).unwrap();
+        assert_eq!(hear(&alice).0.payload_type, 96);
+    }
+    // Bob asks beside his RTP; it comes to where alice has her RTCP.
+    let reports = match UdpSocket::bind((LOCAL, alice.local_addr().unwrap().port() + 1)) {
+        Ok(reports) => reports,
+        Err(_) => return,
+    };
+    reports.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let lost = [&[0x81, 206, 0, 2, 0, 0, 0, 1][..], &ours.to_be_bytes()].concat();
+    bob.send_to(&lost, to_bob).unwrap();
+    let mut buffer = [0; 2_048];
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let feedback = loop {
+        assert!(Instant::now() < deadline, "nothing is asked for");
+        let length = reports.recv(&mut buffer).unwrap();
+        let found = tandem::wire::rtcp::feedback(&buffer[..length]).next().map(|feedback| feedback.media);
+        if let Some(media) = found {
+            break media;
+        }
+    };
+    assert_eq!(feedback, 77);
+}
+
+#[test]
+fn a_fax_passes() {
+    let mut bench = Bench::new((31_120, 31_135));
+    let (alice, bob) = (phone(LOCAL), phone(LOCAL));
+    let to_alice = bench.open(1, LOCAL);
+    bench.open(2, LOCAL);
+    for (id, phone) in [(1, &alice), (2, &bob)] {
+        let settings = sealed(phone, Protocol::Udptl, 0, 0);
+        bench.worker.send(Command::Configure { port: PortId(id), settings }).unwrap();
+    }
+    bench.connect(2, Source::Peer(PortId(1)));
+    for sequence in 0..50u8 {
+        let datagram = [0, sequence, 3, 6, 1, 2, 0, 1, 4];
+        alice.send_to(&datagram, to_alice).unwrap();
+        let mut buffer = [0; 100];
+        let length = bob.recv(&mut buffer).unwrap();
+        assert_eq!(buffer[..length], datagram);
+    }
+    assert_eq!(bench.close(1).received_packets, 50);
 }

@@ -433,10 +433,69 @@ fn a_media() -> impl Strategy<Value = Media> {
             formats: if is_rtp { formats } else { Vec::new() },
             ptime_ms,
             maxptime_ms,
+            bandwidths: vec![("AS".to_owned(), 64), ("TIAS".to_owned(), u64::from(port))],
             attributes,
             raw_formats: if is_rtp { String::new() } else { "t38".into() },
         },
     )
+}
+
+#[test]
+fn of_several_addresses_the_first_counts() {
+    let d = read(&[
+        "v=0",
+        "o=- 1 1 IN IP4 192.0.2.1",
+        "o=- 2 2 IN IP4 192.0.2.2",
+        "s=-",
+        "c=IN IP4 192.0.2.1",
+        "c=IN IP4 192.0.2.9",
+        "t=0 0",
+        "m=audio 4000 RTP/AVP 0",
+        "c=IN IP4 192.0.2.3",
+        "c=IN IP4 192.0.2.4",
+        "m=audio 4002 RTP/AVP 0",
+    ]);
+    assert_eq!((d.session, d.version), (1, 1));
+    assert_eq!((d.media[0].address, d.media[1].address), (address("192.0.2.3:4000"), address("192.0.2.1:4002")));
+}
+
+#[test]
+fn a_line_without_an_address_does_not_spoil_the_others() {
+    let d = read(&[
+        "v=0",
+        "o=- 1 1 IN IP4 192.0.2.1",
+        "s=-",
+        "t=0 0",
+        "m=application 9 TCP/BFCP *",
+        "m=audio 4000 RTP/AVP 0",
+        "c=IN IP4 192.0.2.3",
+    ]);
+    assert_eq!((d.media[0].address, d.media[1].address), (address("0.0.0.0:9"), address("192.0.2.3:4000")));
+}
+
+#[test]
+fn bandwidths_are_kept_and_nonsense_among_them_is_not() {
+    let mut lines = vec![
+        "v=0",
+        "o=- 1 1 IN IP4 192.0.2.1",
+        "s=-",
+        "c=IN IP4 192.0.2.1",
+        "b=AS:99",
+        "t=0 0",
+        "m=video 4000 RTP/AVP 96",
+        "b=AS:512",
+        "b=TIAS:500000",
+        "b=:1",
+        "b=AS",
+        "b=AS:many",
+        "b=AS:-1",
+    ];
+    lines.extend(["b=X-a:1"; 20]);
+    lines.push("a=rtpmap:96 VP8/90000");
+    let d = read(&lines);
+    let kept = &d.media[0].bandwidths;
+    assert_eq!(kept[..2], [("AS".to_owned(), 512), ("TIAS".to_owned(), 500_000)]);
+    assert_eq!(kept.len(), 8);
 }
 
 proptest! {

@@ -28,6 +28,8 @@ pub struct EncoderSettings {
     pub expected_loss_percent: u8,
     /// Whether silence is left unsent.
     pub dtx: bool,
+    /// Whether every packet is as long as the others, whatever is said.
+    pub cbr: bool,
     /// None for all that `rate` allows.
     pub max_bandwidth: Option<opus::Bandwidth>,
 }
@@ -41,6 +43,7 @@ impl Default for EncoderSettings {
             inband_fec: false,
             expected_loss_percent: 0,
             dtx: false,
+            cbr: false,
             max_bandwidth: None,
         }
     }

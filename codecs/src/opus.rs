@@ -64,6 +64,7 @@ impl Encoder {
         encoder.set_inband_fec(settings.inband_fec)?;
         encoder.set_packet_loss_perc(i32::from(settings.expected_loss_percent.min(100)))?;
         encoder.set_dtx(settings.dtx)?;
+        encoder.set_vbr(!settings.cbr)?;
         if let Some(bandwidth) = settings.max_bandwidth {
             encoder.set_max_bandwidth(raw_bandwidth(bandwidth))?;
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::base::time::{Now, Time, Wall};
 use tandem::call::account::{Account, Accounts};
+use tandem::call::forwarding::Forwarding;
 use tandem::call::io::{Input, Output, Ticket};
 use tandem::call::switch::Switch;
 use tandem::config::problem::Problems;
@@ -420,6 +421,7 @@ impl Bench {
                     Output::Media { command, .. } => self.orders.push_back(command),
                     Output::Record(record) => self.records.push(record.id),
                     Output::Load { ticket, .. } => self.tickets.push(ticket),
+                    Output::Keep { ticket, .. } => inputs.push_back(Input::Kept { ticket, result: Ok(()) }),
                     Output::Locate { ticket, .. } => {
                         inputs.push_back(Input::Located { ticket, result: Ok(vec![flow(2)]) });
                     }
@@ -505,5 +507,12 @@ fn accounts(names: &[&str]) -> Accounts {
         display_name: None,
         forwarding: Default::default(),
         hashes: Hashes::from_password(name, "tandem.test", name),
+        // Two who send calls on to one another, and out of the house.
+        forwarding: Forwarding {
+            busy: (*name == "bob").then(|| "carol".to_owned()),
+            no_answer: (*name == "carol").then(|| "+15550100".to_owned()),
+            always: (*name == "carol").then(|| "bob".to_owned()),
+            ..Forwarding::default()
+        },
     }))
 }

@@ -2,7 +2,7 @@
 
 use crate::base::time::Wall;
 use crate::call::forwarding::Forwarding;
-use crate::call::record::{CallRecord, LegRecord};
+use crate::call::record::{CallRecord, LegRecord, StreamRecord};
 use crate::call::view::{CallView, RegistrationView, TrunkView};
 use crate::config::settings::User;
 use crate::media::command::Report;
@@ -45,9 +45,14 @@ fn leg(leg: &LegRecord) -> Value {
         "reason": leg.reason,
         "codec": leg.codec,
         "media": leg.media.as_ref().map(report),
+        "streams": leg.streams.iter().map(stream).collect::<Vec<_>>(),
         "session_id": leg.session_id,
         "diverted": leg.diverted,
     })
+}
+
+fn stream(stream: &StreamRecord) -> Value {
+    json!({ "kind": stream.kind, "codec": stream.codec, "media": report(&stream.media) })
 }
 
 fn report(report: &Report) -> Value {

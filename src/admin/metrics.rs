@@ -23,6 +23,9 @@ pub struct Metrics {
     sip_transactions: IntGauge,
     media_ports: IntGauge,
     certificates: GaugeVec,
+    subscriptions: IntGauge,
+    publications: IntGauge,
+    stored_messages: IntGauge,
     records_pending: IntGauge,
     records_lost: IntCounter,
     started: Gauge,
@@ -57,6 +60,9 @@ impl Metrics {
                 "Seconds until a certificate of ours ends; negative afterwards",
                 "certificate",
             ),
+            subscriptions: kept.gauge("tandem_subscriptions", "Subscriptions to events that are in force"),
+            publications: kept.gauge("tandem_publications", "Documents of presence that are published with us"),
+            stored_messages: kept.gauge("tandem_stored_messages", "Text messages kept for users who are away"),
             records_pending: kept.gauge("tandem_records_pending", "Call records that the store doesn't have yet"),
             records_lost: kept.counter("tandem_records_lost_total", "Call records that no disk and no memory took"),
             started: kept.keep(Gauge::new("process_start_time_seconds", "Start, in seconds since 1970-01-01 UTC")),
@@ -144,6 +150,12 @@ impl Metrics {
         let _ = self.certificates.remove_label_values(&[whose]);
     }
 
+    pub fn set_events(&self, subscriptions: usize, publications: usize, stored_messages: usize) {
+        self.subscriptions.set(signed(subscriptions as u64));
+        self.publications.set(signed(publications as u64));
+        self.stored_messages.set(signed(stored_messages as u64));
+    }
+
     pub fn set_records(&self, pending: u64, lost: u64) {
         self.records_pending.set(signed(pending));
         raise(&self.records_lost, lost);
@@ -215,6 +227,7 @@ mod tests {
         metrics.set_worker_busy(0, 0.25);
         metrics.set_records(7, 0);
         metrics.set_certificate("sip", -3.0);
+        metrics.set_events(5, 4, 3);
         let text = metrics.text().unwrap();
         for line in [
             "tandem_calls 3",
@@ -225,6 +238,8 @@ mod tests {
             "tandem_worker_busy_ratio{worker=\"0\"} 0.25",
             "tandem_records_pending 7",
             "tandem_certificate_expiry_seconds{certificate=\"sip\"} -3",
+            "tandem_subscriptions 5",
+            "tandem_stored_messages 3",
             concat!("tandem_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");

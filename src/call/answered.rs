@@ -6,7 +6,7 @@ use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
 use crate::call::leg::{Said, Stage as LegStage, description_of};
-use crate::call::negotiate::{self, Disagreement};
+use crate::call::negotiate::Disagreement;
 use crate::call::reason::{phrase, sip_reason};
 use crate::call::state::{Call, Stage};
 use crate::sip::flow::Body;
@@ -42,7 +42,7 @@ impl Call {
             // Its answer was given and acknowledged before; a further one tells nothing (RFC 6337 §3.1.1).
             Said::Media(_) | Said::Nothing if media.is_settled_with(&fork) => Ok(()),
             Said::Media(description) => media.accept(&description, false).map_err(|why| why.text().to_owned()),
-            Said::Nothing if media.agreed.is_some() => {
+            Said::Nothing if media.is_agreed() => {
                 media.withdraw();
                 Ok(())
             }
@@ -78,6 +78,9 @@ impl Call {
             self.record.legs[joined].answered = Some(now.wall);
         }
         self.stage = Stage::Talking { with: leg };
+        if let Some(media) = &mut self.legs[leg].media {
+            media.settled();
+        }
         self.answered_at = Some(now.time);
         self.record.answered = Some(now.wall);
         self.record.status = 200;
@@ -92,25 +95,22 @@ impl Call {
         self.wire(exchange, leg);
         // What early media promised the caller may be otherwise by now.
         self.pass_on(exchange, now, leg);
+        self.pass_on(exchange, now, 0);
         self.settle(exchange, now, leg);
-        self.plan_probe(exchange, now);
         let target = self.record.legs[leg].target.clone();
         exchange.notice(Notice::CallAnswered { id: self.record.id.clone(), target });
     }
 
     /// The media of our 200: the answer to the caller's offer, or our own offer where the caller left it to us.
     fn final_answer(&mut self, leg: usize) -> Result<Option<Body>, Disagreement> {
-        let (towards, wish) = (self.legs[leg].codec(), self.legs[leg].wish());
+        let called = self.legs[leg].opposites();
         let media = self.legs[0].media.as_mut().ok_or(Disagreement::NoAudio)?;
         match &self.caller.offer {
-            Some(_) if media.agreed.is_some() => Ok(media.repeated()),
-            Some(offer) => media.answer(offer, wish, towards).map(Some),
+            Some(_) if media.is_agreed() => Ok(media.repeated()),
+            Some(offer) => media.answer(offer, &called).map(Some),
             // Our offer went with a reliable provisional answer.
-            None if media.agreed.is_some() || media.awaits_answer() => Ok(None),
-            None => {
-                let codecs = negotiate::order(&media.codecs, towards.as_slice());
-                Ok(media.offer(&codecs, wish))
-            }
+            None if media.is_agreed() || media.awaits_answer() => Ok(None),
+            None => Ok(media.offer(&called)),
         }
     }
 

@@ -4,6 +4,7 @@
 use crate::base::time::Now;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::letter::Letter;
+use crate::call::party::{Audience, Side};
 use crate::call::post::{Attempt, Delivery, DeliveryKey, is_away};
 use crate::dialplan::route::Target;
 use crate::sip::agent::{OutgoingRequest, RequestId};
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(24);
 /// The largest request that may go by a way without congestion control (RFC 3428 §8).
 const DATAGRAM: usize = 1_300;
 /// More than the parts of a request that the letter doesn't fill: Via, tags, Call-ID, and names of fields.
-const FRAME: usize = 420;
+const FRAME: usize = 400;
 
 /// Why a target takes no letter.
 enum Obstacle {
@@ -106,14 +107,15 @@ impl Exchange {
         delivery.user = Some(user.clone());
         let domain = &self.settings.sip.domain;
         let to = format!("<sip:{}@{domain}>", escape_user(&user));
-        let from = delivery.letter.from.name_addr(domain);
+        let from = delivery.letter.from.from(domain, Audience::Phone);
+        let told = delivery.letter.from.headers(domain, Audience::Phone, Side::Calling);
         let mut requests = Vec::new();
         let bindings = self.registrar.bindings(now, &user);
         if bindings.is_empty() {
             return Err(Obstacle::Away(user));
         }
         for binding in bindings {
-            let request = request(now, delivery, binding.flow, binding.uri, from.clone(), to.clone());
+            let request = request(now, delivery, binding.flow, binding.uri, from.clone(), to.clone(), &told);
             requests.extend(request.map(|request| (request, None)));
         }
         self.send_letters(now, key, requests)
@@ -126,10 +128,12 @@ impl Exchange {
         delivery.user = None;
         let domain = trunk.domain();
         let credentials = trunk.credentials();
-        let ours = if credentials.is_some() { &domain } else { &self.settings.sip.domain };
-        let from = delivery.letter.from.name_addr(ours);
+        let ours = trunk.own_domain(&self.settings);
+        let audience = Audience::Trunk(&trunk.settings.identity);
+        let from = delivery.letter.from.from(&ours, audience);
+        let told = delivery.letter.from.headers(&ours, audience, Side::Calling);
         let to = format!("<sip:{}@{domain}>", escape_user(number));
-        let request = request(now, delivery, flow, trunk.uri(number), from, to);
+        let request = request(now, delivery, flow, trunk.uri(number), from, to, &told);
         let retry = |request: OutgoingRequest| {
             let retry = credentials.map(|credentials| Box::new((request.clone(), credentials)));
             (request, retry)
@@ -230,17 +234,25 @@ type Retry = Box<(OutgoingRequest, ClientCredentials)>;
 type Carried = (OutgoingRequest, Option<Retry>);
 
 /// The MESSAGE on one way; none where it is too large for it.
-fn request(now: Now, of: &Delivery, flow: Flow, uri: String, from: String, to: String) -> Option<OutgoingRequest> {
+fn request(
+    now: Now,
+    of: &Delivery,
+    flow: Flow,
+    uri: String,
+    from: String,
+    to: String,
+    told: &Headers,
+) -> Option<OutgoingRequest> {
     let letter = &of.letter;
+    let headers: Headers = told.iter().cloned().chain(headers(now, letter)).collect();
     let beside = [&uri, &from, &to, &letter.content_type].iter().map(|text| text.len()).sum::<usize>();
-    let words = [&letter.subject, &letter.language, &letter.content_encoding];
-    let beside = beside + words.iter().filter_map(|text| text.as_ref().map(String::len)).sum::<usize>();
+    let beside = beside + headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
     if flow.transport == Transport::Udp && FRAME + beside + letter.body.len() > DATAGRAM {
         return None;
     }
     Some(OutgoingRequest {
         max_forwards: of.hops,
-        headers: headers(now, letter),
+        headers,
         body: Some(Body { content_type: letter.content_type.as_str().into(), bytes: letter.body.clone() }),
         max_wait: Some(ANSWER),
         ..OutgoingRequest::new(Method::Message, uri, flow, from, to)

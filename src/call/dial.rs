@@ -4,17 +4,20 @@ use crate::base::time::Now;
 use crate::call::brought::Brought;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
-use crate::call::leg::{End, Leg, Media, Stage as LegStage};
+use crate::call::leg::{End, Leg, Stage as LegStage};
+use crate::call::media::Media;
+use crate::call::negotiate::{self, Disagreement};
 use crate::call::party::Party;
 use crate::call::record::LegRecord;
 use crate::call::state::{Call, PATIENCE, Stage};
+use crate::call::stream::{Bond, Repertoire};
+use crate::media::command::PortId;
 use crate::sip::agent::Invite;
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::Flow;
-use crate::wire::description::Direction;
+use crate::wire::description::Media as MediaLine;
 use crate::wire::sip::Name;
 use std::time::Duration;
-use tandem_codecs::Codec;
 
 /// Where one leg goes, and what it is told of the caller.
 pub struct Destination {
@@ -26,8 +29,7 @@ pub struct Destination {
     pub contact_user: String,
     /// Whom we know to be there.
     pub party: Option<Party>,
-    pub codecs: Vec<Codec>,
-    pub ptime_ms: Option<u32>,
+    pub speaks: Repertoire,
     pub credentials: Option<ClientCredentials>,
     /// The proxies on the way, as values of Route.
     pub route: Vec<String>,
@@ -48,7 +50,8 @@ impl Call {
     ) {
         let index = self.legs.len();
         let key = self.leg_key(index);
-        let media = Media::open(exchange, key, self.worker, to.flow.local.ip(), to.codecs.clone(), to.ptime_ms);
+        let lines = self.lines_to_offer();
+        let media = Media::open(exchange, key, self.worker, to.flow.local.ip(), to.speaks.clone(), lines);
         let record =
             LegRecord { target, number, address: to.flow.to_string(), started: now.wall, ..LegRecord::default() };
         let end = End::Sip { flow: to.flow, session: None };
@@ -66,24 +69,50 @@ impl Call {
         exchange.keep(&self.record);
     }
 
+    /// What the caller's leg has that a called one may have too.
+    fn lines_to_offer(&self) -> Vec<(MediaLine, Option<Bond>)> {
+        let streams = self.legs[0].media.iter().flat_map(|media| &media.streams);
+        let open = streams.filter(|stream| stream.port.is_some());
+        // How the caller described its line is nobody's business but its formats.
+        open.map(|stream| (negotiate::refused(stream.shape()), Some(stream.bond))).collect()
+    }
+
     /// The worker has opened a leg's port.
-    pub fn port_opened(&mut self, exchange: &mut Exchange, now: Now, leg: usize, number: u16) {
+    pub fn port_opened(&mut self, exchange: &mut Exchange, now: Now, leg: usize, port: PortId, number: u16) {
         let Some(flow) = self.legs[leg].flow() else { return };
         if let Some(media) = &mut self.legs[leg].media {
-            media.opened(exchange, flow, number);
+            media.opened(exchange, flow, port, number);
+        }
+        self.ports_settled(exchange, now, leg);
+    }
+
+    /// Goes on once no port of a leg is awaited any more.
+    fn ports_settled(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        if self.legs[leg].media.as_ref().is_some_and(Media::awaits_port) {
+            return;
         }
         match (self.stage, leg) {
             (Stage::Preparing, 0) => self.start(exchange, now),
             _ if self.legs[leg].arrival.is_some() => self.arrival_ready(exchange, leg),
             (Stage::Trying, 1..) if self.legs[leg].stage == LegStage::Preparing => self.invite(exchange, now, leg),
+            (Stage::Talking { .. }, _) => self.advance_change(exchange, now),
             _ => {}
         }
     }
 
-    pub fn port_failed(&mut self, exchange: &mut Exchange, now: Now, leg: usize, why: &str) {
-        if self.legs[leg].arrival.is_some() {
+    /// A port can't be had. Without sound there is no call; without pictures there is.
+    pub fn port_failed(&mut self, exchange: &mut Exchange, now: Now, leg: usize, port: PortId, why: &str) {
+        let goes_on = self.legs[leg].media.as_mut().is_some_and(|media| media.failed(port));
+        if self.legs[leg].arrival.is_some() && !goes_on {
             return self.arrival_failed(exchange, leg, 503, "No Media Port");
         }
+        if goes_on || matches!(self.stage, Stage::Talking { .. }) {
+            return self.ports_settled(exchange, now, leg);
+        }
+        self.leg_portless(exchange, now, leg, why);
+    }
+
+    fn leg_portless(&mut self, exchange: &mut Exchange, now: Now, leg: usize, why: &str) {
         let failure = Failure::new(503, "No Media Port").because(why);
         match self.stage {
             Stage::Preparing => self.refuse_caller(exchange, now, failure),
@@ -97,15 +126,15 @@ impl Call {
         const WHY: &str = "the media worker does not answer";
         self.turn_away(exchange, 503, WHY);
         match self.stage {
-            Stage::Preparing => self.port_failed(exchange, now, 0, WHY),
+            Stage::Preparing => self.leg_portless(exchange, now, 0, WHY),
             Stage::Trying => {
                 for leg in 1..self.legs.len() {
                     if self.legs[leg].awaits_port() {
-                        self.port_failed(exchange, now, leg, WHY);
+                        self.leg_portless(exchange, now, leg, WHY);
                     }
                 }
             }
-            Stage::Talking { .. } => {}
+            Stage::Talking { .. } => self.abandon_change(exchange, now, 500),
             Stage::Ending => self.forgo_reports(exchange),
         }
     }
@@ -116,16 +145,21 @@ impl Call {
         let origin = self.origin.as_ref().filter(|_| self.legs[index].trunk.is_none());
         let referred_by = origin.and_then(|origin| origin.referred_by.clone());
         headers.extend(referred_by.map(|by| (Name::ReferredBy, by)));
+        let caller = self.legs[0].opposites();
         let leg = &mut self.legs[index];
         let (Some(to), Some(media)) = (leg.dialling.take(), leg.media.as_mut()) else { return };
-        let body = media.offer(&to.codecs, Direction::SendRecv);
+        let Some(body) = media.offer(&caller) else {
+            let why = Disagreement::OnlyRelayed.text();
+            self.record.legs[index].reason = why.to_owned();
+            return self.leg_failed(exchange, now, index, 488, Failure::new(488, "").because(why));
+        };
         let terms = exchange.terms(leg.trunk.as_deref());
         let session = exchange.agent.invite(
             now,
             Invite {
                 contact_user: to.contact_user,
                 headers,
-                body,
+                body: Some(body),
                 credentials: to.credentials,
                 max_forwards: self.caller.max_forwards,
                 no_response: to.no_response,

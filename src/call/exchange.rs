@@ -7,9 +7,11 @@ use crate::call::account::Accounts;
 use crate::call::errand::Errand;
 use crate::call::forwarding::Forwarding;
 use crate::call::io::{Notice, Output, Ticket};
+use crate::call::lamp::Lamps;
 use crate::call::music::Music;
 use crate::call::post::{DeliveryKey, Post};
 use crate::call::record::CallRecord;
+use crate::call::subscribed;
 use crate::call::trunk::{Trunks, Work};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
@@ -17,7 +19,10 @@ use crate::media::command::{Command, PortId};
 use crate::sip::agent::{Agent, SessionId};
 use crate::sip::digest::Verifier;
 use crate::sip::guessing::{GuessLimits, Guessing};
+use crate::sip::notifier::Notifier;
+use crate::sip::publication::Publications;
 use crate::sip::registrar::Registrar;
+use crate::wire::events::pidf::Presence;
 use crate::wire::sip::Uuid;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
@@ -39,8 +44,6 @@ pub struct LegKey {
 pub enum Timer {
     /// The called side has rung for long enough.
     Ring(CallKey),
-    /// Time to see whether both sides of a long call are still there.
-    Probe(CallKey),
     /// A worker owes an answer for too long.
     Patience(CallKey),
     /// Orders about the media of a call are given again that found a worker's ring full.
@@ -69,6 +72,9 @@ pub struct Exchange {
     pub errands: VecDeque<Errand>,
     pub music: Music,
     pub post: Post,
+    pub notifier: Notifier,
+    pub publications: Publications<Presence>,
+    pub lamps: Lamps,
     sessions: HashMap<SessionId, LegKey>,
     ports: HashMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
@@ -87,7 +93,7 @@ pub struct Exchange {
     next_worker: usize,
     workers: usize,
     /// Told to no one but this process: part of each record's id, so that ids stay unique over restarts.
-    run: String,
+    pub run: String,
 }
 
 impl Exchange {
@@ -105,6 +111,8 @@ impl Exchange {
     ) -> Exchange {
         let run = chance.token(10);
         let trunks = Trunks::new(&settings, now, &mut chance);
+        let (notifier_limits, publication_limits) =
+            (subscribed::notifier_limits(&settings), subscribed::publication_limits(&settings));
         let guessing = Guessing::new(guess_limits(&settings));
         Exchange {
             settings,
@@ -121,6 +129,9 @@ impl Exchange {
             errands: VecDeque::new(),
             music: Music::default(),
             post: Post::default(),
+            notifier: Notifier::new(notifier_limits),
+            publications: Publications::new(publication_limits),
+            lamps: Lamps::default(),
             sessions: HashMap::new(),
             ports: HashMap::new(),
             closing: HashMap::new(),

@@ -2,6 +2,7 @@
 
 use crate::base::time::Now;
 use crate::call::exchange::Exchange;
+use crate::call::media::Media;
 use crate::call::state::Call;
 use crate::config::settings::Dtmf;
 use crate::media::command::Command;
@@ -73,7 +74,9 @@ impl Call {
         for leg in &mut self.legs {
             if let Some(media) = leg.media.as_mut().filter(|media| !media.undialled.is_empty()) {
                 let digits = std::mem::take(&mut media.undialled);
-                exchange.command(self.worker, Command::Dial { port: media.port, digits });
+                if let Some(port) = media.sound().and_then(|sound| sound.port) {
+                    exchange.command(self.worker, Command::Dial { port, digits });
+                }
             }
         }
     }
@@ -91,7 +94,7 @@ impl Call {
     }
 
     fn takes_events(&self, exchange: &Exchange, leg: usize) -> bool {
-        let agreed = self.legs[leg].media.as_ref().and_then(|media| media.agreed.as_ref());
+        let agreed = self.legs[leg].media.as_ref().and_then(Media::agreed);
         match self.digits_of(exchange, leg) {
             Dtmf::Rfc4733 => true,
             Dtmf::Info => false,
@@ -100,8 +103,9 @@ impl Call {
     }
 
     fn dial_digit(&self, exchange: &mut Exchange, leg: usize, digit: char) {
-        if let Some(media) = &self.legs[leg].media {
-            exchange.command(self.worker, Command::Dial { port: media.port, digits: digit.to_string() });
+        let sound = self.legs[leg].media.as_ref().and_then(Media::sound);
+        if let Some(port) = sound.and_then(|sound| sound.port) {
+            exchange.command(self.worker, Command::Dial { port, digits: digit.to_string() });
         }
     }
 

@@ -7,19 +7,21 @@ use crate::call::diversion::{self, Diversion};
 use crate::call::exchange::{LegKey, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
-use crate::call::leg::{End, Leg, Media, SDP, Said, Stage as LegStage, description_of};
+use crate::call::leg::{End, Leg, Said, Stage as LegStage, description_of};
+use crate::call::media::{Media, SDP};
 use crate::call::negotiate;
 use crate::call::party::Party;
 use crate::call::privacy::Privacy;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::call::state::{Call, CallerSide, PATIENCE};
+use crate::call::stream::{self, Bond, Repertoire};
 use crate::call::switch::Switch;
 use crate::call::trunk::Trunk;
 use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::{Decision, Request, Target};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::Flow;
-use crate::wire::description::Description;
+use crate::wire::description::{Description, Media as MediaLine};
 use crate::wire::sip::{Message, Name, Replaces};
 use std::collections::VecDeque;
 use tandem_codecs::Codec;
@@ -70,6 +72,10 @@ impl Switch {
         };
         let terms = self.exchange.terms(trunk);
         let disagreement = self.exchange.agent.agree(now, session, terms);
+        // Like a challenge, it is answered by another attempt.
+        if let Some((422, headers)) = disagreement {
+            return self.exchange.agent.refuse(now, session, 422, "", headers);
+        }
         self.attempts += 1;
         let dialled = admission::dialled(&self.exchange, flow, message, &identity);
         let (offer, unreadable) = match offer_of(message) {
@@ -154,12 +160,14 @@ impl Switch {
             let disagreement = negotiate::suits(offer, &invitation.codecs).err()?;
             Some(Failure::new(488, "").because(disagreement.text()))
         });
+        let (speaks, lines) = self.caller_media(&call, &invitation);
         let leg = LegKey { call: key, leg: 0 };
-        let Invitation { session, flow, message, identity, dialled, codecs, .. } = invitation;
+        let Invitation { session, flow, message, identity, dialled, .. } = invitation;
         self.exchange.own_session(session, leg);
         let media = (!is_silent && refusal.is_none())
-            .then(|| Media::open(&mut self.exchange, leg, worker, flow.local.ip(), codecs, None));
+            .then(|| Media::open(&mut self.exchange, leg, worker, flow.local.ip(), speaks, lines));
         let is_ready = media.is_none();
+        let media = media.map(|media| media.described(call.caller.offer.as_ref()));
         let record = LegRecord {
             target: identity.text(),
             number: dialled.clone(),
@@ -184,6 +192,25 @@ impl Switch {
             None if is_ready => self.with_call(key, |call, exchange| call.start(exchange, now)),
             None => {}
         }
+    }
+
+    /// What the caller's leg may speak, and its lines: those of its offer, or one for sound where it left the offer to us.
+    fn caller_media(&self, call: &Call, invitation: &Invitation<'_>) -> (Repertoire, Vec<(MediaLine, Option<Bond>)>) {
+        let keeps_order = match &invitation.identity {
+            Identity::Trunk { name, .. } => {
+                self.exchange.trunks.by_name(name).is_some_and(|trunk| !trunk.settings.codecs.is_empty())
+            }
+            _ => false,
+        };
+        let speaks = Repertoire { codecs: invitation.codecs.clone(), keeps_order, ptime_ms: None };
+        let lines = match &call.caller.offer {
+            Some(offer) => {
+                let limit = self.exchange.settings.limits.streams;
+                stream::of_offer(&offer.media, negotiate::sound_line(offer), limit)
+            }
+            None => vec![(stream::sound_shape(), Some(Bond::SOUND))],
+        };
+        (speaks, lines)
     }
 
     fn brought_by_caller(&mut self, invitation: &Invitation<'_>, rule: &HeaderPatterns) -> Brought {

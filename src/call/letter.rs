@@ -4,9 +4,8 @@
 use crate::base::time::Wall;
 use crate::call::io::Ticket;
 use crate::call::party::Party;
-use crate::wire::sip::{Message, Name, escape_user, quote};
+use crate::wire::sip::{Message, Name};
 use bytes::Bytes;
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// Bounds of what stands beside the body, in bytes; what is longer is left out, or refused where it can't be.
@@ -17,7 +16,8 @@ const TYPING: &str = "application/im-iscomposing+xml";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
-    pub from: Sender,
+    /// Who wrote, as the receiver may be told.
+    pub from: Party,
     /// The name of one of our users, a number, or an address of another domain.
     pub to: String,
     /// With its parameters, as the sender wrote it: text, CPIM and everything else is passed on as it is.
@@ -29,16 +29,6 @@ pub struct Letter {
     pub sent: Wall,
     /// When it is of no use any more.
     pub expires: Wall,
-}
-
-/// Who wrote, as the receiver may be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sender {
-    /// A number or a name.
-    pub user: String,
-    /// The domain of a stranger's name; none where the name or number is ours, or a number of the telephone network.
-    pub host: Option<String>,
-    pub display_name: Option<String>,
 }
 
 /// A letter that the store keeps. Later ones have greater numbers.
@@ -89,7 +79,7 @@ pub enum PostNews {
 
 impl Letter {
     /// Reads a MESSAGE (RFC 3428); the status of the refusal where it is none.
-    pub fn read(message: &Message, from: Sender, now: Wall, age: Duration) -> Result<Letter, u16> {
+    pub fn read(message: &Message, from: Party, now: Wall, age: Duration) -> Result<Letter, u16> {
         let body = message.body();
         let content_type = message.content_type().unwrap_or_default();
         if body.is_empty() || content_type.len() > CONTENT_TYPE {
@@ -119,43 +109,9 @@ impl Letter {
     }
 }
 
-impl Sender {
-    /// As the reader may know them (RFC 3323 §4.1.1.3).
-    pub fn of(party: Party) -> Sender {
-        match party.is_private {
-            true => Sender {
-                user: "anonymous".to_owned(),
-                host: Some("anonymous.invalid".to_owned()),
-                display_name: Some("Anonymous".to_owned()),
-            },
-            false => Sender { user: party.user, host: party.host, display_name: party.display_name },
-        }
-    }
-
-    /// As a From header's value, without a tag: a number or name in a domain of ours, or a stranger's own address, which
-    /// is never mistaken for one of us.
-    pub fn name_addr(&self, domain: &str) -> String {
-        let user = if self.user.is_empty() { "anonymous".into() } else { escape_user(&self.user) };
-        let host = match self.host.as_deref() {
-            // An address of a machine tells where the sender is, and is no name that could be answered.
-            Some(host) if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() => "anonymous.invalid",
-            Some(host) => host,
-            None => domain,
-        };
-        match self.display_name.as_deref() {
-            Some(name) if !name.is_empty() => format!("{} <sip:{user}@{host}>", quote(name)),
-            _ => format!("<sip:{user}@{host}>"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn sender() -> Sender {
-        Sender { user: "alice".into(), host: None, display_name: None }
-    }
 
     fn read(headers: &str, body: &str) -> Result<Letter, u16> {
         let text = format!(
@@ -164,7 +120,7 @@ mod tests {
             body.len()
         );
         let message = Message::parse(Bytes::from(text)).unwrap();
-        Letter::read(&message, sender(), Wall::from_micros(1_000_000), Duration::from_secs(3_600))
+        Letter::read(&message, Party::default(), Wall::from_micros(1_000_000), Duration::from_secs(3_600))
     }
 
     #[test]
@@ -183,15 +139,5 @@ mod tests {
         assert!(read("Content-Type: application/im-iscomposing+xml; x=y\r\n", "<isComposing/>").unwrap().is_fleeting());
         assert!(read("Expires: 0\r\n", "now or never").unwrap().is_fleeting());
         assert!(!read("Content-Type: message/cpim\r\n", "From: x\r\n\r\n").unwrap().is_fleeting());
-    }
-
-    #[test]
-    fn a_sender_is_shown_in_a_domain_that_is_theirs() {
-        assert_eq!(sender().name_addr("example.net"), "<sip:alice@example.net>");
-        let named = Sender { display_name: Some("A \"B\"".into()), ..sender() };
-        assert_eq!(named.name_addr("example.net"), "\"A \\\"B\\\"\" <sip:alice@example.net>");
-        let stranger = |host: &str| Sender { host: Some(host.into()), ..sender() }.name_addr("example.net");
-        assert_eq!(stranger("elsewhere.example"), "<sip:alice@elsewhere.example>");
-        assert_eq!(stranger("192.0.2.7"), "<sip:alice@anonymous.invalid>");
     }
 }

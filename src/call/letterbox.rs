@@ -68,7 +68,8 @@ impl Exchange {
             self.post.held.keys().filter(|user| self.accounts.by_name(user).is_none()).cloned().collect();
         for user in gone {
             self.post.held.remove(&user);
-            self.post.rounds.remove(&user);
+            self.post.told.remove(&user);
+            self.end_round(&user);
             self.order(PostOrder::Forget { user });
         }
     }
@@ -82,8 +83,7 @@ impl Exchange {
     /// A letter of a round was not taken: the next one may be, unless nobody is there.
     pub fn left_in_store(&mut self, now: Now, user: &str, refused: bool) {
         if !refused {
-            self.post.rounds.remove(user);
-            return;
+            return self.end_round(user);
         }
         if let Some(held) = self.post.held.get_mut(user) {
             held.refused = true;
@@ -98,6 +98,12 @@ impl Exchange {
         self.forget_letters();
         if !self.post.held.is_empty() {
             self.timers.set(Timer::Sweep, now.time);
+        }
+        // Phones that were quicker than the count.
+        for Pile { user, .. } in piles {
+            if !self.registrar.bindings(now, &user).is_empty() {
+                self.user_arrived(now, &user, true);
+            }
         }
     }
 
@@ -165,8 +171,14 @@ impl Exchange {
                 round.letters.extend(letters);
                 self.go_on(now, &user);
             }
-            _ => _ = self.post.rounds.remove(&user),
+            _ => self.end_round(&user),
         }
+    }
+
+    /// What is left when a round is over waits for another phone.
+    fn end_round(&mut self, user: &str) {
+        self.post.rounds.remove(user);
+        self.post.changed.push(user.to_owned());
     }
 
     fn discard(&mut self, user: &str, id: LetterId, letter: &Letter) {

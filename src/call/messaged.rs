@@ -3,7 +3,7 @@
 use crate::base::time::Now;
 use crate::call::admission::{self, Admission, Identity};
 use crate::call::io::Notice;
-use crate::call::letter::{Letter, Sender};
+use crate::call::letter::Letter;
 use crate::call::party::Party;
 use crate::call::post::Posted;
 use crate::call::switch::Switch;
@@ -22,11 +22,11 @@ impl Switch {
             Admission::Admitted(identity) => identity,
             Admission::Unknown { stale } => {
                 let headers = admission::challenge(&mut self.exchange, now, message, stale);
-                return self.exchange.agent.respond(now, id, 401, "", headers, None);
+                return self.exchange.agent.dismiss(now, id, 401, "", headers);
             }
             Admission::Denied { user } => {
                 self.exchange.notice(Notice::Denied { user, flow, what: "MESSAGE" });
-                return self.exchange.agent.respond(now, id, 403, "", Vec::new(), None);
+                return self.exchange.agent.dismiss(now, id, 403, "", Vec::new());
             }
         };
         match self.posted(now, id, flow, message, &identity) {
@@ -52,10 +52,10 @@ impl Switch {
         let request = Request { caller: identity.as_caller(), from: &calling.text(), to: &dialled, at: now.wall };
         let decision = self.exchange.plan.route(&request);
         let route = decision.route.ok_or(404u16)?;
-        let from = Sender::of(match route.caller {
+        let from = match route.caller {
             Some(shown) => calling.shown_as(shown),
             None => calling,
-        });
+        };
         let age = self.exchange.settings.limits.stored_message_age;
         let letter = Letter::read(message, from, now.wall, age)?;
         Ok(Posted {

@@ -1,8 +1,9 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `forward`, `local_end`, `change`, `talk`, `reoffer`,
-//! `asked`, `inform`, `release`; and for what happens between two of them: `refer`, `transfer`, `replace`, `moving`, by
-//! `errand`s.
-//! A text is a `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`.
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `forward`, `local_end`, `setting`, `talk`,
+//! `reoffer`, `change`, `asked`, `inform`, `release`; and for what happens between two of them: `refer`, `transfer`,
+//! `replace`, `moving`, by `errand`s.
+//! A text is a `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`. Who is watched lights
+//! a `lamp`: `subscribed`, `watched`.
 
 pub mod account;
 mod admission;
@@ -21,16 +22,18 @@ pub mod forwarding;
 mod inform;
 mod invited;
 pub mod io;
+mod lamp;
 mod leg;
 pub mod letter;
 mod letterbox;
 mod load;
 mod local_end;
+mod media;
 mod messaged;
 mod moving;
 mod music;
 mod negotiate;
-mod party;
+pub mod party;
 pub mod phone;
 mod post;
 mod privacy;
@@ -44,8 +47,11 @@ mod reoffer;
 mod replace;
 mod requested;
 mod set_up;
+mod setting;
 mod silence;
 mod state;
+mod stream;
+mod subscribed;
 pub mod switch;
 mod talk;
 mod terms;
@@ -53,3 +59,4 @@ mod tone;
 mod transfer;
 mod trunk;
 pub mod view;
+mod watched;

@@ -6,16 +6,17 @@ use crate::call::brought::Brought;
 use crate::call::errand::Errand;
 use crate::call::exchange::{CallKey, Exchange, Timer};
 use crate::call::failure::Failure;
-use crate::call::leg::{End, Leg, Media, Stage as LegStage};
+use crate::call::leg::{End, Leg, Stage as LegStage};
+use crate::call::media::Media;
 use crate::call::negotiate;
 use crate::call::party::Party;
 use crate::call::reason::sip_reason;
 use crate::call::record::LegRecord;
 use crate::call::state::{Call, PATIENCE, Stage};
+use crate::call::stream::{self, Bond, Repertoire};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::{Body, Flow};
-use crate::wire::description::Description;
-use tandem_codecs::Codec;
+use crate::wire::description::{Description, Kind, Media as MediaLine};
 
 /// A leg that is to come from another call, once its port here is open.
 pub struct Arrival {
@@ -64,12 +65,55 @@ impl Call {
         })
     }
 
-    /// The codecs that a leg may speak, wherever it goes.
-    pub fn codecs_of(&self, exchange: &Exchange, leg: usize) -> Vec<Codec> {
-        match &self.legs[leg].media {
-            Some(media) => media.codecs.clone(),
-            None => exchange.settings.media.codecs.clone(),
+    /// What a leg may speak, wherever it goes.
+    pub fn repertoire_of(&self, exchange: &Exchange, leg: usize) -> Repertoire {
+        let usual =
+            || Repertoire { codecs: exchange.settings.media.codecs.clone(), keeps_order: false, ptime_ms: None };
+        self.legs[leg].media.as_ref().map_or_else(usual, |media| media.speaks.clone())
+    }
+
+    /// The lines of a leg in their order, as it brings them into another call: its sound, and there whatever else has a
+    /// fellow in `others`; the rest is refused, since no line is ever taken back (RFC 3264 §8).
+    pub fn lines_of(&self, leg: usize, others: &[(Kind, Bond)]) -> Vec<(MediaLine, Option<Bond>)> {
+        let mut others = others.to_vec();
+        let mut bond_of = |is_sound: bool, is_open: bool, line: &MediaLine| {
+            if !is_open {
+                return None;
+            }
+            if is_sound {
+                return Some(Bond::SOUND);
+            }
+            let fellow = others.iter().position(|(kind, bond)| *kind == line.kind && *bond != Bond::SOUND)?;
+            Some(others.swap_remove(fellow).1)
+        };
+        match (&self.legs[leg].media, &self.caller.offer) {
+            (Some(media), _) if media.is_agreed() || self.caller.offer.is_none() => {
+                let lines = media.streams.iter();
+                lines
+                    .map(|stream| {
+                        let shape = stream.theirs().unwrap_or(stream.shape()).clone();
+                        let bond = bond_of(stream.is_sound(), stream.port.is_some(), &shape);
+                        (shape, bond)
+                    })
+                    .collect()
+            }
+            (_, Some(offer)) => {
+                let sound = negotiate::sound_line(offer);
+                let lines = offer.media.iter().enumerate();
+                let open = |line: &MediaLine| !line.is_refused();
+                lines.map(|(index, line)| (line.clone(), bond_of(sound == Some(index), open(line), line))).collect()
+            }
+            (_, None) => vec![(stream::sound_shape(), Some(Bond::SOUND))],
         }
+    }
+
+    /// The open lines of a leg, for those of another to be joined to.
+    pub fn bonds_of(&self, leg: usize) -> Vec<(Kind, Bond)> {
+        let streams = self.legs[leg].media.iter().flat_map(|media| &media.streams);
+        streams
+            .filter(|stream| stream.port.is_some())
+            .map(|stream| (stream.shape().kind.clone(), stream.bond))
+            .collect()
     }
 
     /// What the books say of a leg that goes on elsewhere.
@@ -94,11 +138,12 @@ impl Call {
         now: Now,
         arrival: Arrival,
         flow: Flow,
-        codecs: Vec<Codec>,
+        speaks: Repertoire,
+        lines: Vec<(MediaLine, Option<Bond>)>,
         guest: LegRecord,
     ) {
         let key = self.leg_key(self.legs.len());
-        let media = Media::open(exchange, key, self.worker, flow.local.ip(), codecs, None);
+        let media = Media::open(exchange, key, self.worker, flow.local.ip(), speaks, lines);
         let leg = Leg {
             media: Some(media),
             arrival: Some(Box::new(arrival)),
@@ -253,29 +298,28 @@ impl Call {
         other: usize,
         state: &Moving,
     ) -> Result<(), Failure> {
-        let wish = self.wish_of(exchange, other);
-        let towards = self.legs[other].codec().or_else(|| self.preferred(leg));
+        let mut opposites = self.heard_of(exchange, other);
+        // Before its answer the other side speaks what it offered first.
+        for opposite in
+            opposites.iter_mut().filter(|opposite| opposite.bond == Bond::SOUND && opposite.format.is_none())
+        {
+            let offered = opposite.line.iter().flat_map(|line| &line.formats);
+            opposite.format = offered.filter(|format| format.codec().is_some()).cloned().next();
+        }
         let Some(session) = self.legs[leg].session() else { return Err(Failure::new(481, "")) };
         let Some(media) = self.legs[leg].media.as_mut() else { return Err(Failure::new(503, "No Media Port")) };
         let body = match state {
-            Moving::Invited(Some(offer)) => match media.answer(offer, wish, towards) {
+            Moving::Invited(Some(offer)) => match media.answer(offer, &opposites) {
                 Ok(body) => Some(body),
                 Err(why) => return Err(Failure::new(488, "").because(why.text())),
             },
-            _ => media.offer(&negotiate::order(&media.codecs, towards.as_slice()), wish),
+            _ => media.offer(&opposites),
         };
         match state {
             Moving::Invited(_) => exchange.agent.answer(now, session, Vec::new(), body),
             Moving::Answered => self.reoffer_moved(exchange, now, leg, body),
         }
         Ok(())
-    }
-
-    /// The codec that the caller would speak first, of those that a leg may.
-    fn preferred(&self, leg: usize) -> Option<Codec> {
-        let offered = negotiate::codecs_of(self.caller.offer.as_ref()?);
-        let media = self.legs[leg].media.as_ref()?;
-        offered.into_iter().find(|codec| media.codecs.contains(codec))
     }
 
     /// Offers a leg its new port, now or as soon as an exchange in progress is over.
@@ -304,8 +348,9 @@ impl Call {
             if let Some(session) = self.legs[index].session().filter(|_| self.legs[index].is_live()) {
                 exchange.own_session(session, key);
             }
-            if let Some(media) = self.legs[index].media.as_ref().filter(|media| media.report.is_none()) {
-                exchange.own_port(media.port, key);
+            if let Some(media) = self.legs[index].media.as_mut() {
+                media.belongs_to(key);
+                media.ports().for_each(|port| exchange.own_port(port, key));
             }
         }
         (0, leg)

@@ -3,7 +3,9 @@
 use crate::base::time::Now;
 use crate::call::exchange::{CallKey, Exchange};
 use crate::call::io::Ticket;
+use crate::call::media::Media;
 use crate::call::state::{Call, Stage};
+use crate::call::stream::{Bond, Opposite};
 use crate::media::command::{Clip, Source};
 use crate::wire::description::Direction;
 use std::sync::Arc;
@@ -51,12 +53,15 @@ impl Exchange {
 }
 
 impl Call {
-    /// What the other side may expect of a leg: its own wish, or music where it holds.
-    pub fn wish_of(&self, exchange: &Exchange, leg: usize) -> Direction {
-        match self.music_of(exchange, leg) {
-            Some(_) => Direction::SendOnly,
-            None => self.legs[leg].wish(),
+    /// What the other side is to know of a leg: its own lines, or music where it holds.
+    pub fn heard_of(&self, exchange: &Exchange, leg: usize) -> Vec<Opposite> {
+        let mut opposites = self.legs[leg].opposites();
+        if self.music_of(exchange, leg).is_some()
+            && let Some(sound) = opposites.iter_mut().find(|opposite| opposite.bond == Bond::SOUND)
+        {
+            sound.wish = Direction::SendOnly;
         }
+        opposites
     }
 
     /// What the other side hears instead of a leg that holds it.
@@ -70,9 +75,10 @@ impl Call {
     /// Whether a phone holds the other side. A trunk has music of its own.
     pub fn holds(&self, leg: usize) -> bool {
         let leg = &self.legs[leg];
+        let sound = leg.media.as_ref().and_then(Media::sound);
         matches!(self.stage, Stage::Talking { .. })
             && leg.trunk.is_none()
-            && leg.media.as_ref().is_some_and(|media| media.agreed.is_some() && !media.wish.receives())
+            && sound.is_some_and(|sound| sound.agreed.is_some() && !sound.wish.receives())
     }
 
     /// The clip is there: whoever waits hears it.

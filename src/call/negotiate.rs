@@ -1,16 +1,21 @@
 //! Offers and answers of media (RFC 3264), as pure functions: what to offer a leg, how to answer it, what was agreed.
 
-use crate::media::command::{EventFormat, OpusSettings, PortSettings, Receiving, Sending};
-use crate::wire::description::{Description, Direction, Format, Kind, Media};
-use std::net::{IpAddr, SocketAddr};
+mod endpoint;
+pub mod fmtp;
+mod numbering;
+mod onward;
+pub mod relayed;
+mod sound;
+
+pub use endpoint::wishes;
+
+use crate::media::command::{Coding, EventFormat, OpusSettings, PortSettings, Protocol, Receiving, Sealed, Sending};
+use crate::wire::description::{Description, Direction, Format, Media};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tandem_codecs::Codec;
 
-/// Packet times that a peer may ask for, in milliseconds; others are rounded into this range.
-const PTIME_MS: std::ops::RangeInclusive<u32> = 10..=60;
-const DEFAULT_PTIME_MS: u32 = 20;
-
-/// What we put into a description of ours.
+/// What we put into a description of one audio line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Local<'a> {
     /// What is announced; the port is our RTP port.
@@ -25,15 +30,51 @@ pub struct Local<'a> {
     pub ptime_ms: Option<u32>,
 }
 
-/// What both sides agreed on for the one audio stream that we carry.
+/// What every line of ours has.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// What is announced; the port is our RTP port.
+    pub address: SocketAddr,
+    /// From our side.
+    pub direction: Direction,
+    /// The line as we last described it.
+    pub before: Option<&'a Media>,
+}
+
+/// What a line of ours holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    Sound(Sound<'a>),
+    /// What the other leg's peer says of its own line.
+    Relayed(&'a Media),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Sound<'a> {
+    /// What we may speak, in order of preference.
+    pub codecs: &'a [Codec],
+    /// Whether that order was set by an operator, and nothing else is to be offered.
+    pub keeps_order: bool,
+    /// The packet time that we ask for.
+    pub ptime_ms: Option<u32>,
+    /// What is spoken here now.
+    pub present: Option<&'a Format>,
+    /// What the other leg's peer says of its own line, and what is spoken there.
+    pub beside: Option<&'a Media>,
+    pub towards: Option<&'a Format>,
+}
+
+/// What both sides agreed on for one line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Agreed {
-    pub codec: Codec,
-    /// What the peer wants to see in what we send.
-    pub payload_type: u8,
+    pub protocol: Protocol,
+    /// What we send, as the peer calls it.
+    pub format: Format,
     pub receive: Vec<Receiving>,
     pub send_events: Option<EventFormat>,
     pub receive_events: Vec<EventFormat>,
+    /// What the peer may send that is passed on unopened.
+    pub hears: Vec<Format>,
     pub ptime_ms: u32,
     pub opus: OpusSettings,
     pub remote: Option<SocketAddr>,
@@ -45,9 +86,11 @@ pub struct Agreed {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disagreement {
-    /// No audio line that we can carry: RTP without encryption, not refused.
+    /// No line that we can carry: RTP without encryption, not refused.
     NoAudio,
     NoCommonCodec,
+    /// What the line has can't be transcoded, and the other side doesn't have it.
+    OnlyRelayed,
     /// The answer doesn't fit our offer.
     UnfitAnswer,
 }
@@ -57,143 +100,104 @@ impl Disagreement {
         match self {
             Disagreement::NoAudio => "no audio line over plain RTP",
             Disagreement::NoCommonCodec => "no codec in common",
+            Disagreement::OnlyRelayed => "no codec in common: what is offered can only be relayed, not transcoded",
             Disagreement::UnfitAnswer => "the answer does not fit the offer",
         }
     }
 }
 
-/// Our offer of one audio line.
-pub fn offer(local: &Local) -> Description {
-    let mut formats: Vec<Format> = local.codecs.iter().map(|&codec| our_format(codec)).collect();
-    let mut clocks: Vec<u32> =
-        local.codecs.iter().map(|codec| codec.clock_rate()).filter(|&rate| rate == 48_000).collect();
-    clocks.dedup();
-    clocks.insert(0, 8_000);
-    for clock_rate in clocks {
-        formats.push(event_format(if clock_rate == 8_000 { 101 } else { 102 }, clock_rate));
-    }
-    Description {
-        session: local.session,
-        version: local.version,
-        media: vec![Media {
-            kind: Kind::Audio,
-            protocol: "RTP/AVP".to_owned(),
-            address: local.address,
-            rtcp: None,
-            rtcp_mux: false,
-            direction: local.direction,
-            formats,
-            ptime_ms: local.ptime_ms.or(Some(DEFAULT_PTIME_MS)),
-            maxptime_ms: None,
-            attributes: Vec::new(),
-            raw_formats: String::new(),
-        }],
+/// Our offer of one line; none where it would be empty.
+pub fn offer_line(line: &Line<'_>, content: Content<'_>) -> Option<Media> {
+    match content {
+        Content::Sound(sound) => sound::offer(line, &sound),
+        Content::Relayed(like) => relayed::offer(line, like),
     }
 }
 
-/// Our answer to an offer: one audio line taken, in the codec that `towards` (the other leg's codec) makes cheapest, all
-/// other lines refused in place (RFC 3264 §6).
-pub fn answer(
-    offered: &Description,
-    local: &Local,
-    towards: Option<Codec>,
-) -> Result<(Description, Agreed), Disagreement> {
-    let line = audio_line(offered).ok_or(Disagreement::NoAudio)?;
-    let theirs = &offered.media[line];
-    let format = choose(theirs, local.codecs, towards).ok_or(Disagreement::NoCommonCodec)?;
-    let codec = format.codec().ok_or(Disagreement::NoCommonCodec)?;
-    let mut formats = vec![format.clone()];
-    if codec == Codec::Opus {
-        formats[0].fmtp = our_format(Codec::Opus).fmtp;
+/// Our answer to an offered line.
+pub fn answer_line(theirs: &Media, line: &Line<'_>, content: Content<'_>) -> Result<(Media, Agreed), Disagreement> {
+    match content {
+        Content::Sound(sound) => sound::answer(theirs, line, &sound),
+        Content::Relayed(like) => relayed::answer(theirs, line, like),
     }
-    formats.extend(theirs.telephone_events().map(|event| event_format(event.payload_type, event.clock_rate)));
-    let agreed = Agreed {
-        codec,
-        payload_type: format.payload_type,
-        receive: vec![Receiving { payload_type: format.payload_type, codec }],
-        send_events: fitting_event(theirs, codec),
-        receive_events: theirs.telephone_events().map(event_of).collect(),
-        ptime_ms: ptime(theirs, local.ptime_ms),
-        opus: opus_settings(format),
-        remote: reachable(theirs),
-        remote_rtcp: rtcp_address(theirs),
-        rtcp_mux: theirs.rtcp_mux,
-        peer_wants: wishes(theirs),
-    };
-    let ours = Media {
-        kind: Kind::Audio,
-        protocol: theirs.protocol.clone(),
-        address: local.address,
-        rtcp: None,
-        rtcp_mux: theirs.rtcp_mux,
-        direction: restricted(local.direction, agreed.peer_wants),
-        formats,
-        ptime_ms: Some(agreed.ptime_ms),
-        maxptime_ms: None,
-        attributes: Vec::new(),
-        raw_formats: String::new(),
-    };
-    let media = offered
-        .media
-        .iter()
-        .enumerate()
-        .map(|(index, media)| if index == line { ours.clone() } else { refused(media) })
-        .collect();
-    Ok((Description { session: local.session, version: local.version, media }, agreed))
 }
 
-/// What the peer's answer to our offer means.
-pub fn accept(ours: &Description, answered: &Description) -> Result<Agreed, Disagreement> {
-    let line = audio_line(ours).ok_or(Disagreement::UnfitAnswer)?;
-    let offered = &ours.media[line];
-    let theirs = answered.media.get(line).ok_or(Disagreement::UnfitAnswer)?;
-    if theirs.kind != Kind::Audio {
-        return Err(Disagreement::UnfitAnswer);
+/// What the peer's answer to a line of ours means.
+pub fn accept_line(ours: &Media, theirs: &Media, is_sound: bool) -> Result<Agreed, Disagreement> {
+    if is_sound { sound::accept(ours, theirs) } else { relayed::accept(ours, theirs) }
+}
+
+/// A line that refuses `theirs` in its place (RFC 3264 §6).
+pub fn refused(theirs: &Media) -> Media {
+    Media {
+        formats: theirs.formats.clone(),
+        raw_formats: theirs.raw_formats.clone(),
+        direction: theirs.direction,
+        ..Media::new(theirs.kind.clone(), &theirs.protocol, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0))
     }
-    if theirs.is_refused() {
-        return Err(Disagreement::NoCommonCodec);
-    }
-    // The answer's first codec that we offered is what both sides send; payload types may differ by direction.
-    let offers = |codec: Codec| offered.formats.iter().find(|format| format.codec() == Some(codec));
-    let (format, codec) = theirs
-        .formats
-        .iter()
-        .find_map(|format| Some((format, format.codec().filter(|&codec| offers(codec).is_some())?)))
-        .ok_or(Disagreement::NoCommonCodec)?;
-    // A peer may send any codec of its answer, so each is understood.
-    let mut receive: Vec<Receiving> = Vec::new();
-    for answered in &theirs.formats {
-        let Some((codec, offered)) = answered.codec().and_then(|codec| Some((codec, offers(codec)?))) else { continue };
-        for payload_type in [offered.payload_type, answered.payload_type] {
-            if !receive.iter().any(|known| known.payload_type == payload_type) {
-                receive.push(Receiving { payload_type, codec });
-            }
-        }
-    }
-    Ok(Agreed {
-        codec,
-        payload_type: format.payload_type,
-        receive,
-        send_events: fitting_event(theirs, codec),
-        receive_events: offered.telephone_events().chain(theirs.telephone_events()).map(event_of).collect(),
-        ptime_ms: ptime(theirs, offered.ptime_ms),
-        opus: opus_settings(format),
-        remote: reachable(theirs),
-        remote_rtcp: rtcp_address(theirs),
-        rtcp_mux: offered.rtcp_mux && theirs.rtcp_mux,
-        peer_wants: wishes(theirs),
-    })
 }
 
 /// Whether an offer has something that a leg which may speak `ours` can answer.
 pub fn suits(offered: &Description, ours: &[Codec]) -> Result<(), Disagreement> {
-    let line = audio_line(offered).ok_or(Disagreement::NoAudio)?;
-    choose(&offered.media[line], ours, None).map(|_| ()).ok_or(Disagreement::NoCommonCodec)
+    let has_other = offered.media.iter().any(relayed::is_relayable);
+    match sound_line(offered) {
+        Some(line) if sound::suits(&offered.media[line], ours) => Ok(()),
+        _ if has_other => Ok(()),
+        Some(_) => Err(Disagreement::NoCommonCodec),
+        None => Err(Disagreement::NoAudio),
+    }
+}
+
+/// The audio line that we carry: the first over plain RTP that isn't refused.
+pub fn sound_line(description: &Description) -> Option<usize> {
+    description.media.iter().position(sound::is_sound)
+}
+
+/// Our offer of one audio line, beside which there is nobody.
+pub fn offer(local: &Local<'_>) -> Description {
+    let media = offer_line(&local.line(), Content::Sound(local.sound(None))).into_iter().collect();
+    Description { session: local.session, version: local.version, media }
+}
+
+/// Our answer to an offer: one audio line taken, in the codec that `towards` makes cheapest, all others refused in place.
+pub fn answer(
+    offered: &Description,
+    local: &Local<'_>,
+    towards: Option<Codec>,
+) -> Result<(Description, Agreed), Disagreement> {
+    let line = sound_line(offered).ok_or(Disagreement::NoAudio)?;
+    let towards = towards.map(sound::plain_format);
+    let content = Content::Sound(local.sound(towards.as_ref()));
+    let (ours, agreed) = answer_line(&offered.media[line], &local.line(), content)?;
+    let lines = offered.media.iter().enumerate();
+    let media = lines.map(|(index, media)| if index == line { ours.clone() } else { refused(media) }).collect();
+    Ok((Description { session: local.session, version: local.version, media }, agreed))
+}
+
+/// What the peer's answer to our offer of one audio line means.
+pub fn accept(ours: &Description, answered: &Description) -> Result<Agreed, Disagreement> {
+    let line = sound_line(ours).ok_or(Disagreement::UnfitAnswer)?;
+    let theirs = answered.media.get(line).ok_or(Disagreement::UnfitAnswer)?;
+    accept_line(&ours.media[line], theirs, true)
+}
+
+impl<'a> Local<'a> {
+    fn line(&self) -> Line<'a> {
+        Line { address: self.address, direction: self.direction, before: None }
+    }
+
+    fn sound<'b>(&self, towards: Option<&'b Format>) -> Sound<'b>
+    where
+        'a: 'b,
+    {
+        let Local { codecs, ptime_ms, .. } = *self;
+        Sound { codecs, keeps_order: false, ptime_ms, present: None, beside: None, towards }
+    }
 }
 
 /// The codecs of an offer that we also have, in the offer's order.
 pub fn codecs_of(description: &Description) -> Vec<Codec> {
-    let formats = audio_line(description).map(|line| description.media[line].formats.as_slice()).unwrap_or_default();
+    let formats = sound_line(description).map(|line| description.media[line].formats.as_slice()).unwrap_or_default();
     formats.iter().filter_map(Format::codec).collect()
 }
 
@@ -212,156 +216,95 @@ pub fn order(ours: &[Codec], theirs: &[Codec]) -> Vec<Codec> {
 }
 
 impl Agreed {
-    /// The worker's orders for this leg, when the other leg wants `other` (from its own side) and speaks `towards`.
+    /// What the peer's line says by itself.
+    fn new(format: Format, theirs: &Media) -> Agreed {
+        Agreed {
+            protocol: Protocol::Rtp,
+            format,
+            receive: Vec::new(),
+            send_events: None,
+            receive_events: Vec::new(),
+            hears: Vec::new(),
+            ptime_ms: 20,
+            opus: OpusSettings::default(),
+            remote: endpoint::reachable(theirs),
+            remote_rtcp: endpoint::rtcp_address(theirs),
+            rtcp_mux: false,
+            peer_wants: endpoint::wishes(theirs),
+        }
+    }
+
+    /// What is sent: sound of ours, or what is only passed on.
+    pub fn coding(&self) -> Coding {
+        match self.format.codec() {
+            Some(codec) => Coding::Sound(codec),
+            None => Coding::Sealed { clock_rate: self.format.clock_rate },
+        }
+    }
+
+    /// The worker's orders for this line, when the other leg wants `other` (from its own side), speaks `towards`, and takes
+    /// `onward`.
     pub fn port_settings(
         &self,
         other: Direction,
-        towards: Option<Codec>,
+        towards: Option<&Format>,
+        onward: &[Format],
         silence_limit: Option<Duration>,
     ) -> PortSettings {
         let sends = self.peer_wants.receives() && other.sends();
         let hears = self.peer_wants.sends() && other.receives();
         let mut opus = self.opus;
         // A narrow-band source has nothing above 4 kHz for the encoder to spend bits on.
-        if let Some(source) = towards.map(Codec::sample_rate).filter(|&rate| rate < 48_000) {
+        let source = towards.and_then(Format::codec).map(Codec::sample_rate);
+        if let Some(source) = source.filter(|&rate| rate < 48_000) {
             opus.max_playback_rate = Some(opus.max_playback_rate.map_or(source, |rate| rate.min(source)));
         }
         PortSettings {
+            protocol: self.protocol,
             remote: self.remote,
             remote_rtcp: self.remote_rtcp,
             rtcp_mux: self.rtcp_mux,
             send: sends.then_some(Sending {
-                codec: self.codec,
-                payload_type: self.payload_type,
+                coding: self.coding(),
+                payload_type: self.format.payload_type,
                 ptime_ms: self.ptime_ms,
                 events: self.send_events,
                 opus,
             }),
             receive: if hears { self.receive.clone() } else { Vec::new() },
             receive_events: if hears { self.receive_events.clone() } else { Vec::new() },
+            sealed: if hears { self.sealed(onward) } else { Vec::new() },
             silence_limit,
         }
     }
 
+    /// What is passed on unopened, with the numbers that the other side has for it.
+    fn sealed(&self, onward: &[Format]) -> Vec<Sealed> {
+        let mut all: Vec<Sealed> = Vec::new();
+        for format in &self.hears {
+            let Some(other) = fmtp::find(onward, format) else { continue };
+            if all.iter().all(|known| known.payload_type != format.payload_type) {
+                let (payload_type, onward) = (format.payload_type, other.payload_type);
+                all.push(Sealed { payload_type, onward, clock_rate: format.clock_rate });
+            }
+        }
+        all
+    }
+
     /// `PCMA/8000`, as records name it.
     pub fn codec_text(&self) -> String {
-        format!("{}/{}", self.codec.name(), self.codec.clock_rate())
-    }
-}
-
-/// The line that we carry: the first audio line over plain RTP that isn't refused.
-fn audio_line(description: &Description) -> Option<usize> {
-    description.media.iter().position(|media| {
-        media.kind == Kind::Audio && !media.is_refused() && matches!(media.protocol.as_str(), "RTP/AVP" | "RTP/AVPF")
-    })
-}
-
-/// Picks the codec that costs least beside the other leg's: the same one, then one of the same bandwidth, then the peer's
-/// own order.
-fn choose<'a>(theirs: &'a Media, ours: &[Codec], towards: Option<Codec>) -> Option<&'a Format> {
-    let usable = || theirs.formats.iter().filter(|format| format.codec().is_some_and(|codec| ours.contains(&codec)));
-    let Some(towards) = towards else { return usable().next() };
-    let same = || usable().find(|format| format.codec() == Some(towards));
-    let narrow = || usable().find(|format| format.codec().is_some_and(|codec| codec.sample_rate() == 8_000));
-    let wide = || usable().find(|format| format.codec().is_some_and(|codec| codec.sample_rate() > 8_000));
-    same().or_else(|| if towards.sample_rate() == 8_000 { narrow() } else { wide() }).or_else(|| usable().next())
-}
-
-fn our_format(codec: Codec) -> Format {
-    let (payload_type, channels, fmtp) = match codec {
-        Codec::Pcmu => (0, 1, None),
-        Codec::Pcma => (8, 1, None),
-        Codec::G722 => (9, 1, None),
-        Codec::Opus => (96, 2, Some("minptime=10;useinbandfec=1".to_owned())),
-        Codec::L16 { rate: 8_000 } => (97, 1, None),
-        Codec::L16 { rate: 16_000 } => (98, 1, None),
-        Codec::L16 { .. } => (99, 1, None),
-    };
-    Format { payload_type, encoding: codec.name().to_owned(), clock_rate: codec.clock_rate(), channels, fmtp }
-}
-
-fn event_format(payload_type: u8, clock_rate: u32) -> Format {
-    Format {
-        payload_type,
-        encoding: "telephone-event".to_owned(),
-        clock_rate,
-        channels: 1,
-        fmtp: Some("0-15".to_owned()),
-    }
-}
-
-fn event_of(format: &Format) -> EventFormat {
-    EventFormat { payload_type: format.payload_type, clock_rate: format.clock_rate }
-}
-
-/// The telephone-event whose clock is the codec's, as RFC 4733 §2.1 asks; otherwise whatever the peer has.
-fn fitting_event(media: &Media, codec: Codec) -> Option<EventFormat> {
-    let fitting = media.telephone_events().find(|event| event.clock_rate == codec.clock_rate());
-    fitting.or_else(|| media.telephone_events().next()).map(event_of)
-}
-
-fn ptime(theirs: &Media, ours: Option<u32>) -> u32 {
-    let wanted = theirs.ptime_ms.or(ours).unwrap_or(DEFAULT_PTIME_MS);
-    let most = theirs.maxptime_ms.unwrap_or(u32::MAX).max(*PTIME_MS.start());
-    (wanted.min(most) / 10 * 10).clamp(*PTIME_MS.start(), *PTIME_MS.end())
-}
-
-/// The old way to hold is an address of zeros (RFC 2543 §B.5): nowhere to send to.
-fn reachable(media: &Media) -> Option<SocketAddr> {
-    (!media.address.ip().is_unspecified()).then_some(media.address)
-}
-
-fn wishes(media: &Media) -> Direction {
-    match reachable(media) {
-        Some(_) => media.direction,
-        None => Direction::new(media.direction.sends(), false),
-    }
-}
-
-fn rtcp_address(media: &Media) -> Option<SocketAddr> {
-    let rtp = reachable(media)?;
-    if media.rtcp_mux {
-        return Some(rtp);
-    }
-    Some(media.rtcp.unwrap_or_else(|| SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1))))
-}
-
-/// Our side of an answer: what we want, as far as the offer lets us.
-fn restricted(ours: Direction, peer_wants: Direction) -> Direction {
-    Direction::new(ours.sends() && peer_wants.receives(), ours.receives() && peer_wants.sends())
-}
-
-fn refused(media: &Media) -> Media {
-    let mut refused = media.clone();
-    refused.address = SocketAddr::new(IpAddr::from([0, 0, 0, 0]), 0);
-    refused.rtcp = None;
-    refused.rtcp_mux = false;
-    refused.attributes.clear();
-    refused
-}
-
-fn opus_settings(format: &Format) -> OpusSettings {
-    let mut settings = OpusSettings::default();
-    if format.codec() != Some(Codec::Opus) {
-        return settings;
-    }
-    for parameter in format.fmtp.as_deref().unwrap_or_default().split(';') {
-        let Some((name, value)) = parameter.trim().split_once('=') else { continue };
-        let number = value.trim().parse::<u32>().ok();
-        match name.trim().to_ascii_lowercase().as_str() {
-            "maxplaybackrate" => settings.max_playback_rate = number.map(|rate| rate.clamp(8_000, 48_000)),
-            "maxaveragebitrate" => settings.max_average_bitrate = number.map(|rate| rate.clamp(6_000, 510_000)),
-            "useinbandfec" => settings.inband_fec = number == Some(1),
-            "usedtx" => settings.dtx = number == Some(1),
-            _ => {}
+        match (self.protocol, self.format.codec()) {
+            (Protocol::Udptl, _) => self.format.encoding.clone(),
+            (_, Some(codec)) => format!("{}/{}", codec.name(), codec.clock_rate()),
+            (_, None) => format!("{}/{}", self.format.encoding, self.format.clock_rate),
         }
     }
-    settings
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::description::Kind;
 
     const ALL: [Codec; 4] = [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
 
@@ -380,16 +323,16 @@ mod tests {
     fn an_answer_prefers_the_other_legs_codec() {
         let offered = offer(&local(&ALL, 4000));
         let (_, agreed) = answer(&offered, &local(&ALL, 5000), Some(Codec::Pcmu)).unwrap();
-        assert_eq!(agreed.codec, Codec::Pcmu);
+        assert_eq!(agreed.format.codec().unwrap(), Codec::Pcmu);
         let (_, agreed) = answer(&offered, &local(&ALL, 5000), None).unwrap();
-        assert_eq!(agreed.codec, Codec::Opus);
+        assert_eq!(agreed.format.codec().unwrap(), Codec::Opus);
     }
 
     #[test]
     fn a_narrow_peer_is_met_with_a_narrow_codec() {
         let offered = offer(&local(&[Codec::Opus, Codec::Pcma], 4000));
         let (_, agreed) = answer(&offered, &local(&ALL, 5000), Some(Codec::Pcmu)).unwrap();
-        assert_eq!(agreed.codec, Codec::Pcma);
+        assert_eq!(agreed.format.codec().unwrap(), Codec::Pcma);
     }
 
     #[test]
@@ -397,8 +340,8 @@ mod tests {
         let ours = offer(&local(&ALL, 4000));
         let (answered, theirs) = answer(&ours, &local(&[Codec::Opus], 5000), None).unwrap();
         let agreed = accept(&ours, &answered).unwrap();
-        assert_eq!((agreed.codec, theirs.codec), (Codec::Opus, Codec::Opus));
-        assert_eq!(agreed.payload_type, theirs.payload_type);
+        assert_eq!((agreed.format.codec(), theirs.format.codec()), (Some(Codec::Opus), Some(Codec::Opus)));
+        assert_eq!(agreed.format.payload_type, theirs.format.payload_type);
         assert_eq!(agreed.send_events.unwrap().clock_rate, 48_000);
         assert_eq!(agreed.remote.unwrap().port(), 5000);
         assert_eq!(agreed.remote_rtcp.unwrap().port(), 5001);
@@ -431,7 +374,7 @@ mod tests {
         offered.media[0].direction = Direction::SendOnly;
         let (answered, agreed) = answer(&offered, &local(&ALL, 5000), None).unwrap();
         assert_eq!(answered.media[0].direction, Direction::RecvOnly);
-        assert!(agreed.port_settings(Direction::SendRecv, None, None).send.is_none());
+        assert!(agreed.port_settings(Direction::SendRecv, None, &[], None).send.is_none());
 
         offered.media[0].direction = Direction::SendRecv;
         offered.media[0].address = SocketAddr::from(([0, 0, 0, 0], 4000));
@@ -454,7 +397,8 @@ mod tests {
     fn opus_is_told_what_the_other_leg_can_carry() {
         let offered = offer(&local(&[Codec::Opus], 4000));
         let (_, agreed) = answer(&offered, &local(&ALL, 5000), None).unwrap();
-        let settings = agreed.port_settings(Direction::SendRecv, Some(Codec::Pcma), None);
+        let narrow = sound::plain_format(Codec::Pcma);
+        let settings = agreed.port_settings(Direction::SendRecv, Some(&narrow), &[], None);
         assert_eq!(settings.send.unwrap().opus.max_playback_rate, Some(8_000));
     }
 
@@ -462,5 +406,85 @@ mod tests {
     fn shared_codecs_are_offered_first() {
         assert_eq!(order(&ALL, &[Codec::Pcmu, Codec::Pcma])[..2], [Codec::Pcmu, Codec::Pcma]);
         assert_eq!(order(&ALL, &[Codec::Pcmu]).len(), 4);
+    }
+
+    fn read(lines: &[&str]) -> Description {
+        let text = format!("v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nt=0 0\r\n{}\r\n", lines.join("\r\n"));
+        crate::wire::sdp::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_sent_to_groups_of_hosts() {
+        for address in ["IP4 224.2.1.1/127", "IP4 255.255.255.255", "IP6 ff15::101"] {
+            let offered = read(&[&format!("c=IN {address}"), "m=audio 4000 RTP/AVP 0"]);
+            let (answered, agreed) = answer(&offered, &local(&ALL, 5000), None).unwrap();
+            assert_eq!((agreed.remote, agreed.remote_rtcp), (None, None), "{address}");
+            assert_eq!(answered.media[0].direction, Direction::RecvOnly);
+        }
+    }
+
+    #[test]
+    fn events_are_answered_as_they_were_offered() {
+        let offered = read(&[
+            "c=IN IP4 192.0.2.9",
+            "m=audio 4000 RTP/AVP 111 0 110 126",
+            "a=rtpmap:111 opus/48000/2",
+            "a=rtpmap:110 telephone-event/48000",
+            "a=fmtp:110 0-16",
+            "a=rtpmap:126 telephone-event/8000",
+        ]);
+        let (answered, agreed) = answer(&offered, &local(&ALL, 5000), None).unwrap();
+        let events: Vec<_> = answered.media[0].telephone_events().map(|event| event.fmtp.clone().unwrap()).collect();
+        assert_eq!(events, ["0-16", "0-15"]);
+        let sent = agreed.send_events.unwrap();
+        assert_eq!((sent.payload_type, sent.clock_rate), (110, 48_000));
+        assert!(sent.events.contains(16) && !agreed.receive_events[1].events.contains(16));
+        let (_, narrow) = answer(&offered, &local(&[Codec::Pcmu], 5000), None).unwrap();
+        assert_eq!(narrow.send_events.unwrap().payload_type, 126);
+    }
+
+    #[test]
+    fn packets_that_could_not_be_taken_in_are_not_asked_for() {
+        let linear = [Codec::L16 { rate: 48_000 }];
+        let ours = offer(&local(&linear, 4000));
+        assert_eq!((ours.media[0].ptime_ms, ours.media[0].maxptime_ms), (Some(10), Some(20)));
+        let mut offered = offer(&local(&linear, 4000));
+        offered.media[0].ptime_ms = Some(40);
+        let (answered, agreed) = answer(&offered, &local(&linear, 5000), None).unwrap();
+        assert_eq!((answered.media[0].ptime_ms, answered.media[0].maxptime_ms), (Some(10), Some(20)));
+        assert_eq!(agreed.ptime_ms, 10);
+        assert_eq!(offer(&local(&ALL, 4000)).media[0].maxptime_ms, None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_answer_has_the_lines_of_its_offer_in_their_order(
+            lines in proptest::collection::vec((0usize..9, 0u16..3, 0usize..4), 0..12),
+        ) {
+            const KINDS: [&str; 9] = [
+                "audio {} RTP/AVP 0 8", "audio {} RTP/SAVP 0", "audio {} RTP/AVP 96 127", "video {} RTP/AVPF 34 96", "text {} RTP/AVP 98",
+                "image {} udptl t38", "application {} TCP/BFCP *", "message {} TCP/MSRP *", "audio {} UDP/TLS/RTP/SAVPF 0",
+            ];
+            const MORE: [&str; 4] = ["a=sendonly", "c=IN IP4 0.0.0.0", "a=mid:x", "a=inactive"];
+            let text: Vec<String> = lines
+                .iter()
+                .flat_map(|&(kind, port, more)| {
+                    let line = format!("m={}", KINDS[kind].replace("{}", &(port * 1_000).to_string()));
+                    [line, MORE[more].to_owned()]
+                })
+                .collect();
+            let mut all = vec!["c=IN IP4 192.0.2.9"];
+            all.extend(text.iter().map(String::as_str));
+            let offered = read(&all);
+            if let Ok((answered, _)) = answer(&offered, &local(&ALL, 5000), None) {
+                proptest::prop_assert_eq!(answered.media.len(), offered.media.len());
+                for (ours, theirs) in answered.media.iter().zip(&offered.media) {
+                    proptest::prop_assert_eq!((&ours.kind, &ours.protocol), (&theirs.kind, &theirs.protocol));
+                    proptest::prop_assert!(!theirs.is_refused() || ours.is_refused());
+                }
+                let taken = answered.media.iter().filter(|line| !line.is_refused()).count();
+                proptest::prop_assert_eq!(taken, 1);
+            }
+        }
     }
 }

@@ -3,7 +3,8 @@
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
 use crate::call::io::{Input, Output};
-use crate::call::leg::{SDP, Said, description_of};
+use crate::call::leg::{Said, description_of};
+use crate::call::media::SDP;
 use crate::call::negotiate::{self, Agreed, Local};
 use crate::media::command::{Clip, Command, Event as MediaEvent, PortId, Report, Source, Tap};
 use crate::sip::agent::{Agent, AgentSettings, Ending, Event, Failure, Invite, SessionEvent, SessionId};
@@ -321,7 +322,7 @@ impl Phone {
 
     fn configure(&mut self) {
         let Some(agreed) = &self.agreed else { return };
-        let settings = Box::new(agreed.port_settings(Direction::SendRecv, None, None));
+        let settings = Box::new(agreed.port_settings(Direction::SendRecv, None, &[], None));
         self.command(Command::Configure { port: PORT, settings });
     }
 

@@ -7,7 +7,7 @@ use crate::call::letter::{Letter, LetterId, Pile};
 use crate::dialplan::route::Target;
 use crate::sip::agent::{OutgoingRequest, RequestId, ServerId};
 use crate::sip::digest::ClientCredentials;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// One letter on its way, never used twice in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,6 +75,8 @@ pub struct Post {
     pub fetching: HashMap<Ticket, String>,
     /// Users for whom another number of letters is kept than before.
     pub changed: Vec<String>,
+    /// Users whose phones were told, without having asked, that letters wait.
+    pub told: BTreeSet<String>,
     last: u64,
 }
 

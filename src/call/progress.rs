@@ -3,7 +3,6 @@
 use crate::base::time::Now;
 use crate::call::exchange::Exchange;
 use crate::call::leg::{Said, description_of};
-use crate::call::negotiate;
 use crate::call::reason::phrase;
 use crate::call::state::{Call, Stage};
 use crate::sip::flow::Body;
@@ -61,16 +60,13 @@ impl Call {
     /// What the caller is told of early media: the answer to its offer, said once and then repeated word for word, whoever
     /// is heard, or our own offer where it left that to us and is able to answer before the call is answered.
     fn describe_early(&mut self, leg: usize, has_sound: bool, is_acknowledged: bool) -> Option<Body> {
-        let (towards, wish) = (self.legs[leg].codec(), self.legs[leg].wish());
+        let called = self.legs[leg].opposites();
         let media = self.legs[0].media.as_mut()?;
         match &self.caller.offer {
-            _ if media.agreed.is_some() => media.repeated().filter(|_| has_sound),
+            _ if media.is_agreed() => media.repeated().filter(|_| has_sound),
             Some(_) if !has_sound => None,
-            Some(offer) => media.answer(offer, wish, towards).ok(),
-            None if is_acknowledged && !media.awaits_answer() => {
-                let codecs = negotiate::order(&media.codecs, towards.as_slice());
-                media.offer(&codecs, wish)
-            }
+            Some(offer) => media.answer(offer, &called).ok(),
+            None if is_acknowledged && !media.awaits_answer() => media.offer(&called),
             None => None,
         }
     }

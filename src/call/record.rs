@@ -66,8 +66,20 @@ pub struct LegRecord {
     /// What it sends and what it receives, as `PCMA/8000`.
     pub codec: Option<String>,
     pub media: Option<Report>,
+    /// What went beside the sound: pictures, text, fax.
+    pub streams: Vec<StreamRecord>,
     /// What this end calls the session, on whichever side of a gateway it is seen (RFC 7989).
     pub session_id: Option<String>,
     /// Who sent the call on to here and why: `user:bob, no-answer`.
     pub diverted: Option<String>,
+}
+
+/// What was relayed of one kind.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct StreamRecord {
+    /// `video`, `text`, `image`.
+    pub kind: String,
+    /// `H264/90000`, `T38`; none where it was never agreed.
+    pub codec: Option<String>,
+    pub media: Report,
 }

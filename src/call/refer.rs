@@ -5,16 +5,19 @@
 use crate::base::time::Now;
 use crate::call::admission::{self, Identity};
 use crate::call::exchange::{LegKey, Timer};
-use crate::call::leg::{End, Leg, Media, Stage as LegStage};
+use crate::call::leg::{End, Leg, Stage as LegStage};
+use crate::call::media::Media;
 use crate::call::moving::Arrival;
 use crate::call::record::{CallRecord, EndedBy, State};
 use crate::call::state::{Call, CallerSide, Origin, PATIENCE, Stage};
+use crate::call::stream::Bond;
 use crate::call::switch::Switch;
 use crate::call::transfer::{Onward, Referral, Subscription};
 use crate::config::settings::Transfer;
 use crate::dialplan::route::{Decision, Request, Target};
 use crate::sip::agent::{Question, ServerId};
 use crate::sip::flow::Headers;
+use crate::wire::description::Kind;
 use crate::wire::sip::{Message, Method, Name, NameAddr, Replaces, escape_user};
 use std::collections::VecDeque;
 
@@ -148,7 +151,9 @@ impl Switch {
         let by = old.record.legs[referrer].target.clone();
         let reason = format!("transferred by {by} out of call {}", old.record.id);
         let guest = old.record_of_guest(now, order.transferee, reason);
-        let codecs = old.codecs_of(&self.exchange, order.transferee);
+        let speaks = old.repertoire_of(&self.exchange, order.transferee);
+        // The new call is about the same lines.
+        let lines = old.lines_of(order.transferee, &old.bonds_of(order.transferee));
         let brought = old_leg.brought.clone();
         let chosen = decision.route.as_ref().and_then(|route| route.caller.clone());
         let record = open_record(now, &id, by, shown.text(), order, &decision);
@@ -160,7 +165,13 @@ impl Switch {
                 None => shown,
             },
             max_forwards: old.caller.max_forwards.saturating_sub(1),
-            speaks: old_leg.codec().into_iter().collect(),
+            speaks: old_leg
+                .media
+                .as_ref()
+                .and_then(Media::agreed)
+                .and_then(|agreed| agreed.format.codec())
+                .into_iter()
+                .collect(),
             phone: order.phone.clone(),
             told: None,
         };
@@ -173,7 +184,8 @@ impl Switch {
         call.targets = decision.route.map(|route| VecDeque::from(route.targets)).unwrap_or_default();
         let is_silent = call.targets.iter().all(Target::is_silent);
         let leg = LegKey { call: key, leg: 0 };
-        let media = (!is_silent).then(|| Media::open(&mut self.exchange, leg, worker, flow.local.ip(), codecs, None));
+        let media =
+            (!is_silent).then(|| Media::open(&mut self.exchange, leg, worker, flow.local.ip(), speaks, lines).told());
         let end = End::Sip { flow, session: None };
         call.add_leg(Leg { media, brought, ..Leg::new(leg, end, LegStage::Trying) }, guest);
         self.exchange.keep(&call.record);
@@ -230,7 +242,9 @@ impl Switch {
         let by = &old.record.legs[referrer].target;
         let guest =
             old.record_of_guest(now, order.transferee, format!("transferred by {by} out of call {}", old.record.id));
-        let codecs = old.codecs_of(&self.exchange, order.transferee);
+        let speaks = old.repertoire_of(&self.exchange, order.transferee);
+        let fellows = self.fellows_in(place);
+        let lines = old.lines_of(order.transferee, &fellows);
         let shown = old.shown(&self.exchange, order.transferee);
         let transfers = old.transfers + 1;
         let arrival = Arrival { from, instead_of: place.leg, shown };
@@ -238,8 +252,15 @@ impl Switch {
         self.with_call(from, |call, exchange| call.go_onward(exchange, now, onward));
         self.with_call(place.call, |call, exchange| {
             call.transfers = call.transfers.max(transfers);
-            call.expect(exchange, now, arrival, flow, codecs, guest);
+            call.expect(exchange, now, arrival, flow, speaks, lines, guest);
         });
+    }
+
+    /// The open lines of whoever is on the other side of a place.
+    pub(super) fn fellows_in(&self, place: LegKey) -> Vec<(Kind, Bond)> {
+        let Some(call) = self.calls.get(&place.call) else { return Vec::new() };
+        let other = call.other(place.leg).or((place.leg > 0).then_some(0));
+        other.map(|other| call.bonds_of(other)).unwrap_or_default()
     }
 
     /// Who referred, as a target of ours may be told (RFC 3892): our own word, not the phone's.

@@ -97,6 +97,10 @@ impl Call {
     /// A session ended of itself: the call is over if it was one of the two that talk.
     pub fn leg_ended(&mut self, exchange: &mut Exchange, now: Now, leg: usize, by: Ending) {
         match self.stage {
+            Stage::Talking { .. } if leg == 0 && by == Ending::NoPrack => {
+                self.take_back_answer(504);
+                self.side_left(exchange, now, leg, by);
+            }
             Stage::Talking { with } if leg == 0 || leg == with => self.side_left(exchange, now, leg, by),
             Stage::Talking { .. } | Stage::Ending => self.drop_leg(exchange, leg),
             Stage::Preparing | Stage::Trying if leg == 0 && by == Ending::NoPrack => {

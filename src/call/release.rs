@@ -6,10 +6,11 @@ use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
 use crate::call::leg::{End, Stage as LegStage};
+use crate::call::media::{Carried, Media};
 use crate::call::reason::{passed_on, sip_reason};
-use crate::call::record::{EndedBy, State};
+use crate::call::record::{EndedBy, State, StreamRecord};
 use crate::call::state::{Call, PATIENCE, Stage};
-use crate::media::command::{Report, Source};
+use crate::media::command::{PortId, Report};
 use crate::sip::agent::Ending;
 use crate::wire::sip::Name;
 
@@ -38,6 +39,11 @@ impl Call {
 
     /// The caller hung up before the answer; the agent has already told it 487.
     pub fn caller_gave_up(&mut self, exchange: &mut Exchange, now: Now, reason: Option<String>) {
+        if let Stage::Talking { .. } = self.stage {
+            // The answer was still kept back from it, until it had our provisional one.
+            self.take_back_answer(487);
+            return self.side_left(exchange, now, 0, Ending::Peer { reason });
+        }
         self.abandon(exchange, now, "the caller gave up", reason.as_deref().and_then(passed_on));
     }
 
@@ -54,6 +60,15 @@ impl Call {
         self.finish(exchange, now, EndedBy::Caller, cause);
     }
 
+    /// The called side has answered, and the caller was told otherwise before our 200 could go out.
+    pub fn take_back_answer(&mut self, status: u16) {
+        self.answered_at = None;
+        self.record.answered = None;
+        self.record.status = status;
+        self.record.legs[0].answered = None;
+        self.record.legs[0].status = status;
+    }
+
     /// One of the two that talk has left: the other one is sent home.
     pub fn side_left(&mut self, exchange: &mut Exchange, now: Now, leg: usize, by: Ending) {
         if self.referrer_left(exchange, leg, &by) {
@@ -65,6 +80,7 @@ impl Call {
             Ending::Peer { reason } => (side, format!("{name} hung up"), reason.as_deref().and_then(passed_on)),
             Ending::NoAck => (EndedBy::Gateway, format!("{name} never acknowledged the answer"), None),
             Ending::NoPrack => (EndedBy::Gateway, format!("{name} never acknowledged our provisional answer"), None),
+            Ending::Expired => (EndedBy::Gateway, format!("{name} did not refresh the session"), None),
             Ending::PeerGone => (EndedBy::Gateway, format!("{name} vanished"), None),
             Ending::Local | Ending::Cancelled { .. } => (EndedBy::Gateway, "ended here".to_owned(), None),
         };
@@ -77,6 +93,10 @@ impl Call {
         match self.stage {
             Stage::Ending => {}
             Stage::Talking { .. } => {
+                let caller = self.caller_session().filter(|_| self.legs[0].is_live());
+                if caller.is_some_and(|session| !exchange.agent.is_answered(session)) {
+                    self.take_back_answer(480);
+                }
                 for leg in 0..self.legs.len() {
                     self.hang_up_leg(exchange, now, leg, reason.clone());
                 }
@@ -113,7 +133,9 @@ impl Call {
     pub fn drop_leg(&mut self, exchange: &mut Exchange, leg: usize) {
         self.legs[leg].stage = LegStage::Gone;
         self.release_trunk(exchange, leg);
-        self.legs[leg].close_port(exchange);
+        if let Some(media) = &mut self.legs[leg].media {
+            media.close(exchange);
+        }
         if let Some(session) = self.legs[leg].session() {
             exchange.forget_session(session);
         }
@@ -128,7 +150,7 @@ impl Call {
         if self.heard == Some(leg) {
             self.heard = None;
             if let Some(media) = self.legs[0].media.as_ref().filter(|_| self.legs[0].is_live()) {
-                media.connect(exchange, Source::Nothing);
+                media.disconnect(exchange);
             }
         }
     }
@@ -147,7 +169,7 @@ impl Call {
         self.forget_forwards(exchange);
         self.answer_carried(exchange, now);
         self.stage = Stage::Ending;
-        for timer in [Timer::Ring(self.key), Timer::Probe(self.key), Timer::Rewire(self.key)] {
+        for timer in [Timer::Ring(self.key), Timer::Rewire(self.key)] {
             exchange.timers.cancel(timer);
         }
         exchange.timers.set(Timer::Patience(self.key), now.time + PATIENCE);
@@ -159,23 +181,27 @@ impl Call {
     }
 
     /// A worker has closed a port, and says what went through it.
-    pub fn port_closed(&mut self, exchange: &mut Exchange, leg: usize, report: Report) {
-        let codec =
-            self.legs[leg].media.as_ref().and_then(|media| media.agreed.as_ref()).map(|agreed| agreed.codec_text());
-        if let Some(media) = self.legs[leg].media.as_mut() {
-            media.closed(report);
-            exchange.forget_port(media.port);
+    pub fn port_closed(&mut self, exchange: &mut Exchange, leg: usize, port: PortId, report: Report) {
+        let Some(media) = self.legs[leg].media.as_mut() else { return };
+        media.closed(exchange, port, report);
+        let record = &mut self.record.legs[leg];
+        record.streams.clear();
+        for Carried { kind, is_sound, codec, report } in media.reports().iter().cloned() {
+            if is_sound {
+                (record.codec, record.media) = (codec, Some(report));
+            } else {
+                record.streams.push(StreamRecord { kind: kind.as_str().to_owned(), codec, media: report });
+            }
         }
-        self.record.legs[leg].codec = codec;
-        self.record.legs[leg].media = Some(report);
         self.close_if_done(exchange);
     }
 
     /// The record is closed without what a worker owes.
     pub fn forgo_reports(&mut self, exchange: &mut Exchange) {
         for leg in 0..self.legs.len() {
-            if self.legs[leg].owes_report() {
-                self.port_closed(exchange, leg, Report::default());
+            let ports: Vec<PortId> = self.legs[leg].media.iter().flat_map(Media::ports).collect();
+            for port in ports {
+                self.port_closed(exchange, leg, port, Report::default());
             }
         }
     }

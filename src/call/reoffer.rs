@@ -2,11 +2,13 @@
 
 use crate::base::time::Now;
 use crate::call::exchange::Exchange;
-use crate::call::leg::{SDP, Said, description_of};
-use crate::call::negotiate::{self, Disagreement};
+use crate::call::leg::{Said, description_of};
+use crate::call::media::SDP;
+use crate::call::negotiate::Disagreement;
 use crate::call::reason::q850_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
+use crate::call::stream::Opposite;
 use crate::sip::flow::Body;
 use crate::wire::description::{Description, Direction};
 use crate::wire::sip::{Message, Name};
@@ -21,15 +23,18 @@ impl Call {
     pub fn reoffered(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
         let Some(session) = self.legs[leg].session() else { return };
         let other = self.across(leg);
-        if other.is_none() && self.stage != Stage::Trying {
+        // While a line is being added, the whole call has an offer without an answer (RFC 3261 §14.2).
+        if other.is_none() && self.stage != Stage::Trying || self.change.is_some() {
             exchange.agent.reanswer(now, session, 491, "", Vec::new(), None);
             return;
         }
         self.let_through(exchange, now, leg);
-        let wish = other.map_or(Direction::SendRecv, |other| self.wish_of(exchange, other));
         let (status, reason, body) = match description_of(message) {
-            Said::Nothing => (200, "", self.late_offer(leg, wish)),
-            Said::Media(offer) => match self.answer_again(leg, other, wish, &offer) {
+            Said::Nothing => (200, "", self.late_offer(exchange, leg, other)),
+            Said::Media(offer) if self.adds_lines(exchange, leg, message, &offer) => {
+                return self.begin_change(exchange, now, leg, offer);
+            }
+            Said::Media(offer) => match self.answer_again(exchange, leg, other, &offer) {
                 Ok(body) => (200, "", Some(body)),
                 Err(_) => (488, "", None),
             },
@@ -54,25 +59,35 @@ impl Call {
         media.change_due = true;
     }
 
-    fn answer_again(
+    pub fn answer_again(
         &mut self,
+        exchange: &Exchange,
         leg: usize,
         other: Option<usize>,
-        wish: Direction,
         offer: &Description,
     ) -> Result<Body, Disagreement> {
-        let towards = other.and_then(|other| self.legs[other].codec());
-        self.legs[leg].media.as_mut().ok_or(Disagreement::NoAudio)?.answer(offer, wish, towards)
+        let opposites = self.beside(exchange, leg, other);
+        self.legs[leg].media.as_mut().ok_or(Disagreement::NoAudio)?.answer(offer, &opposites)
+    }
+
+    /// What a leg is told of the other side. Before there is one, it is taken to want all that the leg itself has.
+    fn beside(&self, exchange: &Exchange, leg: usize, other: Option<usize>) -> Vec<Opposite> {
+        let mut opposites = self.heard_of(exchange, other.unwrap_or(if leg > 0 { 0 } else { leg }));
+        if other.is_none() {
+            for opposite in &mut opposites {
+                (opposite.wish, opposite.format) = (Direction::SendRecv, None);
+            }
+        }
+        opposites
     }
 
     /// The peer asks us to offer (an INVITE without SDP): all that we have, its present codec first.
-    fn late_offer(&mut self, leg: usize, wish: Direction) -> Option<Body> {
-        let present = self.legs[leg].codec();
+    fn late_offer(&mut self, exchange: &Exchange, leg: usize, other: Option<usize>) -> Option<Body> {
+        let opposites = self.beside(exchange, leg, other);
         let media = self.legs[leg].media.as_mut()?;
         // Whatever hold it had is over, unless its answer says so again.
-        media.wish = Direction::SendRecv;
-        let codecs = negotiate::order(&media.codecs, present.as_slice());
-        media.offer(&codecs, wish)
+        media.streams.iter_mut().for_each(|stream| stream.wish = Direction::SendRecv);
+        media.offer(&opposites)
     }
 
     /// An ACK; where the offer was ours, its answer is here.
@@ -95,9 +110,11 @@ impl Call {
                 self.pass_on(exchange, now, leg);
             }
             // What was agreed before stands.
-            Err(_) if media.agreed.is_some() => {
+            Err(_) if media.is_agreed() => {
                 media.withdraw();
-                media.wish = media.agreed.as_ref().map_or(media.wish, |agreed| agreed.peer_wants);
+                for stream in &mut media.streams {
+                    stream.wish = stream.agreed.as_ref().map_or(stream.wish, |agreed| agreed.peer_wants);
+                }
             }
             Err(why) => {
                 let reason = q850_reason(88, "Incompatible destination");
@@ -110,36 +127,51 @@ impl Call {
     pub fn pass_on(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
         // Whoever isn't heard yet has nothing to say to the caller.
         let Some(other) = self.across(leg).filter(|&other| other > 0 || self.is_heard(leg)) else { return };
-        let wish = self.wish_of(exchange, leg);
+        let opposites = self.heard_of(exchange, leg);
         let media = self.legs[other].media.as_ref();
-        if media.is_some_and(|media| media.told != wish || media.is_unheard_of()) && self.offers < MAX_OFFERS {
-            self.offer_again(exchange, now, other, wish);
+        let is_news = media.is_some_and(|media| media.is_told_otherwise(&opposites) || media.is_unheard_of());
+        if is_news && self.change.is_none() && self.offers < MAX_OFFERS {
+            self.offer_again(exchange, now, other, &opposites);
         }
     }
 
-    fn offer_again(&mut self, exchange: &mut Exchange, now: Now, leg: usize, wish: Direction) {
-        let present = self.legs[leg].codec();
+    fn offer_again(&mut self, exchange: &mut Exchange, now: Now, leg: usize, opposites: &[Opposite]) {
         let Some(session) = self.legs[leg].session() else { return };
         let Some(media) = self.legs[leg].media.as_mut() else { return };
         if media.awaits_answer() {
             media.change_due = true;
             return;
         }
-        let told = media.told;
-        let codecs = negotiate::order(&media.codecs, present.as_slice());
-        let body = media.offer(&codecs, wish);
+        let before = media.streams.clone();
+        let body = media.offer(opposites);
+        if body.is_none() {
+            return;
+        }
         match exchange.agent.reoffer(now, session, body) {
             Ok(()) => self.offers += 1,
             Err(_) => {
                 media.withdraw();
-                media.told = told;
+                media.streams = before;
                 media.change_due = true;
             }
         }
     }
 
+    /// A session has to be refreshed by an offer, which changes nothing.
+    pub fn refresh(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        let Some(session) = self.legs[leg].session() else { return };
+        let Some(media) = self.legs[leg].media.as_mut() else { return };
+        let Some(body) = media.offer_the_same() else { return };
+        if exchange.agent.reoffer(now, session, Some(body)).is_err() {
+            media.withdraw();
+        }
+    }
+
     /// A leg has answered our offer.
     pub fn reanswered(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
+        if self.is_changing_beside(leg) {
+            return self.change_answered(exchange, now, message);
+        }
         if let Some(media) = self.legs[leg].media.as_mut() {
             match description_of(message) {
                 Said::Media(description) => {
@@ -166,6 +198,9 @@ impl Call {
 
     /// A leg refused our offer: all stays as it was there.
     pub fn rerefused(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        if self.is_changing_beside(leg) {
+            return self.abandon_change(exchange, now, 488);
+        }
         if let Some(media) = self.legs[leg].media.as_mut() {
             media.withdraw();
         }

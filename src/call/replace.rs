@@ -92,9 +92,10 @@ impl Switch {
         let arrival = Arrival { from: caller, instead_of: place.leg, shown };
         let whose = &other.record.legs[place.leg].target;
         let guest = call.record_of_guest(now, 0, format!("took the place of {whose} from call {}", call.record.id));
-        let codecs = call.codecs_of(&self.exchange, 0);
+        let speaks = call.repertoire_of(&self.exchange, 0);
+        let lines = call.lines_of(0, &self.fellows_in(place));
         let onward = Onward { call: place.call, leg: 0, referral: None };
         self.with_call(caller, |call, exchange| call.go_onward(exchange, now, onward));
-        self.with_call(place.call, |call, exchange| call.expect(exchange, now, arrival, flow, codecs, guest));
+        self.with_call(place.call, |call, exchange| call.expect(exchange, now, arrival, flow, speaks, lines, guest));
     }
 }

@@ -3,7 +3,7 @@
 use crate::base::time::Now;
 use crate::call::admission::{self, Admission, Identity};
 use crate::call::io::Notice;
-use crate::call::leg::SDP;
+use crate::call::media::SDP;
 use crate::call::switch::Switch;
 use crate::sip::agent::ServerId;
 use crate::sip::flow::Flow;
@@ -20,6 +20,8 @@ impl Switch {
             // Nobody is here whom it could send elsewhere, and to call two parties at a third one's word is an API's affair.
             Method::Refer => self.exchange.agent.respond(now, id, 403, "Only Within A Call", Vec::new(), None),
             Method::Message => self.messaged(now, id, flow, message),
+            Method::Subscribe => self.subscribed(now, id, flow, message),
+            Method::Publish => self.published(now, id, flow, message),
             _ => self.exchange.agent.respond(now, id, 405, "", Vec::new(), None),
         }
     }

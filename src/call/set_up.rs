@@ -11,6 +11,7 @@ use crate::call::party::Audience;
 use crate::call::reason::q850_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
+use crate::call::stream::Repertoire;
 use crate::config::settings::Settings;
 use crate::dialplan::route::Target;
 use crate::wire::sip::{Name, escape_user};
@@ -99,7 +100,7 @@ impl Call {
         }
         let settings = Arc::clone(&exchange.settings);
         let domain = &settings.sip.domain;
-        let codecs = self.offered_codecs(&settings, None);
+        let speaks = self.offered(&settings, None, None);
         for binding in bindings {
             let destination = Destination {
                 flow: binding.flow,
@@ -108,8 +109,7 @@ impl Call {
                 from: self.caller.shown.from(domain, Audience::Phone),
                 contact_user: self.caller.shown.contact_user(),
                 party: Some(account.party()),
-                codecs: codecs.clone(),
-                ptime_ms: None,
+                speaks: speaks.clone(),
                 credentials: None,
                 route: binding.path.clone(),
                 no_response: None,
@@ -147,8 +147,7 @@ impl Call {
             contact_user: credentials
                 .map_or_else(|| self.caller.shown.contact_user(), |known| escape_user(&known.username).into_owned()),
             party: None,
-            codecs: self.offered_codecs(&settings, Some(&trunk.settings.codecs)),
-            ptime_ms: Some(trunk.settings.ptime_ms),
+            speaks: self.offered(&settings, Some(&trunk.settings.codecs), Some(trunk.settings.ptime_ms)),
             credentials: trunk.credentials(),
             route: Vec::new(),
             no_response: Some(settings.sip.trunk_timeout),
@@ -159,14 +158,15 @@ impl Call {
     }
 
     /// A trunk's own list is offered as it stands; otherwise what the caller also has, and may have, comes first.
-    fn offered_codecs(&self, settings: &Settings, chosen: Option<&Vec<Codec>>) -> Vec<Codec> {
+    fn offered(&self, settings: &Settings, chosen: Option<&Vec<Codec>>, ptime_ms: Option<u32>) -> Repertoire {
         if let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) {
-            return chosen.clone();
+            return Repertoire { codecs: chosen.clone(), keeps_order: true, ptime_ms };
         }
-        let allowed = self.legs[0].media.as_ref().map(|media| media.codecs.as_slice()).unwrap_or_default();
+        let allowed = self.legs[0].media.as_ref().map(|media| media.speaks.codecs.as_slice()).unwrap_or_default();
         let offer = self.caller.offer.as_ref();
         let mut theirs = offer.map_or_else(|| self.caller.speaks.clone(), negotiate::codecs_of);
         theirs.retain(|codec| allowed.contains(codec));
-        negotiate::order(&settings.media.codecs, &theirs)
+        let codecs = negotiate::order(&settings.media.codecs, &theirs);
+        Repertoire { codecs, keeps_order: false, ptime_ms }
     }
 }

@@ -8,7 +8,8 @@ use crate::wire::sip::{Message, Name};
 
 impl Switch {
     /// Whether a request is dropped without a word: its User-Agent is one of those named, or it comes from where many
-    /// missing accounts were asked for and names no user who was there lately. Trunks and calls in progress are heard.
+    /// missing accounts were asked for and names no user who was there lately. Trunks are heard, and who is in a
+    /// call or watches somebody.
     pub(super) fn ignores(&mut self, now: Now, flow: Flow, message: &Message) -> bool {
         if !message.is_request() || self.exchange.trunks.at(flow.remote).is_some() {
             return false;
@@ -17,7 +18,8 @@ impl Switch {
             let account = admission::claimed_name(message).unwrap_or_default();
             self.exchange.guessing.is_scanner(now.time, flow.remote.ip(), &account)
         };
-        let is_ignored = is_scanner && !self.exchange.agent.knows(message);
+        let is_known = self.exchange.agent.knows(message) || self.exchange.notifier.find(message).is_some();
+        let is_ignored = is_scanner && !is_known;
         self.ignored += u64::from(is_ignored);
         is_ignored
     }

@@ -3,6 +3,7 @@
 use crate::base::time::Time;
 use crate::call::admission::Identity;
 use crate::call::asked::Carried;
+use crate::call::change::Change;
 use crate::call::diversion::Diversion;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
@@ -17,6 +18,7 @@ use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::Target;
 use crate::sip::agent::SessionId;
 use crate::wire::description::Description;
+use crate::wire::sdp::MAX_MEDIA;
 use crate::wire::sip::Replaces;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,6 +26,9 @@ use tandem_codecs::Codec;
 
 /// How long a worker may owe the answer to an order: a thousand times what it takes.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Lines of the caller's offer are numbered by their place; what comes later has numbers above these.
+const FIRST_BOND: usize = MAX_MEDIA + 1;
 
 pub struct Call {
     pub key: CallKey,
@@ -51,6 +56,10 @@ pub struct Call {
     /// Offers of ours since a side last changed something of its own accord.
     pub offers: u8,
     pub answered_at: Option<Time>,
+    /// Lines that one side wants to add, until the other has said whether it wants them too.
+    pub change: Option<Box<Change>>,
+    /// What the next line that is added has in common on both legs.
+    pub next_bond: usize,
     /// Requests of one side that the other has yet to answer.
     pub carried: Vec<Carried>,
     /// The call that this one continues, where it is the second half of a transfer.
@@ -120,6 +129,8 @@ impl Call {
             heard: None,
             offers: 0,
             answered_at: None,
+            change: None,
+            next_bond: FIRST_BOND,
             carried: Vec::new(),
             origin: None,
             onward: None,
@@ -184,8 +195,8 @@ impl Call {
             _ => self.hopefuls().last(),
         };
         let codec = |leg: usize| {
-            let agreed = self.legs[leg].media.as_ref()?.agreed.as_ref()?;
-            Some(agreed.codec_text())
+            let media = self.legs[leg].media.as_ref()?;
+            Some(media.agreed()?.codec_text())
         };
         CallView {
             id: self.record.id.clone(),

@@ -10,6 +10,7 @@ use crate::call::music::Music;
 use crate::call::reason::sip_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
+use crate::call::subscribed;
 use crate::call::terms::EXTENSIONS;
 use crate::call::view::{CallView, RegistrationView, TrunkView};
 use crate::config::settings::Settings;
@@ -18,8 +19,9 @@ use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
 use crate::sip::digest::Verifier;
 use crate::sip::flow::Flow;
+use crate::sip::notifier::{Ending, Package};
 use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
-use crate::wire::sip::{Limits, Message, Method};
+use crate::wire::sip::{Limits, Message, Method, ParseError};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -63,6 +65,10 @@ pub struct Counts {
     pub letters: usize,
     /// Text messages that are kept for users who are away.
     pub stored_messages: usize,
+    pub subscriptions: usize,
+    pub publications: usize,
+    /// Calls, or their users if those are more, that light lamps.
+    pub lamps: usize,
     /// Requests that got no answer, by the operator's wish.
     pub ignored: u64,
     /// What is remembered of guessers and of real users.
@@ -85,7 +91,14 @@ impl Switch {
                 max_transactions: settings.limits.transactions,
                 extensions: EXTENSIONS.to_vec(),
                 max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
-                takes: vec![Method::Register, Method::Options, Method::Message, Method::Refer],
+                takes: vec![
+                    Method::Register,
+                    Method::Options,
+                    Method::Message,
+                    Method::Subscribe,
+                    Method::Publish,
+                    Method::Refer,
+                ],
                 ..AgentSettings::default()
             },
             Chance::from_seed(seed(&mut chance)),
@@ -164,6 +177,8 @@ impl Switch {
             self.exchange.agent.poll_timeout(),
             self.exchange.registrar.poll_timeout(),
             self.exchange.trunks.poll_timeout(),
+            self.exchange.notifier.poll_timeout(),
+            self.exchange.publications.poll_timeout(),
             self.exchange.timers.next(),
         ]
         .into_iter()
@@ -186,6 +201,9 @@ impl Switch {
             attempts: self.attempts,
             letters: self.exchange.post.pending(),
             stored_messages: self.exchange.post.stored(),
+            subscriptions: self.exchange.notifier.count(),
+            publications: self.exchange.publications.count(),
+            lamps: self.exchange.lamps.count(),
             ignored: self.ignored,
             guessers: self.exchange.guessing.len(),
         }
@@ -242,30 +260,66 @@ impl Switch {
 
     /// Lets the agent's news reach the calls, until there is none left, and its bytes reach the outputs.
     fn pump(&mut self, now: Now) {
-        self.run_errands(now);
-        while let Some(event) = self.exchange.agent.poll_event() {
-            self.sip(now, event);
+        loop {
             self.run_errands(now);
-        }
-        while let Some(change) = self.exchange.registrar.poll_change() {
-            let notice = match change {
-                Change::Added { user, binding } => {
-                    self.exchange.user_arrived(now, &user, true);
-                    Notice::Registered { user, contact: binding.uri.clone(), flow: binding.flow }
-                }
-                Change::Removed { user, binding, .. } => Notice::Unregistered { user, contact: binding.uri.clone() },
-            };
-            self.exchange.notice(notice);
+            let mut busy = false;
+            while let Some(event) = self.exchange.agent.poll_event() {
+                self.sip(now, event);
+                self.run_errands(now);
+                busy = true;
+            }
+            while let Some(change) = self.exchange.registrar.poll_change() {
+                self.registration_changed(now, change);
+                busy = true;
+            }
+            self.light_lamps(now);
+            // Who is told may turn out to be gone.
+            if !(self.exchange.tell_watchers(now) || busy) {
+                break;
+            }
         }
         while let Some(transmit) = self.exchange.agent.poll_transmit() {
             self.exchange.outputs.push_back(Output::Send(transmit));
         }
     }
 
+    fn registration_changed(&mut self, now: Now, change: Change) {
+        let (Change::Added { user, .. } | Change::Removed { user, .. }) = &change;
+        for package in [Package::Presence, Package::Reg] {
+            self.exchange.notifier.changed(now.time, package, user);
+        }
+        let notice = match change {
+            Change::Added { user, binding } => {
+                self.exchange.user_arrived(now, &user, true);
+                Notice::Registered { user, contact: binding.uri.clone(), flow: binding.flow }
+            }
+            Change::Removed { user, binding, .. } => Notice::Unregistered { user, contact: binding.uri.clone() },
+        };
+        self.exchange.notice(notice);
+    }
+
+    /// Shows what became of the calls that something happened to.
+    fn light_lamps(&mut self, now: Now) {
+        for key in self.exchange.lamps.take_touched() {
+            let lamps = self.calls.get(&key).map(Call::lamps).unwrap_or_default();
+            for change in self.exchange.lamps.set(key, lamps) {
+                self.exchange.notifier.changed(now.time, Package::Dialog, &change.user);
+                if change.turned {
+                    self.exchange.notifier.changed(now.time, Package::Presence, &change.user);
+                }
+            }
+        }
+    }
+
     fn received(&mut self, now: Now, flow: Flow, bytes: Bytes) {
-        let message = match Message::parse_with(bytes, &message_limits(&self.exchange.settings)) {
+        let message = match Message::parse_with(bytes.clone(), &message_limits(&self.exchange.settings)) {
             Ok(message) => message,
-            Err(error) => return self.exchange.notice(Notice::Malformed { flow, why: error.to_string() }),
+            Err(error) => {
+                if let (ParseError::TooLarge(_), Some(beginning)) = (error, beginning(&bytes)) {
+                    self.exchange.agent.refuse_large(now, flow, beginning);
+                }
+                return self.exchange.notice(Notice::Malformed { flow, why: error.to_string() });
+            }
         };
         if self.ignores(now, flow, &message) {
             return;
@@ -281,14 +335,16 @@ impl Switch {
             Event::Invited { session, flow, message } => self.invited(now, session, flow, &message),
             Event::Request { id, flow, message } => self.requested(now, id, flow, &message),
             Event::Response { id, message } => {
-                if self.exchange.letter_answered(now, id, &message) {
+                let notifier = &mut self.exchange.notifier;
+                if notifier.answered(now.time, id, message.status()) || self.exchange.letter_answered(now, id, &message)
+                {
                     return;
                 }
                 let (trunks, mut work) = self.exchange.trunk_work();
                 trunks.answered(now, id, &message, &mut work);
             }
             Event::Failed { id, cause } => {
-                if self.exchange.letter_failed(now, id) {
+                if self.exchange.notifier.failed(id) || self.exchange.letter_failed(now, id) {
                     return;
                 }
                 let (trunks, mut work) = self.exchange.trunk_work();
@@ -329,6 +385,8 @@ impl Switch {
             SessionEvent::ReAcked { message } => call.acknowledged(exchange, now, leg, &message),
             SessionEvent::Reanswered { message } => call.reanswered(exchange, now, leg, &message),
             SessionEvent::Rerefused { .. } => call.rerefused(exchange, now, leg),
+            SessionEvent::RefreshDue => call.refresh(exchange, now, leg),
+            SessionEvent::Settled => call.settle(exchange, now, leg),
             SessionEvent::Asked { id, message } => call.asked(exchange, now, leg, id, &message),
             SessionEvent::Replied { id, message } => call.replied(exchange, now, id, &message),
             SessionEvent::Unanswered { id, .. } => call.unanswered(exchange, now, id),
@@ -340,6 +398,7 @@ impl Switch {
     pub(super) fn with_call(&mut self, key: CallKey, work: impl FnOnce(&mut Call, &mut Exchange)) {
         let Some(call) = self.calls.get_mut(&key) else { return };
         work(call, &mut self.exchange);
+        self.exchange.lamps.touch(key);
         if call.is_done()
             && let Some(call) = self.calls.remove(&key)
         {
@@ -362,14 +421,14 @@ impl Switch {
         }
         let Some(LegKey { call, leg }) = self.exchange.port_owner(port) else { return };
         self.with_call(call, |call, exchange| match event {
-            MediaEvent::Opened { number, .. } => call.port_opened(exchange, now, leg, number),
+            MediaEvent::Opened { number, .. } => call.port_opened(exchange, now, leg, port, number),
             MediaEvent::OpenFailed { why, .. } => {
-                call.port_closed(exchange, leg, Default::default());
-                call.port_failed(exchange, now, leg, &why);
+                call.port_closed(exchange, leg, port, Default::default());
+                call.port_failed(exchange, now, leg, port, &why);
             }
             MediaEvent::Silent { since, .. } => call.silent(exchange, now, leg, since),
             MediaEvent::Finished { .. } => call.clip_ended(exchange, now),
-            MediaEvent::Closed { report, .. } => call.port_closed(exchange, leg, report),
+            MediaEvent::Closed { report, .. } => call.port_closed(exchange, leg, port, report),
             MediaEvent::Digit { digit, duration, .. } => call.digit_heard(exchange, now, leg, digit, duration),
             MediaEvent::Learnt { .. } => {}
         });
@@ -407,12 +466,15 @@ impl Switch {
     fn time_out(&mut self, now: Now) {
         self.exchange.agent.handle_timeout(now);
         self.exchange.registrar.handle_timeout(now);
+        self.exchange.notifier.handle_timeout(now.time);
+        for user in self.exchange.publications.handle_timeout(now.time) {
+            self.exchange.notifier.changed(now.time, Package::Presence, &user);
+        }
         let (trunks, mut work) = self.exchange.trunk_work();
         trunks.advance(now, &mut work);
         while let Some(timer) = self.exchange.timers.expire(now.time) {
             match timer {
                 Timer::Ring(call) => self.with_call(call, |call, exchange| call.rang_out(exchange, now)),
-                Timer::Probe(call) => self.with_call(call, |call, exchange| call.probe(exchange, now)),
                 Timer::Patience(call) => self.with_call(call, |call, exchange| call.lose_patience(exchange, now)),
                 Timer::Rewire(call) => self.with_call(call, |call, exchange| call.rewire(exchange)),
                 Timer::Close { port, worker } => self.exchange.command(worker, Command::Close { port }),
@@ -433,6 +495,7 @@ impl Switch {
         }
         self.exchange.accounts = accounts;
         self.exchange.forget_letters();
+        self.judge_watchers();
     }
 
     fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {
@@ -440,6 +503,9 @@ impl Switch {
         self.exchange.plan = plan;
         self.exchange.music = Music::default();
         self.exchange.registrar.set_limits(registrar_limits(&settings));
+        self.exchange.notifier.set_limits(subscribed::notifier_limits(&settings));
+        self.exchange.publications.set_limits(subscribed::publication_limits(&settings));
+        self.judge_watchers();
         self.exchange.guessing.set_limits(guess_limits(&settings));
         let Exchange { trunks, chance, .. } = &mut self.exchange;
         trunks.reload(&settings, now, chance);
@@ -465,6 +531,7 @@ impl Switch {
         }
         let (trunks, mut work) = self.exchange.trunk_work();
         trunks.unregister(now, &mut work);
+        self.exchange.notifier.end(|_, _, _| Some(Ending::Probation));
     }
 }
 
@@ -477,6 +544,14 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
         domain: settings.sip.domain.clone(),
         ..Default::default()
     }
+}
+
+/// As much of a message that is too large as an answer to it needs, where it begins with that.
+fn beginning(bytes: &Bytes) -> Option<Message> {
+    const ENOUGH: usize = 2_048;
+    let start = bytes.get(..ENOUGH.min(bytes.len()))?;
+    let end = start.windows(2).rposition(|pair| pair == b"\r\n")?;
+    Message::parse([start.get(..end)?, b"\r\n\r\n"].concat().into()).ok()
 }
 
 fn message_limits(settings: &Settings) -> Limits {

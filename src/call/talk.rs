@@ -1,11 +1,13 @@
 //! While two legs talk: their media joined, and both watched.
 
 use crate::base::time::{Now, Time};
-use crate::call::exchange::{Exchange, Timer};
-use crate::call::leg::{End, SilenceLimits};
+use crate::call::exchange::Exchange;
+use crate::call::leg::{End, Leg};
+use crate::call::media::Media;
 use crate::call::reason::q850_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
+use crate::call::stream::SilenceLimits;
 use crate::media::command::Source;
 use std::time::Duration;
 
@@ -17,25 +19,22 @@ impl Call {
         if self.holds(0) || self.holds(leg) {
             exchange.want_music(self.key);
         }
-        let [caller_wish, called_wish] = [0, leg].map(|leg| self.wish_of(exchange, leg));
+        let [one, two] = [0, leg].map(|leg| self.heard_of(exchange, leg));
         let [caller_music, called_music] = [0, leg].map(|leg| self.music_of(exchange, leg));
         let (callers, rest) = self.legs.split_at_mut(1);
         let (Some(caller), Some(called)) = (callers.first_mut(), rest.get_mut(leg - 1)) else { return };
-        let caller_codec = caller.codec();
-        let caller_port = caller.media.as_ref().map(|media| media.port);
+        let own = match &called.end {
+            End::Echo => Some(Source::Echo),
+            End::Clip { clip: Some(clip), repeat } => Some(Source::Play { clip: clip.clone(), repeat: *repeat }),
+            End::Clip { clip: None, .. } | End::Sip { .. } => None,
+        };
+        let ports = |leg: &Leg| leg.media.as_ref().map(Media::bonds).unwrap_or_default();
+        let (one_ports, two_ports) = (ports(caller), ports(called));
         if let Some(media) = &mut caller.media {
-            media.configure(exchange, called_wish, called.codec(), silence, digits[0]);
-            let source = match (&called.end, &called.media) {
-                (End::Echo, _) => Source::Echo,
-                (End::Clip { clip: Some(clip), repeat }, _) => Source::Play { clip: clip.clone(), repeat: *repeat },
-                (_, Some(peer)) => Source::Peer(peer.port),
-                (_, None) => Source::Nothing,
-            };
-            media.connect(exchange, called_music.unwrap_or(source));
+            media.wire(exchange, &two, &two_ports, own.or(called_music).as_ref(), silence, digits[0]);
         }
-        if let (Some(media), Some(port)) = (&mut called.media, caller_port) {
-            media.configure(exchange, caller_wish, caller_codec, silence, digits[1]);
-            media.connect(exchange, caller_music.unwrap_or(Source::Peer(port)));
+        if let Some(media) = &mut called.media {
+            media.wire(exchange, &one, &one_ports, caller_music.as_ref(), silence, digits[1]);
         }
     }
 
@@ -64,30 +63,12 @@ impl Call {
     /// A port has heard nothing for longer than its limit. What was told before a hold came into force doesn't count.
     pub fn silent(&mut self, exchange: &mut Exchange, now: Now, leg: usize, since: Time) {
         let silence = now.time - since;
-        let limit = self.legs[leg].media.as_ref().and_then(|media| media.silence_limit);
+        let limit = self.legs[leg].media.as_ref().and_then(Media::silence_limit);
         if !matches!(self.stage, Stage::Talking { .. }) || limit.is_none_or(|limit| silence < limit) {
             return;
         }
         let who = if leg == 0 { "caller" } else { "called side" };
         let cause = format!("no media from the {who} for {} s", silence.as_secs());
         self.end(exchange, now, EndedBy::Gateway, &cause, Some(q850_reason(27, "Media timeout")));
-    }
-
-    /// Sees to it that a peer which vanished without a word is noticed.
-    pub fn plan_probe(&self, exchange: &mut Exchange, now: Now) {
-        let interval = exchange.settings.sip.dialog_interval;
-        if !interval.is_zero() {
-            exchange.timers.set(Timer::Probe(self.key), now.time + interval);
-        }
-    }
-
-    pub fn probe(&mut self, exchange: &mut Exchange, now: Now) {
-        let Stage::Talking { with } = self.stage else { return };
-        for leg in [0, with] {
-            if let Some(session) = self.legs[leg].session() {
-                exchange.agent.probe(now, session);
-            }
-        }
-        self.plan_probe(exchange, now);
     }
 }

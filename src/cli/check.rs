@@ -8,6 +8,7 @@ use tandem::config::problem::Problem;
 use tandem::config::settings::Settings;
 use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::shell::prompt;
+use tandem::shell::tls::Tls;
 
 /// Read configuration and dialplans, run the dialplans' tests, print every problem
 ///
@@ -33,7 +34,11 @@ struct Findings {
 
 pub fn run(ground: &Ground, args: &Args) -> Outcome {
     let findings = match tandem::config::load(ground.config.as_deref(), environment()) {
-        Ok(settings) => check_plan(&settings),
+        Ok(settings) => {
+            let mut findings = check_plan(&settings);
+            findings.problems.extend(broken_certificates(&settings));
+            findings
+        }
         Err(problems) => Findings { problems, ..Findings::default() },
     };
     let fine = findings.problems.is_empty();
@@ -60,6 +65,12 @@ fn check_plan(settings: &Settings) -> Findings {
             Findings { problems: silent_prompts(settings, &plan), rules: plan.rule_count(), tests: plan.test_count() }
         }
     }
+}
+
+/// Files of certificates and keys that can't be used.
+fn broken_certificates(settings: &Settings) -> impl Iterator<Item = Problem> {
+    let problems = Tls::problems(settings).into_iter();
+    problems.map(|problem| Problem { file: problem.place, line: None, what: problem.what, mend: problem.mend })
 }
 
 /// Sound files that the plan names and that can't be played.

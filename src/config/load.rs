@@ -288,6 +288,20 @@ port = 70000
     }
 
     #[test]
+    fn sessions_last_no_shorter_than_peers_may_ask_for() {
+        let text = "[sip]\nsession_expires = \"2m\"\nmin_se = \"5m\"\n[[trunk]]\nname = \"a\"\nhost = \"h\"\n\
+                    prack = \"always\"\nmin_se = \"1m\"\nsession_expires = \"0\"\n";
+        assert_eq!(
+            problems(text),
+            [
+                "t.toml:2: sessions last 2m, shorter than the 5m that peers have to ask for; let min_se <= session_expires",
+                "t.toml:7: `prack`: `always` is no use of PRACK; write \"supported\", \"required\" or \"never\"",
+                "t.toml:8: `min_se`: `1m` is out of range; choose from \"90s\" to \"24h\"",
+            ]
+        );
+    }
+
+    #[test]
     fn the_environment_is_the_last_word() {
         let env = [
             ("TANDEM__SIP__DOMAIN", "b.example"),

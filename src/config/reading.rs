@@ -51,6 +51,8 @@ const SIP: Keys = Keys {
         "forward_after",
         "trunk_timeout",
         "options_interval",
+        "session_expires",
+        "min_se",
         "dialog_interval",
         "nonce_lifetime",
         "subscription_min",
@@ -86,6 +88,7 @@ const LIMITS: Keys = Keys {
         "connection_idle",
         "message_time",
         "message_bytes",
+        "streams",
         "headers",
         "header_bytes",
         "call_lag",
@@ -133,9 +136,14 @@ const TRUNK: Keys = Keys {
         "forwards_in",
         "pass_headers",
         "prack",
+        "session_expires",
+        "min_se",
     ],
     later: &["srtp", "rates"],
 };
+
+/// Session timers: from what RFC 4028 §5 allows to a day.
+const SESSION: RangeInclusive<Duration> = Duration::from_secs(90)..=Duration::from_secs(86_400);
 
 /// Reads everything; what is missing or wrong has its default.
 pub fn settings(root: &Node, problems: &Problems) -> Settings {
@@ -183,6 +191,8 @@ fn sip(part: &Section<'_>) -> Sip {
         options_interval: part
             .duration_or_never("options_interval", span(1, 3_600))
             .unwrap_or(default.options_interval),
+        session_expires: part.duration_or_never("session_expires", SESSION).unwrap_or(default.session_expires),
+        min_se: part.duration("min_se", SESSION).unwrap_or(default.min_se),
         dialog_interval: part.duration_or_never("dialog_interval", span(10, 86_400)).unwrap_or(default.dialog_interval),
         nonce_lifetime: span_of("nonce_lifetime", 10, 86_400, default.nonce_lifetime),
         subscription_min: span_of("subscription_min", 1, 86_400, default.subscription_min),
@@ -199,6 +209,12 @@ fn sip(part: &Section<'_>) -> Sip {
         let [least, most, usual] = [least, most, usual].map(quantity::written);
         let what = format!("registrations last {usual} by default, outside of {least} to {most}");
         part.report(part.place_of(key), what, "let registration_min <= registration_default <= registration_max");
+    }
+    if !sip.session_expires.is_zero() && sip.session_expires < sip.min_se {
+        let key = if part.has("session_expires") { "session_expires" } else { "min_se" };
+        let [asked, least] = [sip.session_expires, sip.min_se].map(quantity::written);
+        let what = format!("sessions last {asked}, shorter than the {least} that peers have to ask for");
+        part.report(part.place_of(key), what, "let min_se <= session_expires");
     }
     if sip.subscription_min > sip.subscription_max {
         let key = if part.has("subscription_min") { "subscription_min" } else { "subscription_max" };
@@ -266,6 +282,7 @@ fn limits(part: &Section<'_>) -> Limits {
         connection_idle: part.duration("connection_idle", span(30, 604_800)).unwrap_or(default.connection_idle),
         message_time: part.duration("message_time", span(1, 60)).unwrap_or(default.message_time),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        streams: part.integer("streams", 1..=32u32).map_or(default.streams, |count| count as usize),
         headers: part.integer("headers", 32..=4_096u32).map_or(default.headers, |count| count as usize),
         header_bytes: part
             .integer("header_bytes", 1_024..=65_536u32)
@@ -388,6 +405,8 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         from: part.list("from", network).unwrap_or_default().into_iter().map(|(network, _)| network).collect(),
         identity: TrunkIdentity::read(part),
         prack: part.read("prack", prack).unwrap_or(Trunk::PRACK),
+        session_expires: part.duration_or_never("session_expires", SESSION),
+        min_se: part.duration("min_se", SESSION),
     }
 }
 

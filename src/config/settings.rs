@@ -51,7 +51,13 @@ pub struct Sip {
     pub trunk_timeout: Duration,
     /// How often trunks are asked with OPTIONS whether they are there; zero for never.
     pub options_interval: Duration,
-    /// How often both sides of a call in progress are asked the same; zero for never.
+    /// How long a session lasts unless it is refreshed, where the peer knows session timers (RFC 4028); zero to ask nobody
+    /// for one.
+    pub session_expires: Duration,
+    /// The shortest such time that a peer may ask for.
+    pub min_se: Duration,
+    /// How often a side of a call in progress that has no session timer is asked with OPTIONS whether it still is there;
+    /// zero for never.
     pub dialog_interval: Duration,
     pub nonce_lifetime: Duration,
     /// The bounds of what subscribers may ask for.
@@ -144,6 +150,8 @@ pub struct Limits {
     pub message_time: Duration,
     /// Bytes of one SIP message.
     pub message_bytes: usize,
+    /// Media lines that one side of a call may have open; others are refused.
+    pub streams: usize,
     /// Header fields of one SIP message, and bytes of one of them.
     pub headers: usize,
     pub header_bytes: usize,
@@ -221,6 +229,9 @@ pub struct Trunk {
     pub from: Vec<Network>,
     pub identity: TrunkIdentity,
     pub prack: Prack,
+    /// None for what holds for everybody.
+    pub session_expires: Option<Duration>,
+    pub min_se: Option<Duration>,
 }
 
 /// Whether provisional answers are acknowledged by PRACK (RFC 3262).
@@ -326,6 +337,8 @@ impl Trunk {
             from: Vec::new(),
             identity: TrunkIdentity::default(),
             prack: Trunk::PRACK,
+            session_expires: None,
+            min_se: None,
         }
     }
 }
@@ -394,6 +407,10 @@ impl Default for Sip {
             trunk_timeout: Duration::from_secs(5),
             // A dead trunk is known before many callers meet it, and the binding of a NAT stays open.
             options_interval: Duration::from_secs(30),
+            // What RFC 4028 §4 recommends: rarely enough to cost nothing, often enough that a lost BYE isn't billed for long.
+            session_expires: Duration::from_secs(1_800),
+            // The least that RFC 4028 §5 allows.
+            min_se: Duration::from_secs(90),
             // A call whose peers vanished without media to tell is found out before it costs much.
             dialog_interval: Duration::from_secs(300),
             // Longer than any exchange, and short enough that an overheard answer is soon worth nothing.
@@ -477,6 +494,8 @@ impl Default for Limits {
             message_time: Duration::from_secs(5),
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,
+            // Sound, pictures, slides and text. Each has ports of its own on both sides.
+            streams: 4,
             // A message through ten proxies has half of that.
             headers: 256,
             // Certificates and long routes fit.

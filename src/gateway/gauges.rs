@@ -42,6 +42,7 @@ impl Gauges {
         self.metrics.set_accepting(!switch.is_draining());
         self.metrics.set_registrations(counts.registrations);
         self.metrics.set_held(counts.transactions, counts.ports);
+        self.metrics.set_events(counts.subscriptions, counts.publications, counts.stored_messages);
         for (status, ended) in world.take_endings() {
             for _ in 0..ended {
                 self.metrics.count_attempt(status);

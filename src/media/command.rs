@@ -63,8 +63,9 @@ impl std::fmt::Debug for Tap {
 }
 
 /// One side's negotiated media.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct PortSettings {
+    pub protocol: Protocol,
     /// Where the peer said that it wants RTP. Until its source is learnt, sound goes there.
     pub remote: Option<SocketAddr>,
     /// Where the peer wants RTCP, when it is not on the RTP port.
@@ -76,18 +77,68 @@ pub struct PortSettings {
     pub receive: Vec<Receiving>,
     /// Payload type and clock rate of the telephone-events that are accepted.
     pub receive_events: Vec<EventFormat>,
+    /// What is accepted and passed on unopened.
+    pub sealed: Vec<Sealed>,
     /// For how long nothing may arrive before `Silent` is told; none where silence is expected.
     pub silence_limit: Option<Duration>,
 }
 
+/// What the datagrams of a port are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Protocol {
+    #[default]
+    Rtp,
+    /// Fax (ITU-T T.38): datagrams that are passed on as they are, beside no reports.
+    Udptl,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sending {
-    pub codec: Codec,
+    pub coding: Coding,
     pub payload_type: u8,
     pub ptime_ms: u32,
     /// How telephone-events go out, if the peer takes them.
     pub events: Option<EventFormat>,
     pub opus: OpusSettings,
+}
+
+/// What the main payload of a stream holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// Sound that we can decode and encode.
+    Sound(Codec),
+    /// What only the two ends understand: pictures, text, sound in a codec that we don't have. It is passed on as it is.
+    Sealed {
+        /// In Hz.
+        clock_rate: u32,
+    },
+}
+
+impl Coding {
+    pub fn codec(self) -> Option<Codec> {
+        match self {
+            Coding::Sound(codec) => Some(codec),
+            Coding::Sealed { .. } => None,
+        }
+    }
+
+    /// In Hz.
+    pub fn clock_rate(self) -> u32 {
+        match self {
+            Coding::Sound(codec) => codec.clock_rate(),
+            Coding::Sealed { clock_rate } => clock_rate,
+        }
+    }
+}
+
+/// A payload type that is passed on unopened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    pub payload_type: u8,
+    /// What the other side calls it.
+    pub onward: u8,
+    /// In Hz.
+    pub clock_rate: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +152,32 @@ pub struct EventFormat {
     pub payload_type: u8,
     /// In Hz.
     pub clock_rate: u32,
+    /// What the other side of the format understands.
+    pub events: EventSet,
+}
+
+/// Some of the 256 telephone-events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct EventSet([u128; 2]);
+
+impl EventSet {
+    /// 0 to 9, `*`, `#`, A to D.
+    pub const DIGITS: EventSet = EventSet([0xffff, 0]);
+    pub const ALL: EventSet = EventSet([u128::MAX; 2]);
+
+    pub fn insert(&mut self, event: u8) {
+        self.0[usize::from(event >> 7)] |= 1 << (event & 0x7f);
+    }
+
+    pub fn contains(self, event: u8) -> bool {
+        self.0[usize::from(event >> 7)] >> (event & 0x7f) & 1 == 1
+    }
+
+    /// What is in both.
+    pub fn common(self, other: EventSet) -> EventSet {
+        let ([one, two], [three, four]) = (self.0, other.0);
+        EventSet([one & three, two & four])
+    }
 }
 
 /// What the peer's `fmtp` asks of our Opus encoder (RFC 7587 §6.1).
@@ -112,6 +189,7 @@ pub struct OpusSettings {
     pub max_average_bitrate: Option<u32>,
     pub inband_fec: bool,
     pub dtx: bool,
+    pub cbr: bool,
 }
 
 /// What a worker tells the switch.
@@ -150,6 +228,28 @@ pub enum Event {
         port: PortId,
         report: Report,
     },
+}
+
+impl Report {
+    /// Both together; what is no sum is of whichever says it, the later one first.
+    pub fn plus(self, later: Report) -> Report {
+        Report {
+            received_packets: self.received_packets + later.received_packets,
+            received_bytes: self.received_bytes + later.received_bytes,
+            sent_packets: self.sent_packets + later.sent_packets,
+            sent_bytes: self.sent_bytes + later.sent_bytes,
+            lost_packets: self.lost_packets + later.lost_packets,
+            jitter_us: if later.received_packets > 0 { later.jitter_us } else { self.jitter_us },
+            round_trip_us: later.round_trip_us.or(self.round_trip_us),
+            remote_lost_packets: match (self.remote_lost_packets, later.remote_lost_packets) {
+                (Some(one), Some(two)) => Some(one.saturating_add(two)),
+                (one, two) => one.or(two),
+            },
+            remote_jitter_us: later.remote_jitter_us.or(self.remote_jitter_us),
+            dropped_packets: self.dropped_packets + later.dropped_packets,
+            source: later.source.or(self.source),
+        }
+    }
 }
 
 /// What went through a port in its life.

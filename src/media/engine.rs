@@ -12,14 +12,14 @@ mod tests;
 use crate::base::chance::Chance;
 use crate::base::time::{Time, Wall};
 use crate::media::batch::{Batch, Channel, Slot};
-use crate::media::command::{Command, Event, PortId, PortSettings, Source};
+use crate::media::command::{Command, Event, PortId, PortSettings, Protocol, Source};
 use crate::media::counters::{Counters, Reason};
 use crate::media::side::{Side, Way};
 use crate::media::stream::receive::{Accept, Heard};
-use crate::media::stream::report;
 use crate::media::stream::send::Exit;
+use crate::media::stream::{feedback, report};
 use crate::media::transport::port::Verdict;
-use crate::wire::{dtmf, rtp};
+use crate::wire::{dtmf, rtcp, rtp, udptl};
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -229,10 +229,13 @@ impl Engine {
     ) {
         self.counters.received_packets.add(1);
         self.counters.received_bytes.add(datagram.len() as u64);
-        let result = match (rtp::Kind::of(datagram), channel) {
-            (rtp::Kind::Rtp, Channel::Rtp) => self.receive_rtp(now, slot, from, datagram, batch),
-            (rtp::Kind::Rtcp, _) => self.receive_rtcp(now, slot, channel, from, datagram),
-            (rtp::Kind::Unknown, _) => Err(Reason::Malformed),
+        let protocol = self.sides.get(slot.0).map(|side| side.protocol).unwrap_or_default();
+        let result = match (protocol, rtp::Kind::of(datagram), channel) {
+            (Protocol::Udptl, _, Channel::Rtp) => self.receive_udptl(now, slot, from, datagram, batch),
+            (Protocol::Udptl, ..) => Err(Reason::Protocol),
+            (_, rtp::Kind::Rtp, Channel::Rtp) => self.receive_rtp(now, slot, from, datagram, batch),
+            (_, rtp::Kind::Rtcp, _) => self.receive_rtcp(now, slot, channel, from, datagram, batch),
+            (_, rtp::Kind::Unknown, _) => Err(Reason::Malformed),
             _ => Err(Reason::Protocol),
         };
         if let Err(reason) = result {
@@ -296,6 +299,13 @@ impl Engine {
                     sink.send.carry(now, &mut exit, source, heard, clock_rate);
                     self.reschedule(listener);
                 }
+                Accept::Sealed(sealed) => match sink.way_for_sealed(sealed) {
+                    Way::Relay => {
+                        sink.send.relay(now, &mut exit, source, heard);
+                        self.turn(listener, Way::Relay);
+                    }
+                    Way::Idle | Way::Transcode => sink.send.skip(source, heard),
+                },
                 Accept::Audio(codec) => {
                     // Who hears an echo wants their own packets back, whatever their length.
                     let way = sink.way_for(codec, packet_ms.filter(|_| listener != source));
@@ -339,6 +349,38 @@ impl Engine {
         }
     }
 
+    /// Takes a datagram of a fax (ITU-T T.38 §9.1): what is in it, both ends know.
+    fn receive_udptl(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        from: SocketAddr,
+        datagram: &[u8],
+        batch: &mut Batch,
+    ) -> Result<(), Reason> {
+        let side = self.sides.get_mut(slot.0).ok_or(Reason::NoPort)?;
+        let sequence = udptl::sequence(datagram).ok_or(Reason::Malformed)?;
+        match side.port.admit(from, sequence) {
+            Verdict::Known => {}
+            Verdict::Learnt => self.events.push_back(Event::Learnt { port: side.id, source: from }),
+            Verdict::Stranger => return Err(Reason::Stranger),
+        }
+        side.receive.count(now, datagram.len());
+        if side.silence.broken(now) {
+            self.reschedule(slot);
+        }
+        for index in 0.. {
+            let Some(&listener) = self.sides.get(slot.0).and_then(|side| side.listeners.get(index)) else { break };
+            let Some(sink) = self.sides.get_mut(listener.0) else { continue };
+            if sink.protocol == Protocol::Udptl {
+                let to = sink.port.rtp_destination();
+                sink.send.forward(&mut Exit { batch, slot: listener, to, counters: &self.counters }, datagram);
+                self.turn(listener, Way::Relay);
+            }
+        }
+        Ok(())
+    }
+
     fn receive_rtcp(
         &mut self,
         now: Time,
@@ -346,6 +388,7 @@ impl Engine {
         channel: Channel,
         from: SocketAddr,
         datagram: &[u8],
+        batch: &mut Batch,
     ) -> Result<(), Reason> {
         let side = self.sides.get_mut(slot.0).ok_or(Reason::NoPort)?;
         if !side.port.admit_rtcp(from, channel) {
@@ -356,10 +399,32 @@ impl Engine {
         if let Some(transcoder) = &mut side.transcoder {
             transcoder.set_expected_loss_percent(side.reports.remote_loss_percent);
         }
-        if side.silence.broken(now) {
+        let broken = side.silence.broken(now);
+        if rtcp::has_feedback(datagram) {
+            self.pass_feedback(slot, datagram, batch);
+        }
+        if broken {
             self.reschedule(slot);
         }
         Ok(())
+    }
+
+    /// Hands what a peer says of the stream that it is sent (RFC 4585) to the source of that stream.
+    fn pass_feedback(&mut self, slot: Slot, datagram: &[u8], batch: &mut Batch) {
+        let Some(side) = self.sides.get(slot.0) else { return };
+        let Some(source) = side.heard.and_then(|heard| Some((heard, self.sides.get(heard.0)?))) else { return };
+        let (heard, source) = source;
+        let (Some((channel, to)), Some(ssrc)) = (source.port.rtcp_destination(), source.receive.ssrc()) else { return };
+        let mut length = 0;
+        let written = batch.push(heard, channel, to, |room| {
+            let begun = source.reports.preamble(&source.send, room)?;
+            length = feedback::translate(datagram, &side.send, source.send.ssrc(), ssrc, room, begun)?;
+            Some(length)
+        });
+        if written {
+            self.counters.sent_packets.add(1);
+            self.counters.sent_bytes.add(length as u64);
+        }
     }
 
     /// When `tick` is next needed; [`Time::NEVER`] while nothing is open.
@@ -405,7 +470,7 @@ impl Engine {
         if let Some(since) = side.silence.tell(now) {
             events.push_back(Event::Silent { port, since });
         }
-        if side.reports.due() <= now {
+        if side.report_due() <= now {
             self.send_report(now, slot, batch, false);
         }
         if let Some(side) = self.sides.get_mut(slot.0) {
@@ -416,7 +481,9 @@ impl Engine {
     fn send_report(&mut self, now: Time, slot: Slot, batch: &mut Batch, goodbye: bool) {
         let Some(side) = self.sides.get_mut(slot.0) else { return };
         side.reports.schedule(now, &mut self.chance);
-        let Some((channel, to)) = side.port.rtcp_destination() else { return };
+        let Some((channel, to)) = side.port.rtcp_destination().filter(|_| side.protocol == Protocol::Rtp) else {
+            return;
+        };
         if goodbye && side.send.packets == 0 {
             return;
         }

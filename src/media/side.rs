@@ -7,7 +7,7 @@ use crate::media::audio::hearing::{Hearing, STEP};
 use crate::media::audio::tap::Tapped;
 use crate::media::audio::transcode::{Transcoder, packet_ms};
 use crate::media::batch::Slot;
-use crate::media::command::{PortId, PortSettings, Report, Source};
+use crate::media::command::{Coding, PortId, PortSettings, Protocol, Report, Sealed, Source};
 use crate::media::stream::receive::Receive;
 use crate::media::stream::report::Reports;
 use crate::media::stream::send::Send;
@@ -27,6 +27,7 @@ pub enum Way {
 
 pub struct Side {
     pub id: PortId,
+    pub protocol: Protocol,
     pub slot: Slot,
     pub port: Port,
     pub receive: Receive,
@@ -58,6 +59,7 @@ impl Side {
     pub fn new(now: Time, id: PortId, slot: Slot, chance: &mut Chance) -> Side {
         Side {
             id,
+            protocol: Protocol::Rtp,
             slot,
             port: Port::default(),
             receive: Receive::default(),
@@ -80,6 +82,7 @@ impl Side {
     }
 
     pub fn configure(&mut self, now: Time, settings: &PortSettings) {
+        self.protocol = settings.protocol;
         self.port.configure(settings);
         self.receive.configure(settings);
         self.send.configure(now, settings.send.as_ref());
@@ -90,9 +93,27 @@ impl Side {
     /// be changed.
     pub fn way_for(&self, codec: Codec, heard_ms: Option<u32>) -> Way {
         let Some(sending) = self.send.settings() else { return Way::Idle };
+        let Coding::Sound(wanted) = sending.coding else { return Way::Idle };
         let asked = sending.ptime_ms;
-        let fits = heard_ms.is_none_or(|ms| ms == asked || ms == packet_ms(sending.codec, asked));
-        if sending.codec == codec && fits { Way::Relay } else { Way::Transcode }
+        let fits = heard_ms.is_none_or(|ms| ms == asked || ms == packet_ms(wanted, asked));
+        if wanted == codec && fits { Way::Relay } else { Way::Transcode }
+    }
+
+    /// How a sealed packet gets out here. Beside sound, where it is comfort noise, it goes the way of the sound.
+    pub fn way_for_sealed(&self, sealed: Sealed) -> Way {
+        match self.send.settings().map(|sending| sending.coding) {
+            Some(Coding::Sealed { clock_rate }) if clock_rate == sealed.clock_rate => Way::Relay,
+            Some(Coding::Sound(codec)) if codec.clock_rate() == sealed.clock_rate => self.way,
+            _ => Way::Idle,
+        }
+    }
+
+    /// When the next report goes out.
+    pub fn report_due(&self) -> Time {
+        match self.protocol {
+            Protocol::Rtp => self.reports.due(),
+            Protocol::Udptl => Time::NEVER,
+        }
     }
 
     /// Starts the steps of sound, which all sides make at the same moments, so that their packets leave together.
@@ -113,7 +134,7 @@ impl Side {
         if self.unprepared {
             return Time::ZERO;
         }
-        self.sound_due.min(self.send.due()).min(self.signal.due()).min(self.reports.due()).min(self.silence.due())
+        self.sound_due.min(self.send.due()).min(self.signal.due()).min(self.report_due()).min(self.silence.due())
     }
 
     pub fn report(&mut self) -> Report {

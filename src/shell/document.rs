@@ -1,7 +1,7 @@
 //! A call's record as the journal and the store keep it: JSON with times in microseconds since 1970 (UTC).
 
 use crate::base::time::Wall;
-use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
+use crate::call::record::{CallRecord, EndedBy, LegRecord, State, StreamRecord};
 use crate::media::command::Report;
 use serde::{Deserialize, Serialize};
 
@@ -39,9 +39,18 @@ pub struct LegDocument {
     codec: Option<String>,
     media: Option<ReportDocument>,
     #[serde(default)]
+    streams: Vec<StreamDocument>,
+    #[serde(default)]
     session_id: Option<String>,
     #[serde(default)]
     diverted: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StreamDocument {
+    kind: String,
+    codec: Option<String>,
+    media: ReportDocument,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -119,6 +128,7 @@ impl From<&LegRecord> for LegDocument {
             reason: leg.reason.clone(),
             codec: leg.codec.clone(),
             media: leg.media.as_ref().map(ReportDocument::from),
+            streams: leg.streams.iter().map(StreamDocument::from).collect(),
             session_id: leg.session_id.clone(),
             diverted: leg.diverted.clone(),
         }
@@ -139,9 +149,24 @@ impl From<LegDocument> for LegRecord {
             reason: document.reason,
             codec: document.codec,
             media: document.media.map(Report::from),
+            streams: document.streams.into_iter().map(StreamRecord::from).collect(),
             session_id: document.session_id,
             diverted: document.diverted,
         }
+    }
+}
+
+impl From<&StreamRecord> for StreamDocument {
+    fn from(stream: &StreamRecord) -> StreamDocument {
+        let StreamRecord { kind, codec, media } = stream;
+        StreamDocument { kind: kind.clone(), codec: codec.clone(), media: ReportDocument::from(media) }
+    }
+}
+
+impl From<StreamDocument> for StreamRecord {
+    fn from(document: StreamDocument) -> StreamRecord {
+        let StreamDocument { kind, codec, media } = document;
+        StreamRecord { kind, codec, media: Report::from(media) }
     }
 }
 

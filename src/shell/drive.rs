@@ -28,6 +28,9 @@ const TURN: usize = 128;
 /// Orders to a worker that may wait, and its news.
 const ORDERS: usize = 16_384;
 
+/// Lines that strangers can write into the log, in a second.
+const WARNINGS: u32 = 20;
+
 /// How often a machine is told how far the loop lags behind.
 const MEASURE: Duration = Duration::from_millis(50);
 
@@ -87,6 +90,8 @@ pub struct World {
     /// The longest lag since it was last told, and when that was.
     lag: Duration,
     measured: Time,
+    /// Lines about strangers that were logged, and in which second.
+    warned: (u64, u32),
 }
 
 /// SIP messages since the start.
@@ -142,6 +147,7 @@ impl World {
             endings: BTreeMap::new(),
             lag: Duration::ZERO,
             measured: Time::default(),
+            warned: (0, 0),
         })
     }
 
@@ -324,9 +330,20 @@ impl World {
         match notice {
             Notice::CallEnded { status, .. } => *self.endings.entry(*status).or_default() += 1,
             Notice::Malformed { .. } => self.messages.damaged += 1,
+            // Whoever tries thousands of passwords doesn't fill the disk with them.
+            Notice::Denied { .. } | Notice::Guessing { .. } if !self.may_warn() => return,
             _ => {}
         }
         log(notice);
+    }
+
+    fn may_warn(&mut self) -> bool {
+        let second = self.clock.now().time.millis() / 1_000;
+        if self.warned.0 != second {
+            self.warned = (second, 0);
+        }
+        self.warned.1 += 1;
+        self.warned.1 <= WARNINGS
     }
 
     pub fn take_endings(&mut self) -> BTreeMap<u16, u64> {

@@ -14,7 +14,7 @@ mod terms;
 
 pub use event::{AskId, Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
 pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest, Question, Shedding};
-pub use terms::Terms;
+pub use terms::{Terms, TimerTerms};
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
@@ -241,9 +241,9 @@ impl Agent {
         self.act(now, id, |session, core| session.bye(core, reason));
     }
 
-    /// Asks the peer with OPTIONS whether the dialog still is there; [`Ending::PeerGone`] follows if it isn't.
-    pub fn probe(&mut self, now: Now, id: SessionId) {
-        self.act(now, id, |session, core| session.probe(core));
+    /// Whether a call to us has its final answer. One that was given may wait for the acknowledgement of what came before.
+    pub fn is_answered(&self, id: SessionId) -> bool {
+        self.session(id).is_none_or(Session::is_answered)
     }
 
     /// Whether the caller is to acknowledge a provisional answer, which holds a description or doesn't.

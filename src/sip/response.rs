@@ -59,7 +59,7 @@ impl Answer<'_> {
         if !is_terse && self.lists_methods(request.method()) {
             writer.header(Name::Allow, ALLOW);
         }
-        if (200..=299).contains(&self.status) && matches!(request.method(), Method::Invite | Method::Options) {
+        if (200..=299).contains(&self.status) && *request.method() == Method::Options {
             writer.header(Name::Supported, SUPPORTED);
         }
         if !server.is_empty() {

@@ -34,6 +34,8 @@ pub struct Media {
     /// Packet time that this side would like to receive, in milliseconds.
     pub ptime_ms: Option<u32>,
     pub maxptime_ms: Option<u32>,
+    /// `b=` lines, as type and value (RFC 8866 §5.8).
+    pub bandwidths: Vec<(String, u64)>,
     /// Attributes that have no field here, as `name` and value, kept for lines that are passed on.
     pub attributes: Vec<(String, Option<String>)>,
     /// Formats as written, for a protocol that isn't RTP, so that a refused line can be echoed.
@@ -45,6 +47,16 @@ pub enum Kind {
     Audio,
     Video,
     Other(String),
+}
+
+impl Kind {
+    pub fn as_str(&self) -> &str {
+        match self {
+            Kind::Audio => "audio",
+            Kind::Video => "video",
+            Kind::Other(other) => other,
+        }
+    }
 }
 
 /// Seen from the side that wrote the description.
@@ -96,6 +108,41 @@ impl Direction {
 }
 
 impl Media {
+    /// A line that says nothing but what it is and where it wants its packets.
+    pub fn new(kind: Kind, protocol: &str, address: SocketAddr) -> Media {
+        Media {
+            kind,
+            protocol: protocol.to_owned(),
+            address,
+            rtcp: None,
+            rtcp_mux: false,
+            direction: Direction::SendRecv,
+            formats: Vec::new(),
+            ptime_ms: None,
+            maxptime_ms: None,
+            bandwidths: Vec::new(),
+            attributes: Vec::new(),
+            raw_formats: String::new(),
+        }
+    }
+
+    /// The first attribute of that name, with its value.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        let mut found = self.attributes.iter().filter(|(known, _)| known == name);
+        found.find_map(|(_, value)| value.as_deref())
+    }
+
+    /// RTP without encryption (RFC 3551, RFC 4585).
+    pub fn is_plain_rtp(&self) -> bool {
+        ["RTP/AVP", "RTP/AVPF"].iter().any(|known| self.protocol.eq_ignore_ascii_case(known))
+    }
+
+    /// Fax over UDPTL (ITU-T T.38 annex D).
+    pub fn is_fax(&self) -> bool {
+        let is_image = matches!(&self.kind, Kind::Other(kind) if kind.eq_ignore_ascii_case("image"));
+        is_image && self.protocol.eq_ignore_ascii_case("udptl") && self.raw_formats.trim().eq_ignore_ascii_case("t38")
+    }
+
     pub fn is_refused(&self) -> bool {
         self.address.port() == 0
     }
@@ -110,7 +157,7 @@ impl Media {
     /// The host name that was given in place of an address. `address` has the port only; the peer is found by where its
     /// packets come from.
     pub fn unresolved_host(&self) -> Option<&str> {
-        self.attributes.iter().find(|(name, _)| name == UNRESOLVED_HOST).and_then(|(_, host)| host.as_deref())
+        self.attribute(UNRESOLVED_HOST)
     }
 
     /// The `telephone-event` formats (RFC 4733), of which a line may have one for each clock rate.

@@ -9,4 +9,5 @@ pub mod rtp;
 pub mod sdp;
 pub mod sip;
 pub mod stun;
+pub mod udptl;
 pub mod xml;

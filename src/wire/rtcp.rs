@@ -8,6 +8,8 @@ const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
 const GOODBYE: u8 = 203;
+const TRANSPORT_FEEDBACK: u8 = 205;
+const PAYLOAD_FEEDBACK: u8 = 206;
 
 /// How many packets of one compound are looked at.
 const COMPOUND_LIMIT: usize = 16;
@@ -68,6 +70,72 @@ pub enum Item {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
+
+/// What a receiver asks of a sender (RFC 4585 §6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Feedback<'a> {
+    pub kind: FeedbackKind,
+    pub format: u8,
+    /// The stream that it is about; 0 where that is said inside.
+    pub media: u32,
+    pub control: &'a [u8],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedbackKind {
+    Transport,
+    Payload,
+}
+
+/// The feedback of a compound packet, as far as that can be read.
+pub fn feedback(bytes: &[u8]) -> impl Iterator<Item = Feedback<'_>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let &[first, kind, l0, l1] = rest.first_chunk()?;
+        let length = (usize::from(u16::from_be_bytes([l0, l1])) + 1) * 4;
+        let (packet, after) = rest.split_at_checked(length)?;
+        rest = after;
+        Some((first, kind, packet))
+    })
+    .take(COMPOUND_LIMIT)
+    .filter_map(|(first, kind, packet)| {
+        let kind = match kind {
+            TRANSPORT_FEEDBACK => FeedbackKind::Transport,
+            PAYLOAD_FEEDBACK => FeedbackKind::Payload,
+            _ => return None,
+        };
+        // What is padded hides its length.
+        let (head, control) = packet.split_first_chunk::<12>().filter(|_| first & 0x20 == 0)?;
+        let &[.., m0, m1, m2, m3] = head;
+        Some(Feedback { kind, format: first & 0x1f, media: u32::from_be_bytes([m0, m1, m2, m3]), control })
+    })
+}
+
+/// Whether a compound packet has any feedback.
+pub fn has_feedback(bytes: &[u8]) -> bool {
+    feedback(bytes).next().is_some()
+}
+
+/// Writes one packet of feedback after the first `at` bytes of `room`, with what it says inside written by `control`, which
+/// answers its length in bytes, or none to leave the packet out. Answers where the packet ends.
+pub fn write_feedback(
+    room: &mut [u8],
+    at: usize,
+    from: u32,
+    feedback: &Feedback<'_>,
+    control: impl FnOnce(&mut [u8]) -> Option<usize>,
+) -> Option<usize> {
+    let kind = match feedback.kind {
+        FeedbackKind::Transport => TRANSPORT_FEEDBACK,
+        FeedbackKind::Payload => PAYLOAD_FEEDBACK,
+    };
+    let (head, body) = room.get_mut(at..)?.split_first_chunk_mut::<12>()?;
+    let length = control(body).filter(|length| length % 4 == 0)?;
+    let [l0, l1] = u16::try_from(2 + length / 4).ok()?.to_be_bytes();
+    let ([f0, f1, f2, f3], [m0, m1, m2, m3]) = (from.to_be_bytes(), feedback.media.to_be_bytes());
+    *head = [0x80 | feedback.format & 0x1f, kind, l0, l1, f0, f1, f2, f3, m0, m1, m2, m3];
+    Some(at + 12 + length)
+}
 
 /// Reads a compound packet, telling each item; unknown packet types are passed over. A lone report without a source
 /// description is taken too (RFC 5506).

@@ -207,6 +207,17 @@ mod tests {
         assert!(read(&[b'<', b'a', b'>', 0xff, b'<', b'/', b'a', b'>']).is_err());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn nothing_upsets_the_reader(text in "[<>/a&;#x0-9\"'!?\\[\\] =-]{0,80}", bytes: Vec<u8>) {
+            _ = read(text.as_bytes());
+            _ = read(&bytes);
+            let mut document = Document::new();
+            document.element("a", &[("b", &text)], &text);
+            proptest::prop_assert_eq!(&read(document.finish().as_bytes()).unwrap()[0].text, text.trim());
+        }
+    }
+
     #[test]
     fn what_is_written_is_read_again() {
         let mut document = Document::new();

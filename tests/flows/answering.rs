@@ -297,11 +297,11 @@ fn a_video_line_is_refused_in_its_place() {
     play(
         "
         bob registers
-        alice calls bob (sdp video PCMU)
-        tandem -> bob INVITE [sdp first=PCMU lines=1]
-        bob -> tandem 200 (sdp PCMU)
+        alice calls bob (sdp video VP8; PCMU)
+        tandem -> bob INVITE [sdp video VP8; audio first=PCMU]
+        bob -> tandem 200 (sdp video VP8 refused; PCMU)
         tandem -> bob ACK
-        tandem -> alice 200 [sdp PCMU lines=2]
+        tandem -> alice 200 [sdp video refused; PCMU]
         alice -> tandem ACK
         alice -> tandem BYE
         tandem -> alice 200

@@ -32,6 +32,10 @@ pub fn objection(message: &Message, item: &str, before: Option<&Bytes>) -> Optio
     if item == "same sdp" {
         return (Some(&message.body()) != before).then(|| "it is another description than before".to_owned());
     }
+    if let Some(part) = rest(item, "body !~") {
+        let body = String::from_utf8_lossy(&message.body()).into_owned();
+        return body.contains(part).then(|| format!("the body is {body}"));
+    }
     if let Some(words) = rest(item, "sdp") {
         return match description() {
             Some(description) => sdp::objection(&description, words),

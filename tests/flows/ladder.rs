@@ -65,13 +65,18 @@ impl Player {
                 self.say(name, words, &line);
                 None
             }
-            ["media", name] => self.media(name, &line),
+            ["media", name] => self.media(name, None, &line),
+            ["media", name, kind] => self.media(name, Some(kind), &line),
             ["record", which @ ..] => self.record(which, &line),
             ["letters", count] => {
                 let kept = self.world.mailbox.letters.len();
                 let counted = self.world.switch.counts().stored_messages;
                 (count.parse() != Ok(kept) || kept != counted)
                     .then(|| format!("{kept} are kept, and the switch counts {counted}"))
+            }
+            ["subscriptions", count] => {
+                let counted = self.world.switch.counts().subscriptions;
+                (count.parse() != Ok(counted)).then(|| format!("there are {counted}"))
             }
             ["quiet", names @ ..] => self.quiet(names),
             words => {
@@ -154,12 +159,12 @@ impl Player {
         })
     }
 
-    fn media(&mut self, name: &str, line: &Line<'_>) -> Option<String> {
-        let number = self.world.peer(name).heard?;
+    fn media(&mut self, name: &str, kind: Option<&str>, line: &Line<'_>) -> Option<String> {
+        let Some(number) = self.world.peer(name).line(kind) else { return Some(format!("no line of {kind:?}")) };
         let Some(port) = self.world.ports.numbered(number) else { return Some(format!("there is no port {number}")) };
         let peers = &self.world.peers;
         let find = |name: &str| peers.iter().find(|peer| peer.name == name);
-        let port_of = |name: &str| Some(self.world.ports.numbered(find(name)?.heard?)?.id());
+        let port_of = |name: &str| Some(self.world.ports.numbered(find(name)?.line(kind)?)?.id());
         line.items.iter().find_map(|item| {
             let fault = port.objection(item, |name| find(name).map(|peer| peer.sound), port_of)?;
             Some(format!("{item}: {fault}"))
@@ -309,8 +314,16 @@ impl Player {
         let unacknowledged = self.world.peers.iter().find(|peer| peer.unacknowledged > 0);
         assert!(unacknowledged.is_none(), "a refusal of {} has no ACK", unacknowledged.map_or("", |peer| &peer.name));
         let counts = self.world.switch.counts();
-        let left = [counts.calls, counts.sessions, counts.transactions, counts.ports, counts.questions, counts.letters];
-        assert_eq!(left, [0; 6], "left over: {counts:?}");
+        let left = [
+            counts.calls,
+            counts.sessions,
+            counts.transactions,
+            counts.ports,
+            counts.questions,
+            counts.letters,
+            counts.lamps,
+        ];
+        assert_eq!(left, [0; 7], "left over: {counts:?}");
         assert!(self.world.ports.all_closed(), "a port is open");
         assert_eq!(self.world.books.objection(), None, "a record doesn't add up");
     }

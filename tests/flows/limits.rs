@@ -41,7 +41,7 @@ fn nothing_rings_where_no_codec_is_shared() {
     play(
         "
         bob registers
-        alice calls bob (sdp GSM)
+        alice calls bob (sdp events)
         tandem -> alice 488
         quiet bob
         record [status 488 | by gateway | legs 1 | cause no codec in common]

@@ -30,7 +30,7 @@ fn the_sender_is_who_signed() {
         alice -> tandem MESSAGE bob (From: \"Bob\" <sip:bob@tandem.local> | type: text/plain | body: hello)
         tandem -> alice 401
         alice -> tandem MESSAGE bob (auth | From: \"Bob\" <sip:bob@tandem.local> | P-Asserted-Identity: <sip:bob@x> | type: text/plain | body: hi)
-        tandem -> bob MESSAGE [From ~ sip:+15550100001@tandem.local | no P-Asserted-Identity]
+        tandem -> bob MESSAGE [From ~ sip:+15550100001@tandem.local | P-Asserted-Identity ~ sip:+15550100001@tandem.local]
         bob -> tandem 200
         tandem -> alice 200
         alice -> tandem MESSAGE bob (type: text/plain | body: hello)
@@ -93,10 +93,14 @@ fn a_phone_that_does_not_answer_is_written_to_by_way_of_the_store() {
         wait 9s
         tandem -> bob MESSAGE x+
         tandem -> alice 202
+        tandem -> bob NOTIFY x+ [body ~ Messages-Waiting: yes]
+        bob -> tandem 200
         letters 1
         # At its next sign of life.
         bob registers
         tandem -> bob MESSAGE [body hello | Date ~ GMT]
+        bob -> tandem 200
+        tandem -> bob NOTIFY [body ~ Messages-Waiting: no]
         bob -> tandem 200
         letters 0
         ",
@@ -119,6 +123,9 @@ fn a_phone_that_wants_no_texts_is_not_asked_at_each_registration() {
         tandem -> bob MESSAGE [body two]
         bob -> tandem 405
         letters 2
+        # What stays is told, to a phone that didn't subscribe.
+        tandem -> bob NOTIFY [Event: message-summary | body ~ Text-Message: 2/0]
+        bob -> tandem 481
         bob registers
         quiet bob
         # Another phone may.
@@ -131,6 +138,10 @@ fn a_phone_that_wants_no_texts_is_not_asked_at_each_registration() {
         bob -> tandem 405
         tandem -> bob2 MESSAGE [body two]
         bob2 -> tandem 200
+        tandem -> bob2 NOTIFY [body ~ Messages-Waiting: no]
+        bob2 -> tandem 200
+        tandem -> bob NOTIFY [body ~ Messages-Waiting: no]
+        bob -> tandem 481
         letters 0
         ",
     );

@@ -25,6 +25,10 @@ pub struct Peer {
     pub asked: Vec<(Message, u16)>,
     /// Where the switch has its sound for this peer, and what it said of it last.
     pub heard: Option<u16>,
+    /// The same for each of its lines, by kind.
+    pub lines: Vec<(String, u16)>,
+    /// The same before the last message, for an offer that is refused.
+    before: (Option<u16>, Vec<(String, u16)>),
     pub described: Option<Bytes>,
     /// It doesn't acknowledge refusals.
     pub deaf: bool,
@@ -33,9 +37,11 @@ pub struct Peer {
     /// Call-IDs and tags of ours towards it.
     pub secrets: Vec<String>,
     /// Other calls of the phone, by the names that a ladder gives them.
-    lines: std::collections::BTreeMap<String, (Option<Dialog>, Option<Message>)>,
+    aside: std::collections::BTreeMap<String, (Option<Dialog>, Option<Message>)>,
     dialog: Option<Dialog>,
+    /// Its last INVITE, and all of them.
     invite: Option<Message>,
+    invites: Vec<Message>,
     last: Bytes,
     /// The provisional answer that it has to acknowledge, as a RAck value.
     rack: Option<String>,
@@ -51,6 +57,8 @@ struct Dialog {
     /// Name-addr and tag.
     local: String,
     local_tag: String,
+    /// The tag of which its forks' tags are made, once it has some.
+    base_tag: Option<String>,
     remote: String,
     target: String,
     cseq: u32,
@@ -68,13 +76,16 @@ impl Peer {
             inbox: VecDeque::new(),
             asked: Vec::new(),
             heard: None,
+            lines: Vec::new(),
+            before: (None, Vec::new()),
             described: None,
             deaf: false,
             unacknowledged: 0,
             secrets: Vec::new(),
-            lines: Default::default(),
+            aside: Default::default(),
             dialog: None,
             invite: None,
+            invites: Vec::new(),
             last: Bytes::new(),
             rack: None,
             challenges: Vec::new(),
@@ -84,13 +95,24 @@ impl Peer {
         }
     }
 
+    /// Where the switch has its first line, or the first of a kind, for this peer.
+    pub fn line(&self, kind: Option<&str>) -> Option<u16> {
+        match kind {
+            None => self.heard,
+            Some(kind) => self.lines.iter().find(|(known, _)| known == kind).map(|&(_, number)| number),
+        }
+    }
+
     /// Takes a message of the switch; what the peer says to it by itself is given back.
     pub fn receive(&mut self, message: Message) -> Option<Bytes> {
         self.note_secrets(&message);
+        self.before = (self.heard, self.lines.clone());
         if let Ok(description) = tandem::wire::sdp::parse(&message.body())
             && let Some(media) = description.media.iter().find(|media| !media.is_refused())
         {
             self.heard = Some(media.address.port());
+            let open = description.media.iter().filter(|media| !media.is_refused());
+            self.lines = open.map(|media| (media.kind.as_str().to_owned(), media.address.port())).collect();
             self.described = Some(message.body());
         }
         if message.is_request() { self.requested(message) } else { self.answered(message) }
@@ -109,6 +131,7 @@ impl Peer {
                 call_id: message.call_id().to_owned(),
                 local: local.to_owned(),
                 local_tag: self.fresh("tag"),
+                base_tag: None,
                 remote: message.header(Name::From).unwrap_or_default().to_owned(),
                 target: contact(&message),
                 cseq: 500,
@@ -131,8 +154,7 @@ impl Peer {
         if let Some(rseq) = message.rseq() {
             self.rack = Some(format!("{rseq} {cseq} INVITE"));
         }
-        let laid_aside = self.lines.values().filter_map(|(_, invite)| invite.as_ref());
-        let ours = self.invite.iter().chain(laid_aside).find(|invite| {
+        let ours = self.invites.iter().rfind(|invite| {
             *message.method() == Method::Invite
                 && invite.call_id() == message.call_id()
                 && invite.cseq().is_ok_and(|invite| invite.number == cseq)
@@ -143,7 +165,7 @@ impl Peer {
         };
         if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.call_id == message.call_id())
             && (101..300).contains(&status)
-            && *message.method() == Method::Invite
+            && matches!(message.method(), Method::Invite | Method::Subscribe)
         {
             dialog.remote = message.header(Name::To).unwrap_or_default().to_owned();
             dialog.target = contact(&message);
@@ -160,18 +182,18 @@ impl Peer {
 
     /// Lays the present call aside under a name.
     pub fn keep(&mut self, line: &str) {
-        self.lines.insert(line.to_owned(), (self.dialog.take(), self.invite.take()));
+        self.aside.insert(line.to_owned(), (self.dialog.take(), self.invite.take()));
     }
 
     /// Takes a call up that was laid aside.
     pub fn take(&mut self, line: &str) {
-        (self.dialog, self.invite) = self.lines.get(line).cloned().expect("a call that was laid aside");
+        (self.dialog, self.invite) = self.aside.get(line).cloned().expect("a call that was laid aside");
     }
 
     /// The present call, or one that was laid aside, as Replaces names it to the switch (RFC 3891 §6.1).
     pub fn replaces(&self, line: Option<&str>) -> String {
         let dialog = match line {
-            Some(line) => self.lines.get(line).and_then(|(dialog, _)| dialog.as_ref()),
+            Some(line) => self.aside.get(line).and_then(|(dialog, _)| dialog.as_ref()),
             None => self.dialog.as_ref(),
         };
         let dialog = dialog.expect("a dialog");
@@ -196,7 +218,9 @@ impl Peer {
             _ => self.out_of_dialog(&method, target.expect("a target"), line),
         };
         if method == Method::Invite {
-            self.invite = Some(Message::parse(bytes.clone()).expect("an INVITE"));
+            let invite = Message::parse(bytes.clone()).expect("an INVITE");
+            self.invites.push(invite.clone());
+            self.invite = Some(invite);
         }
         self.last = bytes.clone();
         bytes
@@ -223,6 +247,7 @@ impl Peer {
             call_id,
             local: from.unwrap_or_else(|| format!("<sip:{}@{ours}>", self.account)),
             local_tag,
+            base_tag: None,
             remote: line.item("To:").map_or_else(|| format!("<{uri}>"), str::to_owned),
             target: uri,
             cseq,
@@ -249,6 +274,7 @@ impl Peer {
             call_id: format!("{}registration", self.mark),
             local: format!("<sip:{account}@tandem.local>"),
             local_tag: self.fresh("tag"),
+            base_tag: None,
             remote: format!("<sip:{account}@tandem.local>"),
             target: uri,
             cseq: self.counter,
@@ -359,10 +385,14 @@ impl Peer {
         let is_invite = *request.method() == Method::Invite;
         if is_invite && status >= 300 {
             self.unacknowledged += 1;
+            (self.heard, self.lines) = self.before.clone();
         }
         let fork = line.item("fork");
         let tag = match (&mut self.dialog, fork) {
-            (Some(dialog), Some(fork)) => format!("{}{fork}", dialog.local_tag),
+            (Some(dialog), Some(fork)) => {
+                let base = dialog.base_tag.get_or_insert_with(|| dialog.local_tag.clone());
+                format!("{base}{fork}")
+            }
             (Some(dialog), None) if dialog.call_id == request.call_id() => dialog.local_tag.clone(),
             _ => self.fresh("tag"),
         };
@@ -372,7 +402,8 @@ impl Peer {
         let body = self.body(line);
         let reason = line.item("reason").unwrap_or_default();
         let writer = Writer::reply_to(&request, status, reason, (status > 100).then_some(tag.as_str()));
-        let bytes = self.finish(writer, is_invite && (101..300).contains(&status), body, line);
+        let has_contact = is_invite && (101..300).contains(&status) && !line.has("Contact:");
+        let bytes = self.finish(writer, has_contact, body, line);
         self.last = bytes.clone();
         bytes
     }
@@ -394,6 +425,7 @@ impl Peer {
         writer.body("application/sdp", &invite.body());
         let bytes = writer.finish();
         self.invite = Message::parse(bytes.clone()).ok();
+        self.invites.extend(self.invite.clone());
         bytes
     }
 

@@ -2,7 +2,7 @@
 
 use crate::line::{rest, span};
 use std::net::SocketAddr;
-use tandem::media::command::{Command, Event, PortId, PortSettings, Report, Source};
+use tandem::media::command::{Coding, Command, Event, PortId, PortSettings, Protocol, Report, Source};
 
 const FIRST: u16 = 20_000;
 
@@ -119,8 +119,10 @@ impl Port {
         let is = if let Some(to) = rest(item, "to") {
             to.parse().ok().or_else(|| address(to)) == settings.remote && settings.remote.is_some()
         } else if let Some(codec) = rest(item, "send") {
-            let sends =
-                settings.send.as_ref().map(|sending| format!("{}/{}", sending.codec.name(), sending.payload_type));
+            let sends = settings.send.as_ref().map(|sending| match sending.coding {
+                Coding::Sound(codec) => format!("{}/{}", codec.name(), sending.payload_type),
+                Coding::Sealed { clock_rate } => format!("sealed/{clock_rate}"),
+            });
             sends.as_deref().unwrap_or("nothing").eq_ignore_ascii_case(codec)
         } else if let Some(codecs) = rest(item, "receive") {
             let takes: Vec<String> = settings
@@ -130,6 +132,13 @@ impl Port {
                 .collect();
             let takes = if takes.is_empty() { "nothing".to_owned() } else { takes.join(" ") };
             takes.eq_ignore_ascii_case(codecs)
+        } else if item == "fax" {
+            settings.protocol == Protocol::Udptl
+        } else if let Some(sealed) = rest(item, "pass") {
+            let passes: Vec<String> =
+                settings.sealed.iter().map(|sealed| format!("{}>{}", sealed.payload_type, sealed.onward)).collect();
+            let passes = if passes.is_empty() { "nothing".to_owned() } else { passes.join(" ") };
+            passes == sealed
         } else if let Some(ptime) = rest(item, "ptime") {
             settings.send.as_ref().is_some_and(|sending| sending.ptime_ms.to_string() == ptime)
         } else if let Some(event) = rest(item, "events") {

@@ -112,6 +112,29 @@ fn it_is_repeated_twice_as_late_each_time_until_it_is_acknowledged() {
 }
 
 #[test]
+fn ringing_goes_on_under_a_new_number() {
+    play(
+        "
+        bob registers
+        alice calls bob (sdp PCMU | Require: 100rel)
+        tandem -> bob INVITE
+        bob -> tandem 180
+        tandem -> alice 180
+        alice -> tandem PRACK
+        tandem -> alice 200 PRACK
+        wait 149s
+        quiet alice
+        wait 1s
+        tandem -> alice 180 [Require: 100rel | has RSeq]
+        alice -> tandem PRACK
+        tandem -> alice 200 PRACK
+        bob -> tandem 486
+        tandem -> alice 486
+        ",
+    );
+}
+
+#[test]
 fn a_caller_that_never_acknowledges_is_given_up() {
     play(
         "
@@ -198,7 +221,7 @@ fn an_answer_that_waits_in_vain_ends_the_call() {
         tandem -> alice 504 INVITE
         tandem -> bob BYE
         bob -> tandem 200
-        record [status 200 | by gateway | cause never acknowledged]
+        record [status 504 | by gateway | cause never acknowledged | never answered]
         ",
     );
 }
@@ -435,6 +458,46 @@ fn a_trunk_may_have_to_and_may_not_be_asked() {
         tandem -> acme 200 PRACK
         bob -> tandem 486
         tandem -> acme 486
+        ",
+    );
+}
+
+#[test]
+fn the_called_side_hangs_up_while_its_answer_waits() {
+    play(
+        "
+        bob registers
+        alice calls bob (sdp PCMU | Require: 100rel)
+        tandem -> bob INVITE
+        bob -> tandem 183 (sdp PCMU)
+        tandem -> alice 183
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        bob -> tandem BYE
+        tandem -> bob 200
+        tandem -> alice 480 INVITE
+        record [status 480 | by callee | never answered]
+        ",
+    );
+}
+
+#[test]
+fn the_caller_gives_up_while_the_answer_waits() {
+    play(
+        "
+        bob registers
+        alice calls bob (sdp PCMU | Require: 100rel)
+        tandem -> bob INVITE
+        bob -> tandem 183 (sdp PCMU)
+        tandem -> alice 183
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        alice -> tandem CANCEL
+        tandem -> alice 200 CANCEL
+        tandem -> alice 487 INVITE
+        tandem -> bob BYE
+        bob -> tandem 200
+        record [status 487 | by caller | never answered]
         ",
     );
 }

@@ -1,109 +1,200 @@
 //! Descriptions as peers write them, and what a ladder says of those that it gets.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tandem::wire::description::{Description, Direction, Format, Kind, Media};
 use tandem::wire::sdp;
 
-/// `PCMU PCMA events sendonly ip=0.0.0.0 port=4010 ptime=30 mux video secure`: one audio line, after a video line
-/// where that is named.
+/// `PCMU PCMA events sendonly ip=0.0.0.0 port=4010 ptime=30 mux secure; video H264/97 a:framerate=30; fax`: lines with a
+/// semicolon between them, each beginning with its kind unless it is audio.
 pub fn write(words: &str, mark: &str, address: SocketAddr, version: u64) -> Vec<u8> {
-    let mut audio = Media {
-        kind: Kind::Audio,
-        protocol: "RTP/AVP".to_owned(),
-        address,
-        rtcp: None,
-        rtcp_mux: false,
-        direction: Direction::SendRecv,
-        formats: Vec::new(),
-        ptime_ms: None,
-        maxptime_ms: None,
-        attributes: vec![("x-note".to_owned(), Some(mark.to_owned()))],
-        raw_formats: String::new(),
-    };
-    let mut media = Vec::new();
-    for word in words.split_whitespace() {
+    let lines = words.split(';').enumerate();
+    let media = lines.map(|(index, words)| {
+        let address = SocketAddr::new(address.ip(), address.port() + 2 * index as u16);
+        line(words, mark, address)
+    });
+    sdp::write(&Description { session: 77, version, media: media.collect() }, mark).into_bytes()
+}
+
+fn line(words: &str, mark: &str, address: SocketAddr) -> Media {
+    let (kind, words) = kind(words);
+    let mut line = Media::new(kind, "RTP/AVP", address);
+    if line.kind != Kind::Audio {
+        line.protocol = "RTP/AVPF".to_owned();
+    }
+    line.attributes.push(("x-note".to_owned(), Some(mark.to_owned())));
+    for word in words {
+        if let Some(attribute) = word.strip_prefix("a:") {
+            let (name, value) =
+                attribute.split_once('=').map_or((attribute, None), |(name, value)| (name, Some(value)));
+            line.attributes.push((name.to_owned(), value.map(|value| value.replace('_', " "))));
+            continue;
+        }
         match word.split_once('=') {
-            Some(("ip", ip)) => audio.address.set_ip(ip.parse().expect("an address")),
-            Some(("port", port)) => audio.address.set_port(port.parse().expect("a port")),
-            Some(("ptime", ms)) => audio.ptime_ms = Some(ms.parse().expect("milliseconds")),
+            Some(("ip", ip)) => line.address.set_ip(ip.parse().expect("an address")),
+            Some(("port", port)) => line.address.set_port(port.parse().expect("a port")),
+            Some(("ptime", ms)) => line.ptime_ms = Some(ms.parse().expect("milliseconds")),
+            Some(("maxptime", ms)) => line.maxptime_ms = Some(ms.parse().expect("milliseconds")),
+            Some(("rate", rate)) => line.bandwidths.push(("AS".to_owned(), rate.parse().expect("a rate"))),
             Some(_) => panic!("{word} in a description"),
-            None if word == "mux" => audio.rtcp_mux = true,
-            None if word == "secure" => audio.protocol = "RTP/SAVP".to_owned(),
-            None if word == "refused" => audio.address.set_port(0),
-            None if word == "video" => {
-                media.push(Media { kind: Kind::Video, formats: vec![format(99, "VP8", 90_000, 1)], ..audio.clone() })
-            }
+            None if word == "mux" => line.rtcp_mux = true,
+            None if word == "secure" => line.protocol = "RTP/SAVP".to_owned(),
+            None if word == "refused" => line.address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+            None if word == "t38" => (line.protocol, line.raw_formats) = ("udptl".to_owned(), word.to_owned()),
+            None if word == "bfcp" => (line.protocol, line.raw_formats) = ("TCP/BFCP".to_owned(), "*".to_owned()),
             None => match direction(word) {
-                Some(direction) => audio.direction = direction,
-                None => audio.formats.push(named(word)),
+                Some(direction) => line.direction = direction,
+                None => line.formats.push(named(word)),
             },
         }
     }
-    media.push(audio);
-    sdp::write(&Description { session: 77, version, media }, mark).into_bytes()
+    line
+}
+
+fn kind(words: &str) -> (Kind, Vec<&str>) {
+    let mut words: Vec<&str> = words.split_whitespace().collect();
+    let kind = match words.first() {
+        Some(&"audio") => Kind::Audio,
+        Some(&"video") => Kind::Video,
+        Some(&kind @ ("text" | "image" | "application")) => Kind::Other(kind.to_owned()),
+        _ => return (Kind::Audio, words),
+    };
+    words.remove(0);
+    (kind, words)
 }
 
 /// What is wrong with a description of the switch's; `words` as for [`write`], the codecs being all that it may have, in
-/// this order. A line that isn't said to be otherwise goes both ways.
+/// this order. A line that isn't said to be otherwise goes both ways. One line is the audio line; of several, all are said.
 pub fn objection(description: &Description, words: &str) -> Option<String> {
-    let audio = description.media.iter().find(|media| media.kind == Kind::Audio)?;
-    let names = audio.formats.iter().filter(|format| !format.is_telephone_event());
+    let lines: Vec<&str> = words.split(';').collect();
+    let [only] = lines[..] else {
+        if lines.len() != description.media.len() {
+            return Some(format!("{} lines", description.media.len()));
+        }
+        return lines.iter().zip(&description.media).find_map(|(words, line)| {
+            let (wanted, _) = kind(words);
+            let other = (line.kind != wanted).then(|| format!("a line of {:?}", line.kind));
+            other.or_else(|| line_objection(line, words))
+        });
+    };
+    let (wanted, _) = kind(only);
+    let line = description.media.iter().find(|media| media.kind == wanted)?;
+    if let Some(lines) = only.split_whitespace().find_map(|word| word.strip_prefix("lines="))
+        && description.media.len().to_string() != lines
+    {
+        return Some(format!("{} lines", description.media.len()));
+    }
+    line_objection(line, only)
+}
+
+fn line_objection(line: &Media, words: &str) -> Option<String> {
+    let names = line.formats.iter().filter(|format| !format.is_telephone_event());
     let codecs: Vec<String> = names.map(|format| format!("{}/{}", format.encoding, format.payload_type)).collect();
     let mut wanted = Vec::new();
     let mut direction_wanted = Direction::SendRecv;
-    for word in words.split_whitespace() {
+    let mut refusal_wanted = false;
+    for word in kind(words).1 {
+        if let Some(attribute) = word.strip_prefix("a:") {
+            let (name, value) =
+                attribute.split_once('=').map_or((attribute, None), |(name, value)| (name, Some(value)));
+            let known = (name.to_owned(), value.map(|value| value.replace('_', " ")));
+            if !line.attributes.contains(&known) {
+                return Some(format!("the attributes are {:?}", line.attributes));
+            }
+            continue;
+        }
         match word.split_once('=') {
             Some(("first", codec)) if codecs.first().is_none_or(|first| !first.starts_with(codec)) => {
                 return Some(format!("{codec} doesn't stand first in {codecs:?}"));
             }
             Some(("first", _)) => wanted.clone_from(&codecs),
-            Some(("ptime", ms)) if audio.ptime_ms.map(|ptime| ptime.to_string()).as_deref() != Some(ms) => {
-                return Some(format!("ptime is {:?}", audio.ptime_ms));
+            Some(("ptime", ms)) if line.ptime_ms.map(|ptime| ptime.to_string()).as_deref() != Some(ms) => {
+                return Some(format!("ptime is {:?}", line.ptime_ms));
             }
-            Some(("lines", lines)) if description.media.len().to_string() != lines => {
-                return Some(format!("{} lines", description.media.len()));
+            Some(("maxptime", ms)) if line.maxptime_ms.map(|ptime| ptime.to_string()).as_deref() != Some(ms) => {
+                return Some(format!("maxptime is {:?}", line.maxptime_ms));
             }
-            Some(("ip", ip)) if audio.address.ip().to_string() != ip => {
-                return Some(format!("the address is {}", audio.address));
+            Some(("rate", rate))
+                if line.bandwidths.first().map(|(_, rate)| rate.to_string()).as_deref() != Some(rate) =>
+            {
+                return Some(format!("the bandwidths are {:?}", line.bandwidths));
+            }
+            Some(("fmtp", fmtp)) if line.formats[0].fmtp != Some(fmtp.replace(',', ";")) => {
+                return Some(format!("the parameters are {:?}", line.formats[0].fmtp));
+            }
+            Some(("ip", ip)) if line.address.ip().to_string() != ip => {
+                return Some(format!("the address is {}", line.address));
             }
             Some(_) => {}
             None if word == "events" => {
-                if audio.telephone_events().next().is_none() {
+                if line.telephone_events().next().is_none() {
                     return Some("no telephone-event".to_owned());
                 }
             }
             None if word == "mux" => {
-                if !audio.rtcp_mux {
+                if !line.rtcp_mux {
                     return Some("no rtcp-mux".to_owned());
                 }
             }
+            None if word == "refused" => refusal_wanted = true,
+            None if word == "t38" => {
+                if (line.protocol.as_str(), line.raw_formats.as_str()) != ("udptl", "t38") {
+                    return Some(format!("it is {} {}", line.protocol, line.raw_formats));
+                }
+            }
+            None if word == "bfcp" => {}
             None => match direction(word) {
                 Some(direction) => direction_wanted = direction,
                 None => wanted.push(word.to_owned()),
             },
         }
     }
+    if line.is_refused() != refusal_wanted {
+        return Some(format!("the port is {}", line.address.port()));
+    }
     let fits = |(one, two): (&String, &String)| one == two || one.split('/').next() == Some(two);
     if !wanted.is_empty() && (wanted.len() != codecs.len() || !codecs.iter().zip(&wanted).all(fits)) {
         return Some(format!("the codecs are {codecs:?}"));
     }
-    (audio.direction != direction_wanted).then(|| format!("the direction is {:?}", audio.direction))
+    (!refusal_wanted && line.direction != direction_wanted).then(|| format!("the direction is {:?}", line.direction))
 }
 
-fn named(name: &str) -> Format {
-    match name {
+/// `PCMU`, or with a payload type of the peer's own `opus/99`. What makes two payloads of H.264 stands in its name.
+fn named(word: &str) -> Format {
+    let (name, number) = word.split_once('/').map_or((word, None), |(name, number)| (name, number.parse().ok()));
+    let format = match name {
         "PCMU" => format(0, name, 8_000, 1),
         "PCMA" => format(8, name, 8_000, 1),
         "G722" => format(9, name, 8_000, 1),
         "opus" => format(111, name, 48_000, 2),
+        "opus-mono-16k" => with(format(111, "opus", 48_000, 2), "maxplaybackrate=16000;stereo=0;useinbandfec=1"),
         "GSM" => format(3, name, 8_000, 1),
-        "events" => Format { fmtp: Some("0-15".to_owned()), ..format(100, "telephone-event", 8_000, 1) },
+        "iLBC" => with(format(97, name, 8_000, 1), "mode=30"),
+        "H261" => format(31, name, 90_000, 1),
+        "MPV" => format(32, name, 90_000, 1),
+        "G729" => format(18, name, 8_000, 1),
+        "G729-plain" => with(format(18, "G729", 8_000, 1), "annexb=no"),
+        "AMR" => with(format(112, name, 8_000, 1), "octet-align=1"),
+        "AMR-WB" => format(113, name, 16_000, 1),
+        "CN" => format(13, name, 8_000, 1),
+        "events" => with(format(100, "telephone-event", 8_000, 1), "0-15"),
+        "events16" => with(format(105, "telephone-event", 16_000, 1), "0-15,66"),
+        "H264" => with(format(97, name, 90_000, 1), "profile-level-id=42e01f;packetization-mode=1"),
+        "H264-single" => with(format(98, "H264", 90_000, 1), "profile-level-id=42e01f"),
+        "VP8" | "VP9" | "AV1" => format(99, name, 90_000, 1),
+        "rtx" => with(format(100, name, 90_000, 1), "apt=99"),
+        "t140" => format(98, name, 1_000, 1),
+        "red" => with(format(110, name, 1_000, 1), "98/98/98"),
         _ => panic!("the codec {name}"),
-    }
+    };
+    Format { payload_type: number.unwrap_or(format.payload_type), ..format }
 }
 
 fn format(payload_type: u8, encoding: &str, clock_rate: u32, channels: u8) -> Format {
     Format { payload_type, encoding: encoding.to_owned(), clock_rate, channels, fmtp: None }
+}
+
+fn with(format: Format, fmtp: &str) -> Format {
+    Format { fmtp: Some(fmtp.to_owned()), ..format }
 }
 
 fn direction(word: &str) -> Option<Direction> {

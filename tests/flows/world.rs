@@ -60,6 +60,7 @@ impl Default for Setting {
         settings.sip.tcp.clone_from(&settings.sip.udp);
         settings.media.codecs = vec![Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
         settings.sip.options_interval = Duration::ZERO;
+        settings.sip.session_expires = Duration::ZERO;
         settings.sip.dialog_interval = Duration::ZERO;
         settings.trunks = vec![trunk("acme", "198.51.100.11", None), trunk("globex", "198.51.100.12", Some(5080))];
         Setting { settings, plan: PLAN.to_owned() }

@@ -94,14 +94,14 @@ fn inconsistencies(record: &CallRecord) -> Vec<String> {
             must(record.talk_ms.abs_diff(span_ms(answered).unsigned_abs()) <= 1, "talk_ms is not from answer to end");
             must(record.ringing.is_none_or(|ringing| ringing <= answered), "it rang after the answer");
             let winners = record.legs.iter().skip(1).filter(|leg| leg.answered == Some(answered)).count();
-            let is_local = record.legs.iter().any(|leg| leg.target == "echo" || leg.target.starts_with("play:"));
+            let is_local = record.legs.iter().any(|leg| is_local(&leg.target));
             must(winners == 1 || is_local, "not one leg was answered when the call was");
         }
         None => must(record.talk_ms == 0, "it has a talk without an answer"),
     }
     must(record.legs.first().is_some_and(|leg| leg.status == record.status), "the caller's leg has another status");
     for (index, leg) in record.legs.iter().enumerate() {
-        let is_local = leg.target == "echo" || leg.target.starts_with("play:");
+        let is_local = is_local(&leg.target);
         if leg.status == 0 && leg.reason.is_empty() && !is_local {
             wrong.push(format!("leg {index} ({}) has no outcome", leg.target));
         }
@@ -115,4 +115,9 @@ fn inconsistencies(record: &CallRecord) -> Vec<String> {
         wrong.push("two legs have the report of one port".to_owned());
     }
     wrong
+}
+
+/// An end of the gateway's own, which has no port.
+fn is_local(target: &str) -> bool {
+    target == "echo" || ["play:", "forward:"].iter().any(|kind| target.starts_with(kind))
 }

@@ -48,6 +48,11 @@ number = "*62"
 to = [{ play = "missing.wav" }]
 
 [[rule]]
+name = "Forward no longer"
+number = "*73"
+to = [{ forward = "always" }]
+
+[[rule]]
 name = "Barred"
 number = "*99"
 to = [{ reject = 603, reason = "Barred" }]
@@ -154,10 +159,22 @@ pub fn accounts() -> Arc<Accounts> {
         country: None,
         display_name: None,
         hashes: Hashes::from_password(&name, DOMAIN, PASSWORD),
-        forwarding: Forwarding::default(),
+        forwarding: forwarding(&name),
         name,
     };
     Arc::new(Accounts::new(users().into_iter().map(account)))
+}
+
+/// Who is never there sends calls on, and so do two others, when busy and without answer.
+fn forwarding(user: &str) -> Forwarding {
+    let to = |name: &str| Some(name.to_owned());
+    match user {
+        NOBODY_HOME => Forwarding { no_answer: to(TRIO), ..Forwarding::default() },
+        "user1" => Forwarding { busy: to("user4"), ..Forwarding::default() },
+        "user4" => Forwarding { busy: to("user1"), ..Forwarding::default() },
+        "user5" => Forwarding { no_answer: to("70"), after: Some(Duration::from_secs(5)), ..Forwarding::default() },
+        _ => Forwarding::default(),
+    }
 }
 
 pub fn clip(file: &str) -> Result<Arc<Clip>, String> {
@@ -170,7 +187,7 @@ pub fn clip(file: &str) -> Result<Arc<Clip>, String> {
 /// What a phone dials.
 pub fn dialled(chance: &mut Chance) -> String {
     match chance.below(22) {
-        0 => "*43".to_owned(),
+        0 => ["*43", "*73"][chance.below(2) as usize].to_owned(),
         1 => "*60".to_owned(),
         2 => "*61".to_owned(),
         3 => ["*62", "*99", NOBODY_HOME, "nobody"][chance.below(4) as usize].to_owned(),

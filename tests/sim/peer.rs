@@ -19,7 +19,8 @@ use talk::Talk;
 use tandem::base::chance::Chance;
 use tandem::base::time::{Now, Time};
 use tandem::base::timers::Timers;
-use tandem::sip::agent::{Agent, AgentSettings, Event, OutgoingRequest, RequestId, SessionId};
+use tandem::config::settings::Prack;
+use tandem::sip::agent::{Agent, AgentSettings, Event, OutgoingRequest, RequestId, SessionId, Terms, TimerTerms};
 use tandem::sip::digest::{ClientCredentials, Responder};
 use tandem::sip::flow::{Flow, Transmit, Transport};
 use tandem::wire::sip::{Message, Method, Name};
@@ -319,6 +320,19 @@ impl Peer {
         }
     }
 
+    /// What its side of a new session uses beyond RFC 3261.
+    fn terms(&mut self, acknowledges: bool) -> Terms {
+        if !self.chance.happens(self.manners.extended) {
+            return Terms::default();
+        }
+        let span = Duration::from_secs(90);
+        Terms {
+            prack: if acknowledges { Prack::Supported } else { Prack::Never },
+            timer: Some(TimerTerms { expires: span, min: span }),
+            probe: Duration::ZERO,
+        }
+    }
+
     fn port(&mut self) -> SocketAddr {
         self.next_port = if self.next_port >= 60_000 { 30_000 } else { self.next_port + 2 };
         SocketAddr::new(self.address.ip(), self.next_port)
@@ -326,6 +340,7 @@ impl Peer {
 }
 
 fn agent(shard: u8, chance: &mut Chance) -> Agent {
-    let settings = AgentSettings { shard, user_agent: String::new(), ..AgentSettings::default() };
+    let extensions = vec!["100rel", "timer"];
+    let settings = AgentSettings { shard, user_agent: String::new(), extensions, ..AgentSettings::default() };
     Agent::new(settings, Chance::from_number(chance.u64()))
 }

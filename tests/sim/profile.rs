@@ -31,6 +31,8 @@ pub struct Manners {
     pub late_offer: f64,
     /// Nothing in common, no SDP where there should be one, an answer that is none.
     pub odd_media: f64,
+    /// A side acknowledges provisional answers and has a session timer, the shortest there is.
+    pub extended: f64,
     /// A re-INVITE is refused or answered late.
     pub stubborn: f64,
     /// A peer forgets a call without a word.
@@ -63,6 +65,7 @@ impl Profile {
                 early_media: 0.1,
                 late_offer: 0.1,
                 odd_media: 0.05,
+                extended: 0.3,
                 stubborn: 0.05,
                 vanishes: 0.0,
                 long_talk: 0.1,

@@ -28,6 +28,10 @@ pub fn reasons(story: &Story) -> Vec<u16> {
     if ["guesser", "stranger"].contains(&story.caller.as_str()) {
         reasons.extend([401, 403]);
     }
+    // It answered and hung up before the caller had acknowledged the early media, without which there is no answer.
+    if story.legs.values().any(|leg| leg.answered.is_some() && leg.hung_up.is_some()) {
+        reasons.push(480);
+    }
     reasons.extend(story.legs.values().map(told));
     reasons
 }

@@ -137,19 +137,7 @@ fn first(description: &Description) -> Result<&Media, String> {
 }
 
 fn line(address: SocketAddr, direction: Direction, formats: Vec<Format>) -> Media {
-    Media {
-        kind: Kind::Audio,
-        protocol: "RTP/AVP".to_owned(),
-        address,
-        rtcp: None,
-        rtcp_mux: false,
-        direction,
-        formats,
-        ptime_ms: None,
-        maxptime_ms: None,
-        attributes: Vec::new(),
-        raw_formats: String::new(),
-    }
+    Media { direction, formats, ..Media::new(Kind::Audio, "RTP/AVP", address) }
 }
 
 fn format_of(codec: Codec) -> Format {

@@ -39,11 +39,11 @@ impl Transcoder {
     ///
     /// # Errors
     /// A codec or a rate that isn't there.
-    pub fn new(sending: &Sending, from: u32) -> Result<Transcoder, CodecError> {
-        let encoder = Encoder::new(sending.codec, encoder_settings(sending, from))?;
+    pub fn new(sending: &Sending, codec: Codec, from: u32) -> Result<Transcoder, CodecError> {
+        let encoder = Encoder::new(codec, encoder_settings(sending, from))?;
         let rate = encoder.rate();
         let resampler = if rate == from { None } else { Some(Resampler::new(from, rate)?) };
-        let ms = packet_ms(sending.codec, sending.ptime_ms);
+        let ms = packet_ms(codec, sending.ptime_ms);
         let frame = (rate * ms / 1_000) as usize;
         Ok(Transcoder {
             encoder,
@@ -53,7 +53,7 @@ impl Transcoder {
             pcm: vec![0; frame + STEP_SAMPLES + 1].into_boxed_slice(),
             filled: 0,
             frame,
-            units: sending.codec.clock_rate() * ms / 1_000,
+            units: codec.clock_rate() * ms / 1_000,
             follows: false,
         })
     }
@@ -121,9 +121,9 @@ pub fn packet_ms(codec: Codec, ptime_ms: u32) -> u32 {
 
 /// The rate at which sound of `from` Hz is best encoded: Opus spends least where it isn't asked for more than there is.
 pub fn encoder_rate(sending: &Sending, from: u32) -> u32 {
-    match sending.codec {
-        Codec::Opus => opus_rate(sending.opus.max_playback_rate.map_or(from, |limit| limit.min(from))),
-        other => other.sample_rate(),
+    match sending.coding.codec() {
+        Some(Codec::Opus) => opus_rate(sending.opus.max_playback_rate.map_or(from, |limit| limit.min(from))),
+        other => other.map_or(from, Codec::sample_rate),
     }
 }
 
@@ -143,6 +143,7 @@ fn encoder_settings(sending: &Sending, from: u32) -> EncoderSettings {
         bitrate: sending.opus.max_average_bitrate,
         inband_fec: sending.opus.inband_fec,
         dtx: sending.opus.dtx,
+        cbr: sending.opus.cbr,
         ..EncoderSettings::default()
     }
 }
@@ -150,10 +151,16 @@ fn encoder_settings(sending: &Sending, from: u32) -> EncoderSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::command::OpusSettings;
+    use crate::media::command::{Coding, OpusSettings};
 
     fn sending(codec: Codec, ptime_ms: u32) -> Sending {
-        Sending { codec, payload_type: 96, ptime_ms, events: None, opus: OpusSettings::default() }
+        Sending {
+            coding: Coding::Sound(codec),
+            payload_type: 96,
+            ptime_ms,
+            events: None,
+            opus: OpusSettings::default(),
+        }
     }
 
     #[test]
@@ -176,7 +183,7 @@ mod tests {
     #[test]
     fn steps_become_packets_of_any_length() {
         for (ptime, packets) in [(10, 60), (20, 30), (30, 20), (40, 15), (60, 10)] {
-            let mut transcoder = Transcoder::new(&sending(Codec::G722, ptime), 8_000).unwrap();
+            let mut transcoder = Transcoder::new(&sending(Codec::G722, ptime), Codec::G722, 8_000).unwrap();
             let mut made = 0;
             for _ in 0..60 {
                 transcoder.push(&[100; 80], |frame| {
@@ -191,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_last_packet_is_filled_up() {
-        let mut transcoder = Transcoder::new(&sending(Codec::Pcmu, 20), 8_000).unwrap();
+        let mut transcoder = Transcoder::new(&sending(Codec::Pcmu, 20), Codec::Pcmu, 8_000).unwrap();
         transcoder.push(&[100; 80], |_| panic!("half a packet"));
         let mut last = Vec::new();
         transcoder.finish(|frame| last.extend_from_slice(frame.pcm));

@@ -198,9 +198,12 @@ impl Engine {
 impl Side {
     /// Makes what encodes sound of `from` Hz for the peer.
     fn prepare_transcoder(&mut self, from: u32) {
-        let Some(sending) = self.send.settings() else { return };
+        let Some((sending, codec)) = self.send.settings().and_then(|sending| Some((sending, sending.coding.codec()?)))
+        else {
+            return;
+        };
         if !self.transcoder.as_ref().is_some_and(|transcoder| transcoder.suits(sending, from)) {
-            self.transcoder = Transcoder::new(sending, from).ok().map(Box::new);
+            self.transcoder = Transcoder::new(sending, codec, from).ok().map(Box::new);
         }
     }
 }

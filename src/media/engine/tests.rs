@@ -4,10 +4,11 @@ mod carrying;
 mod hostile;
 mod relaying;
 mod reporting;
+mod sealed;
 mod transcoding;
 
 use super::*;
-use crate::media::command::{Clip, EventFormat, OpusSettings, Receiving, Report, Sending, Tap};
+use crate::media::command::{Clip, Coding, EventFormat, EventSet, OpusSettings, Receiving, Report, Sending, Tap};
 use std::time::Duration;
 use tandem_codecs::{Codec, Decoder, Encoder, EncoderSettings};
 
@@ -154,13 +155,11 @@ fn payload_type(codec: Codec) -> u8 {
 
 /// The phone at `address(n)`, which speaks one codec.
 fn settings(n: u8, codec: Codec, ptime_ms: u32) -> PortSettings {
-    let events = EventFormat { payload_type: 101, clock_rate: codec.clock_rate() };
+    let events = EventFormat { payload_type: 101, clock_rate: codec.clock_rate(), events: EventSet::DIGITS };
     PortSettings {
         remote: Some(address(n)),
-        remote_rtcp: None,
-        rtcp_mux: false,
         send: Some(Sending {
-            codec,
+            coding: Coding::Sound(codec),
             payload_type: payload_type(codec),
             ptime_ms,
             events: Some(events),
@@ -168,7 +167,7 @@ fn settings(n: u8, codec: Codec, ptime_ms: u32) -> PortSettings {
         }),
         receive: vec![Receiving { payload_type: payload_type(codec), codec }],
         receive_events: vec![events],
-        silence_limit: None,
+        ..PortSettings::default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod carry;
 pub mod dial;
+pub mod feedback;
 pub mod receive;
 pub mod relay;
 pub mod report;

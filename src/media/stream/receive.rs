@@ -1,7 +1,7 @@
 //! What a port hears: which payloads are accepted, in which sequence they came, and how many of them are missing.
 
 use crate::base::time::Time;
-use crate::media::command::PortSettings;
+use crate::media::command::{PortSettings, Sealed};
 use crate::media::counters::Reason;
 use crate::media::stream::sequence::{Sequence, Step};
 use crate::wire::rtp;
@@ -13,6 +13,8 @@ pub enum Accept {
     Audio(Codec),
     /// Telephone-events with their clock rate, in Hz.
     Events(u32),
+    /// What is passed on unopened.
+    Sealed(Sealed),
 }
 
 /// A packet that belongs to the stream.
@@ -55,7 +57,8 @@ impl Receive {
         let audio = settings.receive.iter().map(|format| (format.payload_type, Accept::Audio(format.codec)));
         let events =
             settings.receive_events.iter().map(|format| (format.payload_type, Accept::Events(format.clock_rate)));
-        self.formats = audio.chain(events).collect();
+        let sealed = settings.sealed.iter().map(|&sealed| (sealed.payload_type, Accept::Sealed(sealed)));
+        self.formats = audio.chain(events).chain(sealed).collect();
         if self.codec.is_some_and(|codec| !settings.receive.iter().any(|format| format.codec == codec)) {
             self.codec = None;
             self.packet_time = PacketTime::default();
@@ -71,7 +74,7 @@ impl Receive {
         self.codec.or_else(|| {
             self.formats.iter().find_map(|(_, accept)| match accept {
                 Accept::Audio(codec) => Some(*codec),
-                Accept::Events(_) => None,
+                Accept::Events(_) | Accept::Sealed(_) => None,
             })
         })
     }
@@ -80,7 +83,7 @@ impl Receive {
     pub fn codecs(&self) -> impl Iterator<Item = Codec> {
         self.formats.iter().filter_map(|(_, accept)| match accept {
             Accept::Audio(codec) => Some(*codec),
-            Accept::Events(_) => None,
+            Accept::Events(_) | Accept::Sealed(_) => None,
         })
     }
 
@@ -113,10 +116,10 @@ impl Receive {
         };
         self.packets += 1;
         self.bytes += packet.payload.len() as u64;
-        if let Accept::Audio(codec) = accept
-            && newest
-        {
-            self.follow(now, codec, header, packet.payload);
+        match accept {
+            Accept::Audio(codec) if newest => self.follow(now, codec, header, packet.payload),
+            Accept::Sealed(sealed) if newest => self.watch(now, header, sealed.clock_rate),
+            _ => {}
         }
         Ok(Heard { header, extended, newest, accept, payload: packet.payload, generation: self.generation })
     }
@@ -138,9 +141,20 @@ impl Receive {
             self.packet_time = PacketTime::default();
         }
         self.packet_time.observe(duration_ms(codec, payload));
+        self.watch(now, header, codec.clock_rate());
+    }
+
+    fn watch(&mut self, now: Time, header: rtp::Header, clock_rate: u32) {
         if let Some(source) = &mut self.source {
-            source.sequence.jitter().update(now, header.timestamp, codec.clock_rate());
+            source.sequence.jitter().update(now, header.timestamp, clock_rate);
         }
+    }
+
+    /// Takes a datagram that has no RTP header.
+    pub fn count(&mut self, now: Time, bytes: usize) {
+        self.last = Some(now);
+        self.packets += 1;
+        self.bytes += bytes as u64;
     }
 
     /// Expected and not received, over all sources.
@@ -193,18 +207,14 @@ pub fn duration_ms(codec: Codec, payload: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::command::{EventFormat, Receiving};
+    use crate::media::command::{EventFormat, EventSet, Receiving};
 
     fn receive() -> Receive {
         let mut receive = Receive::default();
         receive.configure(&PortSettings {
-            remote: None,
-            remote_rtcp: None,
-            rtcp_mux: false,
-            send: None,
             receive: vec![Receiving { payload_type: 8, codec: Codec::Pcma }],
-            receive_events: vec![EventFormat { payload_type: 101, clock_rate: 8_000 }],
-            silence_limit: None,
+            receive_events: vec![EventFormat { payload_type: 101, clock_rate: 8_000, events: EventSet::DIGITS }],
+            ..PortSettings::default()
         });
         receive
     }

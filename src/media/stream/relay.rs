@@ -40,6 +40,13 @@ impl Relay {
         (heard.extended >= self.first).then(|| heard.header.sequence.wrapping_add(self.sequence_step))
     }
 
+    /// The number at the source of a packet that has `sequence` in our stream; none for one from before this mapping.
+    pub fn original(&self, sequence: u16) -> Option<u16> {
+        let original = sequence.wrapping_sub(self.sequence_step);
+        let back = (self.newest as u16).wrapping_sub(original);
+        (back < i16::MAX as u16 && self.first + u64::from(back) <= self.newest).then_some(original)
+    }
+
     pub fn timestamp(&self, timestamp: u32) -> u32 {
         timestamp.wrapping_add(self.timestamp_step)
     }

@@ -66,6 +66,11 @@ impl Reports {
         })
     }
 
+    /// Writes what stands before anything else that we say in RTCP (RFC 3550 §6.1): an empty report and our name.
+    pub fn preamble(&self, send: &Send, room: &mut [u8]) -> Option<usize> {
+        rtcp::write(room, send.ssrc(), None, None, &self.cname, false)
+    }
+
     /// Writes our report: a sender report where anything was sent since the last one (§6.4). `goodbye` ends the stream.
     pub fn write(
         &mut self,

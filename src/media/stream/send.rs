@@ -7,7 +7,7 @@ use crate::media::command::{EventFormat, Sending};
 use crate::media::counters::{Counters, Reason};
 use crate::media::stream::carry::{Carry, Relation};
 use crate::media::stream::dial::Dial;
-use crate::media::stream::receive::Heard;
+use crate::media::stream::receive::{Accept, Heard};
 use crate::media::stream::relay::Relay;
 use crate::wire::rtp::{self, HEADER_BYTES};
 use crate::wire::{dtmf, rtcp};
@@ -79,10 +79,10 @@ impl Send {
 
     pub fn configure(&mut self, now: Time, settings: Option<&Sending>) {
         if let Some(sending) = settings
-            && sending.codec.clock_rate() != self.timeline.clock_rate
+            && sending.coding.clock_rate() != self.timeline.clock_rate
         {
             let timestamp = self.timeline.timestamp(now);
-            self.timeline = Timeline { timestamp, at: now, clock_rate: sending.codec.clock_rate() };
+            self.timeline = Timeline { timestamp, at: now, clock_rate: sending.coding.clock_rate() };
             self.begin_anew();
         }
         if self.events() != settings.and_then(|sending| sending.events) {
@@ -104,7 +104,7 @@ impl Send {
     }
 
     pub fn codec(&self) -> Option<Codec> {
-        self.settings.as_ref().map(|sending| sending.codec)
+        self.settings.as_ref().and_then(|sending| sending.coding.codec())
     }
 
     fn events(&self) -> Option<EventFormat> {
@@ -122,7 +122,13 @@ impl Send {
 
     /// Passes a packet on that is encoded as the peer wants it.
     pub fn relay(&mut self, now: Time, exit: &mut Exit<'_>, source: Slot, heard: &Heard<'_>) {
-        let Some(payload_type) = self.settings.as_ref().map(|sending| sending.payload_type) else { return };
+        let Some(sending) = &self.settings else { return };
+        let payload_type = match heard.accept {
+            Accept::Sealed(sealed) => sealed.onward,
+            _ => sending.payload_type,
+        };
+        // In pictures the marker says where a frame ends, and in text where a pause did: that is the source's to say.
+        let marks = sending.coding.codec().is_some();
         if self.dial.sounds() {
             return self.skip(source, heard);
         }
@@ -147,9 +153,14 @@ impl Send {
             self.sequence = sequence.wrapping_add(1);
             self.timeline = Timeline { timestamp, at: now, ..self.timeline };
         }
-        let marker = std::mem::take(&mut self.mark) || heard.header.marker;
+        let marker = std::mem::take(&mut self.mark) && marks || heard.header.marker;
         let header = rtp::Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc };
         self.put(exit, header, heard.payload);
+    }
+
+    /// The number that a packet of ours had at its source, while that source is relayed.
+    pub fn original(&self, sequence: u16) -> Option<u16> {
+        self.relay.as_ref().and_then(|relay| relay.original(sequence))
     }
 
     /// Leaves a packet out of a relayed stream.
@@ -166,6 +177,9 @@ impl Send {
             exit.counters.count_drop(Reason::Malformed);
             return self.skip(source, heard);
         };
+        if !format.events.contains(event.code) {
+            return self.skip(source, heard);
+        }
         let event = dtmf::Event { duration: convert(event.duration, clock_rate, format.clock_rate), ..event };
         match self.carry.map(|carry| carry.relation(source, heard)) {
             Some(Relation::Same) => {}
@@ -239,7 +253,7 @@ impl Send {
         self.timeline = Timeline { timestamp, at: now, ..self.timeline };
         let header =
             rtp::Header { marker: self.mark, payload_type, sequence: self.sequence, timestamp, ssrc: self.ssrc };
-        let written = self.write(exit, header, encode);
+        let written = self.write(exit, Some(header), 1, encode);
         match written {
             Some(0) => self.mark = true,
             Some(_) => {
@@ -325,25 +339,40 @@ impl Send {
     }
 
     fn put(&mut self, exit: &mut Exit<'_>, header: rtp::Header, payload: &[u8]) {
-        self.write(exit, header, |room| {
+        self.write(exit, Some(header), 0, |room| {
             room.get_mut(..payload.len())?.copy_from_slice(payload);
             Some(payload.len())
         });
     }
 
-    /// Writes one packet and counts it; answers the payload's length where it could be written.
+    /// Passes a datagram on that has no header of ours.
+    pub fn forward(&mut self, exit: &mut Exit<'_>, datagram: &[u8]) {
+        if self.settings.is_some() {
+            self.write(exit, None, 0, |room| {
+                room.get_mut(..datagram.len())?.copy_from_slice(datagram);
+                Some(datagram.len())
+            });
+        }
+    }
+
+    /// Writes one packet and counts it; answers the payload's length where it could be written. One of fewer than `least`
+    /// bytes isn't sent.
     fn write(
         &mut self,
         exit: &mut Exit<'_>,
-        header: rtp::Header,
+        header: Option<rtp::Header>,
+        least: usize,
         payload: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
         let mut length = None;
+        let head_bytes = if header.is_some() { HEADER_BYTES } else { 0 };
         let fill = |room: &mut [u8; PACKET_BYTES]| {
-            let (head, body) = room.split_at_mut(HEADER_BYTES);
+            let (head, body) = room.split_at_mut(head_bytes);
             length = payload(body);
-            header.write(head);
-            length.filter(|&length| length > 0).map(|length| HEADER_BYTES + length)
+            if let Some(header) = header {
+                header.write(head);
+            }
+            length.filter(|&length| length >= least).map(|length| head_bytes + length)
         };
         let to = exit.to?;
         if exit.batch.room() == 0 {
@@ -356,7 +385,7 @@ impl Send {
             self.packets += 1;
             self.bytes += length as u64;
             exit.counters.sent_packets.add(1);
-            exit.counters.sent_bytes.add((HEADER_BYTES + length) as u64);
+            exit.counters.sent_bytes.add((head_bytes + length) as u64);
         }
         length
     }

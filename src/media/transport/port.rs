@@ -43,10 +43,14 @@ impl Port {
     /// port may differ behind a NAT) is enough; any other address has to send two packets in sequence, as a new source in
     /// RFC 3550 A.1, so that a stray packet doesn't steal the port.
     pub fn admit(&mut self, from: SocketAddr, sequence: u16) -> Verdict {
-        if let Some(source) = self.source {
-            return if source == from { Verdict::Known } else { Verdict::Stranger };
-        }
         let signalled = self.remote.is_some_and(|remote| remote.ip() == from.ip());
+        if let Some(source) = self.source {
+            // Whoever was quicker than the host that was signalled, as one who sprays all ports, has to give way to it.
+            let gives_way = signalled && source.ip() != from.ip();
+            if !gives_way {
+                return if source == from { Verdict::Known } else { Verdict::Stranger };
+            }
+        }
         if signalled || self.candidate == Some((from, sequence)) {
             self.source = Some(from);
             self.candidate = None;
@@ -100,21 +104,30 @@ mod tests {
     }
 
     fn settings(remote: &str) -> PortSettings {
-        PortSettings {
-            remote: Some(address(remote)),
-            remote_rtcp: None,
-            rtcp_mux: false,
-            send: None,
-            receive: Vec::new(),
-            receive_events: Vec::new(),
-            silence_limit: None,
-        }
+        PortSettings { remote: Some(address(remote)), ..PortSettings::default() }
     }
 
     fn port(remote: &str) -> Port {
         let mut port = Port::default();
         port.configure(&settings(remote));
         port
+    }
+
+    #[test]
+    fn a_spray_of_sources_takes_nothing_from_the_host_that_was_signalled() {
+        let mut port = Port::default();
+        port.configure(&settings("192.0.2.1:4000"));
+        let spray = |port: &mut Port, sequence: u16| {
+            for host in 0..200u8 {
+                let from = SocketAddr::new([203, 0, 113, host].into(), 4_000);
+                let _ = (port.admit(from, sequence), port.admit(from, sequence.wrapping_add(1)));
+            }
+        };
+        spray(&mut port, 7);
+        assert_eq!(port.admit(address("192.0.2.1:4000"), 100), Verdict::Learnt);
+        spray(&mut port, 101);
+        assert_eq!(port.admit(address("192.0.2.1:4000"), 101), Verdict::Known);
+        assert_eq!(port.rtp_destination(), Some(address("192.0.2.1:4000")));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::Store;
 use crate::base::time::Wall;
-use crate::call::letter::{Letter, LetterId, Pile, Sender};
+use crate::call::letter::{Letter, LetterId, Pile};
+use crate::call::party::Party;
 use crate::shell::error::ShellError;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -11,14 +12,16 @@ impl Store {
     /// Keeps a letter for the user in its `to`.
     pub async fn keep_letter(&self, letter: &Letter) -> Result<LetterId, ShellError> {
         sqlx::query_scalar(
-            "INSERT INTO letters (user, sender, sender_host, sender_name, content_type, content_encoding, language,
-                 subject, body, sent, expires)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id",
+            "INSERT INTO letters (user, sender, sender_host, sender_name, sender_asserted, sender_private,
+                 content_type, content_encoding, language, subject, body, sent, expires)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) RETURNING id",
         )
         .bind(&letter.to)
         .bind(&letter.from.user)
         .bind(&letter.from.host)
         .bind(&letter.from.display_name)
+        .bind(letter.from.is_asserted)
+        .bind(letter.from.is_private)
         .bind(&letter.content_type)
         .bind(&letter.content_encoding)
         .bind(&letter.language)
@@ -84,10 +87,12 @@ impl Store {
 
 fn letter_of(row: &SqliteRow) -> Result<(LetterId, Letter), sqlx::Error> {
     let letter = Letter {
-        from: Sender {
+        from: Party {
             user: row.try_get("sender")?,
             host: row.try_get("sender_host")?,
             display_name: row.try_get("sender_name")?,
+            is_asserted: row.try_get("sender_asserted")?,
+            is_private: row.try_get("sender_private")?,
         },
         to: row.try_get("user")?,
         content_type: row.try_get("content_type")?,

@@ -45,6 +45,8 @@ const MIGRATIONS: [&str; 3] = [
         sender TEXT NOT NULL,
         sender_host TEXT,
         sender_name TEXT,
+        sender_asserted INTEGER NOT NULL,
+        sender_private INTEGER NOT NULL,
         content_type TEXT NOT NULL,
         content_encoding TEXT,
         language TEXT,

@@ -1,6 +1,7 @@
 use super::*;
 use crate::call::forwarding::Forwarding;
-use crate::call::letter::{Letter, LetterId, Pile, Sender};
+use crate::call::letter::{Letter, LetterId, Pile};
+use crate::call::party::Party;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::media::command::Report;
 use md5::Digest;
@@ -289,7 +290,7 @@ async fn records_are_taken_again_after_a_transaction_that_the_database_ended() {
 async fn letters_are_kept_in_their_order_until_they_are_discarded() {
     let (_folder, store) = store().await;
     let letter = |to: &str, text: &str, expires: i64| Letter {
-        from: Sender { user: "alice".to_owned(), host: None, display_name: Some("Alice".to_owned()) },
+        from: Party { user: "alice".to_owned(), is_asserted: true, ..Party::default() },
         to: to.to_owned(),
         content_type: "text/plain".to_owned(),
         content_encoding: None,

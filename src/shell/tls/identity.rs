@@ -43,11 +43,16 @@ impl Identity {
         Ok(Identity { chain, key, expires, place: files.chain.clone() })
     }
 
-    /// The one of our own making, which is kept so that phones may be told to believe it.
-    pub fn own(settings: &Settings) -> Result<Identity, ShellError> {
+    /// The one of our own making. It is kept, so that phones may be told to believe it, unless this is a trial.
+    pub fn own(settings: &Settings, is_trial: bool) -> Result<Identity, ShellError> {
         let folder = settings.data.join("tls");
         let files = Certificate { chain: folder.join("certificate.pem"), key: folder.join("key.pem") };
         if !files.chain.exists() || !files.key.exists() {
+            if is_trial {
+                let (made, key) = signed_by_itself(settings)?;
+                let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+                return Ok(Identity { chain: vec![made.into()], key, expires: None, place: files.chain });
+            }
             make(settings, &folder, &files)?;
             tracing::warn!(
                 "made a certificate, {}, which no phone knows: tell them to believe it, or name one of a public \
@@ -76,14 +81,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ShellEr
 }
 
 fn make(settings: &Settings, folder: &Path, files: &Certificate) -> Result<(), ShellError> {
-    let addresses = settings.sip.tls.iter().map(|address| address.ip()).filter(|ip| !ip.is_unspecified());
-    let addresses = addresses.chain(settings.media.public_address).map(|ip| ip.to_string());
-    let mut names = vec![settings.sip.domain.clone(), "localhost".to_owned(), "127.0.0.1".to_owned()];
-    names.extend(addresses.filter(|address| address != "127.0.0.1"));
-    let (made, signing_key) = self_signed(&settings.sip.domain, names).map_err(|error| {
-        let what = format_args!("can't make a certificate for {}: {error}", settings.sip.domain);
-        ShellError::new("[sip]", what, "name one with `certificate` and `key`")
-    })?;
+    let (made, signing_key) = signed_by_itself(settings)?;
     let cant = |error: io::Error| ShellError::file(folder, "can't keep a certificate there", &error);
     fs::create_dir_all(folder).map_err(cant)?;
     let mut options = fs::OpenOptions::new();
@@ -91,6 +89,17 @@ fn make(settings: &Settings, folder: &Path, files: &Certificate) -> Result<(), S
     let mut key = options.open(&files.key).map_err(cant)?;
     key.write_all(signing_key.serialize_pem().as_bytes()).map_err(cant)?;
     fs::write(&files.chain, made.pem()).map_err(cant)
+}
+
+fn signed_by_itself(settings: &Settings) -> Result<(rcgen::Certificate, KeyPair), ShellError> {
+    let addresses = settings.sip.tls.iter().map(|address| address.ip()).filter(|ip| !ip.is_unspecified());
+    let addresses = addresses.chain(settings.media.public_address).map(|ip| ip.to_string());
+    let mut names = vec![settings.sip.domain.clone(), "localhost".to_owned(), "127.0.0.1".to_owned()];
+    names.extend(addresses.filter(|address| address != "127.0.0.1"));
+    self_signed(&settings.sip.domain, names).map_err(|error| {
+        let what = format_args!("can't make a certificate for {}: {error}", settings.sip.domain);
+        ShellError::new("[sip]", what, "name one with `certificate` and `key`")
+    })
 }
 
 fn self_signed(domain: &str, names: Vec<String>) -> Result<(rcgen::Certificate, KeyPair), rcgen::Error> {

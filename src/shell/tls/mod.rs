@@ -51,11 +51,21 @@ pub struct Welcome {
 impl Tls {
     /// Reads all files that the settings name, and makes a certificate where none is named. None if nothing uses TLS.
     pub fn load(settings: &Settings) -> Result<Option<Tls>, Problems> {
+        let said = |problems: Vec<ShellError>| Problems(problems.iter().map(ToString::to_string).collect());
+        Tls::read(settings, false).map_err(said)
+    }
+
+    /// What is wrong with the files that the settings name. Changes nothing.
+    pub fn problems(settings: &Settings) -> Vec<ShellError> {
+        Tls::read(settings, true).err().unwrap_or_default()
+    }
+
+    fn read(settings: &Settings, is_trial: bool) -> Result<Option<Tls>, Vec<ShellError>> {
         let trunks = || settings.trunks.iter().filter(|trunk| trunk.transport == TrunkTransport::Tls);
         if settings.sip.tls.is_empty() && settings.http.tls.is_none() && trunks().next().is_none() {
             return Ok(None);
         }
-        let mut loader = Loader::new(settings);
+        let mut loader = Loader::new(settings, is_trial);
         let sip = loader.identity("sip", settings.sip.certificate.as_ref());
         let http = match &settings.http.certificate {
             None => sip.clone(),
@@ -74,7 +84,7 @@ impl Tls {
                 trunks: peers.into_iter().flatten().collect(),
                 expiries: loader.expiries,
             })),
-            _ => Err(Problems(loader.problems.iter().map(ToString::to_string).collect())),
+            _ => Err(loader.problems),
         }
     }
 
@@ -141,6 +151,8 @@ fn speaks_http(config: Arc<ServerConfig>) -> Arc<ServerConfig> {
 /// Reads files, each once, and goes on after a problem.
 struct Loader<'a> {
     settings: &'a Settings,
+    /// Nothing may be written.
+    is_trial: bool,
     provider: Arc<CryptoProvider>,
     problems: Vec<ShellError>,
     expiries: Vec<(String, Wall)>,
@@ -148,9 +160,10 @@ struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    fn new(settings: &'a Settings) -> Loader<'a> {
+    fn new(settings: &'a Settings, is_trial: bool) -> Loader<'a> {
         Loader {
             settings,
+            is_trial,
             provider: Arc::new(aws_lc_rs::default_provider()),
             problems: Vec::new(),
             expiries: Vec::new(),
@@ -161,7 +174,7 @@ impl<'a> Loader<'a> {
     fn identity(&mut self, whose: &str, certificate: Option<&Certificate>) -> Option<Arc<Identity>> {
         let read = match certificate {
             Some(certificate) => Identity::read(certificate),
-            None => Identity::own(self.settings),
+            None => Identity::own(self.settings, self.is_trial),
         };
         let identity = self.settle(read)?;
         self.expiries.extend(identity.expires.map(|expires| (whose.to_owned(), expires)));
@@ -293,6 +306,13 @@ mod tests {
     #[test]
     fn nothing_is_read_where_nothing_uses_it() {
         assert!(Tls::load(&Settings::default()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_trial_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Tls::problems(&settings(folder.path())), []);
+        assert!(!folder.path().join("tls").exists());
     }
 
     #[test]

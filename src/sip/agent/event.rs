@@ -81,6 +81,11 @@ pub enum SessionEvent {
     Reanswered { message: Message },
     /// Our re-INVITE was refused and the session goes on as before.
     Rerefused { message: Message },
+    /// It is time to refresh the session, and the peer takes no UPDATE: the owner should
+    /// [`reoffer`](super::Agent::reoffer) what it described last.
+    RefreshDue,
+    /// An exchange of the agent's own is over: what was [`Busy`](super::Busy) may be tried again.
+    Settled,
     /// Another request in the dialog (INFO, MESSAGE, REFER, NOTIFY): the owner must call
     /// [`Agent::respond`](super::Agent::respond).
     Asked { id: ServerId, message: Message },
@@ -114,6 +119,8 @@ pub enum Ending {
     NoAck,
     /// A provisional answer of ours was never acknowledged; the INVITE was answered 504.
     NoPrack,
+    /// Nobody refreshed the session in time (RFC 4028); BYE was sent.
+    Expired,
     /// A request in the dialog was answered with 481 or 408, or not at all.
     PeerGone,
     /// After [`Agent::cancel`](super::Agent::cancel): the INVITE's final status, 200 where the answer crossed our CANCEL

@@ -27,6 +27,16 @@ impl Agent {
         self.settle();
     }
 
+    /// A request that exceeds a limit, of which `beginning` could be read (§21.5.14).
+    pub fn refuse_large(&mut self, now: Now, flow: Flow, mut beginning: Message) {
+        self.core.begin(now);
+        beginning.stamp_source(flow.remote);
+        let is_answered = beginning.is_request() && *beginning.method() != Method::Ack && beginning.top_via().is_ok();
+        if is_answered {
+            self.core.reply_statelessly(flow, beginning, 513, "", &Headers::new());
+        }
+    }
+
     /// RFC 3261 §18.1.2 and §17.1.3. What isn't an answer to a request of ours is dropped.
     fn response_in(&mut self, message: Message) {
         // A response with further Vias went astray (§8.1.3.3).

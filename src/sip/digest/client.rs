@@ -8,6 +8,9 @@ use std::fmt;
 /// Characters of a client nonce: 100 bits.
 const CNONCE: usize = 20;
 
+/// Proxies on one way that may each ask who we are.
+const MAX_PROXIES: usize = 4;
+
 /// Who we are to a peer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientCredentials {
@@ -68,29 +71,39 @@ pub fn answer<'a>(
 /// Answers the challenges of one peer, and gives later requests their credentials at once while the nonce holds.
 pub struct Responder {
     credentials: ClientCredentials,
-    /// What the registrar and what a proxy before it asked last, each with how often it was answered.
+    /// What the registrar asked last, and what each proxy on the way there, with how often it was answered.
     registrar: Option<(Asked, u32)>,
-    proxy: Option<(Asked, u32)>,
+    proxies: Vec<(Asked, u32)>,
 }
 
 impl Responder {
     pub fn new(credentials: ClientCredentials) -> Responder {
-        Responder { credentials, registrar: None, proxy: None }
+        Responder { credentials, registrar: None, proxies: Vec::new() }
     }
 
     /// Reads the challenges of a 401 or a 407. True where they say that only the nonce was old.
     pub fn challenged(&mut self, message: &Message) -> Result<bool, DigestError> {
-        let proxy = message.status() == 407;
-        let (name, slot) = match proxy {
-            true => (Name::ProxyAuthenticate, &mut self.proxy),
-            false => (Name::WwwAuthenticate, &mut self.registrar),
-        };
-        *slot = None;
-        let challenges = message.fields().filter(|field| field.kind() == name).map(|field| field.value());
-        let asked = Asked::strongest(challenges, &self.credentials)?;
+        let is_proxy = message.status() == 407;
+        if !is_proxy {
+            self.registrar = None;
+        }
+        let asked = self.asked(message)?;
         let stale = asked.stale;
-        *slot = Some((asked, 0));
+        if is_proxy {
+            // Each proxy on the way asks for credentials in its own realm (RFC 3261 §22.3).
+            self.proxies.retain(|(known, _)| known.realm != asked.realm);
+            self.proxies.truncate(MAX_PROXIES - 1);
+            self.proxies.push((asked, 0));
+        } else {
+            self.registrar = Some((asked, 0));
+        }
         Ok(stale)
+    }
+
+    fn asked(&self, message: &Message) -> Result<Asked, DigestError> {
+        let name = if message.status() == 407 { Name::ProxyAuthenticate } else { Name::WwwAuthenticate };
+        let challenges = message.fields().filter(|field| field.kind() == name).map(|field| field.value());
+        Asked::strongest(challenges, &self.credentials)
     }
 
     /// The header fields that the next request carries; none before the first challenge.
@@ -101,10 +114,10 @@ impl Responder {
         body: &[u8],
         chance: &mut Chance,
     ) -> Result<Vec<(Name, String)>, DigestError> {
-        let slots = [(Name::Authorization, &mut self.registrar), (Name::ProxyAuthorization, &mut self.proxy)];
+        let registrar = self.registrar.iter_mut().map(|asked| (Name::Authorization, asked));
+        let proxies = self.proxies.iter_mut().map(|asked| (Name::ProxyAuthorization, asked));
         let mut headers = Vec::new();
-        for (name, slot) in slots {
-            let Some((asked, count)) = slot else { continue };
+        for (name, (asked, count)) in registrar.chain(proxies) {
             *count = count.saturating_add(1);
             let value = asked.answer(&self.credentials, method, uri, body, *count, &chance.token(CNONCE))?;
             headers.push((name, value));

@@ -13,7 +13,7 @@ mod package;
 mod subscription;
 
 pub use package::{Package, allow_events};
-pub use subscription::Ending;
+pub use subscription::{Ending, unsolicited};
 
 use crate::base::time::Time;
 use crate::base::timers::Timers;

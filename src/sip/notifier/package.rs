@@ -42,8 +42,8 @@ impl Package {
         }
     }
 
-    /// The least time between two notifications of one subscription (RFC 3856 §6.10, RFC 4235 §3.10, RFC 3842 §3.10,
-    /// RFC 3680 §4.10). A lamp must not lag behind its phone.
+    /// The least time between two notifications of one subscription, which each package is to have (RFC 6665 §5.4.10). A
+    /// lamp must not lag behind its phone.
     pub const fn pause(self) -> Duration {
         match self {
             Package::Presence | Package::Reg => Duration::from_secs(5),

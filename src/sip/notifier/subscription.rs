@@ -91,3 +91,17 @@ impl Subscription {
         contact(&escape_user(&self.resource), flow)
     }
 }
+
+/// A NOTIFY that nobody subscribed to, about whoever has `address`, who is at `uri` (RFC 3842 §4).
+pub fn unsolicited(package: Package, address: &str, uri: String, flow: Flow, text: String) -> OutgoingRequest {
+    let address = format!("<{address}>");
+    let event = (Name::Event, package.as_str().to_owned());
+    // There is no subscription that could go on.
+    let state = (Name::SubscriptionState, "terminated;reason=noresource".to_owned());
+    OutgoingRequest {
+        headers: vec![event, state],
+        body: Some(Body { content_type: package.content_type().into(), bytes: text.into() }),
+        contact: Some(contact("", flow)),
+        ..OutgoingRequest::new(Method::Notify, uri, flow, address.clone(), address)
+    }
+}

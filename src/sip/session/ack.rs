@@ -1,6 +1,7 @@
 //! The ACK of a 2xx to our INVITE, of whichever fork: RFC 3261 §13.2.2.4.
 
 use super::send::Request;
+use super::watch::Watch;
 use super::{Session, Stage};
 use crate::sip::agent::{SessionId, Terms};
 use crate::sip::core::{Core, Owner};
@@ -121,6 +122,7 @@ pub(crate) fn hang_up_fork(core: &mut Core, client: ClientId, message: &Message)
             responder: account.map(Responder::new),
             is_muted: true,
             terms: Terms::default(),
+            watch: Watch::default(),
             ours: None,
             theirs: None,
             stage: Stage::Over,

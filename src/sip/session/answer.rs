@@ -4,6 +4,7 @@ use super::invite::session_name;
 use super::{Session, SessionTimer, Stage, Up};
 use crate::sip::agent::{Ending, SessionEvent};
 use crate::sip::core::Core;
+use crate::sip::flow::Headers;
 use crate::sip::response::Answer;
 use crate::sip::transaction::ServerTxId;
 use crate::wire::sip::Message;
@@ -46,18 +47,25 @@ impl Session {
         up.unacked = self.accept(core, alerting.server, &Answer { body, ..*answer }, true);
         up.unpracked = alerting.reliable.outstanding().zip(up.unacked.as_ref().map(Unacked::cseq));
         self.stage = Stage::Up(up);
+        self.look_after(core);
     }
 
     /// Sends a 2xx and begins to wait for its ACK.
     pub(super) fn accept(
-        &self,
+        &mut self,
         core: &mut Core,
         server: ServerTxId,
         answer: &Answer<'_>,
         is_first: bool,
     ) -> Option<Unacked> {
         let cseq = core.servers.asked(server)?.request.cseq().ok()?.number;
-        let response = core.answer(server, answer)?;
+        let headers: Headers = self
+            .lease_granted(core, server)
+            .into_iter()
+            .chain([self.supported()])
+            .chain(answer.headers.clone())
+            .collect();
+        let response = core.answer(server, &Answer { headers: &headers, ..*answer })?;
         let timing = core.timing();
         self.start(core, SessionTimer::Answer, timing.t1);
         self.start(core, SessionTimer::AnswerLimit, timing.lifetime());

@@ -1,7 +1,7 @@
 //! BYE, both ways: RFC 3261 §15.
 
 use super::send::Request;
-use super::{Session, SessionTimer, Stage};
+use super::{Session, Stage, TIMERS};
 use crate::sip::agent::{Ending, SessionEvent};
 use crate::sip::core::{Core, Owner};
 use crate::sip::dialog::Dialog;
@@ -54,7 +54,7 @@ impl Session {
 
     /// Sends BYE and stays until it is answered.
     pub(super) fn leave(&mut self, core: &mut Core, dialog: Dialog, reason: Option<String>, ending: Option<Ending>) {
-        for timer in [SessionTimer::Answer, SessionTimer::AnswerLimit, SessionTimer::Retry] {
+        for timer in TIMERS {
             self.stop(core, timer);
         }
         let mut leaving = Leaving { dialog, reason, attempts: 0, ending };

@@ -3,6 +3,7 @@
 use super::ack::Due;
 use super::prack::Early;
 use super::send::credentials;
+use super::watch::Watch;
 use super::{Session, SessionTimer, Stage, Up};
 use crate::sip::agent::{Ending, Failure, Invite, SessionEvent, SessionId};
 use crate::sip::core::{Core, Owner};
@@ -51,6 +52,7 @@ impl Session {
             responder: invite.credentials.clone().map(Responder::new),
             is_muted: false,
             terms: invite.terms,
+            watch: Watch::default(),
             ours: None,
             theirs: None,
             stage: Stage::Over,
@@ -168,12 +170,15 @@ impl Session {
         let mut up = Up::new(dialog);
         up.ack_due = Some(due);
         self.stage = Stage::Up(up);
+        self.lease_answered(&message);
+        self.look_after(core);
         self.emit(core, SessionEvent::Answered { message });
     }
 
     fn invite_refused(&mut self, core: &mut Core, message: Message) {
         let Stage::Calling(mut calling) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
-        if calling.cancel.is_none() && self.takes_challenge(&message, &mut calling.attempts) {
+        let again = self.takes_challenge(&message, &mut calling.attempts) || self.is_raised(&message);
+        if calling.cancel.is_none() && again {
             if let Some(owner) = core.clients.owner_mut(calling.client) {
                 *owner = Owner::Nobody;
             }

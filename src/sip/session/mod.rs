@@ -22,6 +22,7 @@ mod reliable;
 mod reoffer;
 mod send;
 mod terms;
+mod watch;
 
 pub(crate) use ack::{Accepted, Invitation, hang_up_fork};
 pub(crate) use ask::Asking;
@@ -55,9 +56,15 @@ pub(crate) enum SessionTimer {
     Provisional,
     /// No PRACK came within 64*T1: the INVITE is refused (RFC 3262 §3).
     ProvisionalLimit,
+    /// It is ours to refresh the session (RFC 4028 §7.2).
+    Refresh,
+    /// Nobody refreshed the session: it ends (RFC 4028 §10).
+    Expiry,
+    /// A peer without session timers is asked whether it still is there.
+    Probe,
 }
 
-pub(crate) const TIMERS: [SessionTimer; 7] = [
+pub(crate) const TIMERS: [SessionTimer; 10] = [
     SessionTimer::Answer,
     SessionTimer::AnswerLimit,
     SessionTimer::Progress,
@@ -65,6 +72,9 @@ pub(crate) const TIMERS: [SessionTimer; 7] = [
     SessionTimer::Retry,
     SessionTimer::Provisional,
     SessionTimer::ProvisionalLimit,
+    SessionTimer::Refresh,
+    SessionTimer::Expiry,
+    SessionTimer::Probe,
 ];
 
 pub(crate) struct Session {
@@ -82,6 +92,7 @@ pub(crate) struct Session {
     /// The owner was told the end; what remains to be done, the peer alone hears of.
     is_muted: bool,
     terms: Terms,
+    watch: watch::Watch,
     /// Our offer in a re-INVITE or UPDATE.
     ours: Option<Box<reoffer::Ours>>,
     /// The peer's offer in a re-INVITE, UPDATE or PRACK, which the owner hasn't answered yet.
@@ -104,8 +115,6 @@ enum Stage {
 struct Alerting {
     server: ServerTxId,
     dialog: Dialog,
-    /// Whether the caller takes UPDATE.
-    allows_update: bool,
     reliable: reliable::Reliable,
 }
 
@@ -146,6 +155,10 @@ impl Session {
         }
     }
 
+    pub fn is_answered(&self) -> bool {
+        !matches!(self.stage, Stage::Alerting(_) | Stage::Calling(_))
+    }
+
     pub fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Over)
     }
@@ -159,6 +172,9 @@ impl Session {
             SessionTimer::Retry => self.retry_reoffer(core),
             SessionTimer::Provisional => self.repeat_reliable(core),
             SessionTimer::ProvisionalLimit => self.reliable_unacknowledged(core),
+            SessionTimer::Refresh => self.refresh(core),
+            SessionTimer::Expiry => self.expired(core),
+            SessionTimer::Probe => self.probe(core),
         }
     }
 

@@ -1,12 +1,13 @@
-//! OPTIONS in the dialog, to see whether the peer still has it.
+//! OPTIONS in the dialog, to see whether a peer without session timers still has it.
 
 use super::send::Request;
-use super::{Session, Stage};
+use super::{Session, SessionTimer, Stage};
 use crate::sip::core::{Core, Owner};
 use crate::wire::sip::{Message, Method};
 
 impl Session {
-    pub fn probe(&mut self, core: &mut Core) {
+    pub(super) fn probe(&mut self, core: &mut Core) {
+        self.start(core, SessionTimer::Probe, self.terms.probe);
         if let Stage::Up(up) = &self.stage
             && up.probe.is_none()
         {

@@ -1,6 +1,7 @@
 //! Our provisional and refusing answers to an INVITE: RFC 3261 §13.3.1.
 
 use super::reliable::Reliable;
+use super::watch::Watch;
 use super::{Alerting, Session, SessionTimer, Stage};
 use crate::sip::agent::{SessionId, Terms};
 use crate::sip::core::Core;
@@ -8,11 +9,12 @@ use crate::sip::dialog::Dialog;
 use crate::sip::flow::Headers;
 use crate::sip::response::{Answer, our_contact};
 use crate::sip::transaction::{Asked, ServerTxId};
-use crate::wire::sip::Name;
 use std::time::Duration;
 
 /// §13.3.1.1: proxies give up an INVITE that is silent for three minutes.
 const REPEAT: Duration = Duration::from_secs(60);
+/// The same where no answer gets lost.
+const REPEAT_RELIABLY: Duration = Duration::from_secs(150);
 
 impl Session {
     /// A session for the INVITE that `server` answers and that `asked` holds.
@@ -28,14 +30,10 @@ impl Session {
             responder: None,
             is_muted: false,
             terms: Terms::default(),
+            watch: Watch::of(&asked.request),
             ours: None,
             theirs: None,
-            stage: Stage::Alerting(Box::new(Alerting {
-                server,
-                dialog,
-                allows_update: asked.request.has_token(Name::Allow, "UPDATE"),
-                reliable: Reliable::default(),
-            })),
+            stage: Stage::Alerting(Box::new(Alerting { server, dialog, reliable: Reliable::default() })),
         }
     }
 
@@ -53,16 +51,22 @@ impl Session {
         if !(101..=199).contains(&answer.status) {
             return;
         }
-        if self.is_acknowledged(core, answer.body.is_some()) {
+        let repeat = if self.is_acknowledged(core, answer.body.is_some()) {
             self.progress_reliably(core, answer);
+            REPEAT_RELIABLY
         } else {
             let body = answer.body.filter(|_| !alerting.reliable.described);
             core.answer(alerting.server, &Answer { body, ..*answer });
-        }
-        self.start(core, SessionTimer::Progress, REPEAT);
+            self.progressed_unreliably();
+            REPEAT
+        };
+        self.start(core, SessionTimer::Progress, repeat);
     }
 
     pub(super) fn repeat_progress(&mut self, core: &mut Core) {
+        if self.progress_again(core) {
+            return self.start(core, SessionTimer::Progress, REPEAT_RELIABLY);
+        }
         let Stage::Alerting(alerting) = &self.stage else { return };
         core.servers.repeat(&mut core.out, alerting.server);
         self.start(core, SessionTimer::Progress, REPEAT);

@@ -3,6 +3,7 @@
 use super::{Session, Stage};
 use crate::sip::agent::SessionEvent;
 use crate::sip::core::Core;
+use crate::sip::flow::Headers;
 use crate::sip::response::Answer;
 use crate::sip::transaction::ServerTxId;
 use crate::wire::sip::{Message, Method, Name};
@@ -11,6 +12,9 @@ impl Session {
     /// A re-INVITE or UPDATE.
     pub(super) fn offered_again(&mut self, core: &mut Core, server: ServerTxId, message: Message) {
         let is_update = *message.method() == Method::Update;
+        if let (Stage::Up(_), Some(headers)) = (&self.stage, self.finds_too_short(&message)) {
+            return core.reply(server, 422, headers);
+        }
         match &self.stage {
             Stage::Leaving(_) | Stage::Over => core.reply(server, 481, Vec::new()),
             // Only a refresh: there is nothing to negotiate.
@@ -51,7 +55,18 @@ impl Session {
         if let Some(dialog) = self.dialog_of(message) {
             dialog.refresh_target(message);
         }
-        core.reply(server, 200, Vec::new());
+        let headers = self.renewed(core, server);
+        core.reply(server, 200, headers);
+    }
+
+    /// What our 2xx to an UPDATE says of the session's time.
+    fn renewed(&mut self, core: &mut Core, server: ServerTxId) -> Headers {
+        if !matches!(self.stage, Stage::Up(_)) {
+            return Headers::new();
+        }
+        let headers = self.lease_granted(core, server);
+        self.look_after(core);
+        headers
     }
 
     /// §14.2: one after the other.
@@ -76,6 +91,10 @@ impl Session {
             if let Stage::Up(up) = &mut self.stage {
                 up.unacked = unacked;
             }
+            self.look_after(core);
+        } else if accepts && *request.method() == Method::Update {
+            let headers: Headers = self.renewed(core, server).into_iter().chain(answer.headers.clone()).collect();
+            core.answer(server, &Answer { headers: &headers, ..*answer });
         } else {
             core.answer(server, answer);
         }

@@ -21,6 +21,8 @@ pub(super) struct Reliable {
     unacked: Option<Unpracked>,
     /// The next provisional answer.
     next: Option<Held>,
+    /// The last one without its description, where none went out unreliably since: the caller's proxies hear it again.
+    said: Option<Held>,
     /// Our 2xx, until the descriptions before it are acknowledged.
     answer: Option<Held>,
     /// An offer and its answer are complete, one of them in a reliable answer of ours: no later answer describes anything.
@@ -100,6 +102,7 @@ impl Session {
         let mut headers = answer.headers.clone();
         headers.push((Name::Require, "100rel".to_owned()));
         headers.push((Name::RSeq, reliable.last.to_string()));
+        reliable.said = Some(Held::of(&Answer { body: None, ..*answer }));
         let answer = Answer { headers: &headers, body, ..*answer };
         let Some(response) = core.answer(alerting.server, &answer) else { return };
         let timing = core.timing();
@@ -107,6 +110,25 @@ impl Session {
             Some(Unpracked { status: answer.status, response, pause: timing.t1, has_body: body.is_some() });
         self.start(core, SessionTimer::Provisional, timing.t1);
         self.start(core, SessionTimer::ProvisionalLimit, timing.lifetime());
+    }
+
+    /// An unreliable answer is the last that was said.
+    pub(super) fn progressed_unreliably(&mut self) {
+        if let Stage::Alerting(alerting) = &mut self.stage {
+            alerting.reliable.said = None;
+        }
+    }
+
+    /// Says the last answer again under a new number, as one that is acknowledged already tells nothing (§3). False where
+    /// it wasn't reliable.
+    pub(super) fn progress_again(&mut self, core: &mut Core) -> bool {
+        let Stage::Alerting(alerting) = &mut self.stage else { return false };
+        let Some(said) = alerting.reliable.said.take() else { return false };
+        match alerting.reliable.unacked {
+            Some(_) => alerting.reliable.said = Some(said),
+            None => self.progress_reliably(core, &said.as_answer()),
+        }
+        true
     }
 
     /// Twice as late each time, without an upper bound (§3).

@@ -28,6 +28,8 @@ pub(super) struct Ours {
     /// A provisional answer came, since when its time is limited.
     is_limited: bool,
     credentials: Headers,
+    /// It offers nothing: an UPDATE that refreshes the session.
+    is_refresh: bool,
     state: State,
 }
 
@@ -39,6 +41,16 @@ enum State {
 }
 
 impl Ours {
+    fn new(body: Option<Body>) -> Ours {
+        let credentials = Headers::new();
+        let state = State::Waiting;
+        Ours { body, attempts: 0, glares: 0, is_limited: false, credentials, is_refresh: false, state }
+    }
+
+    pub fn refresh() -> Ours {
+        Ours { is_refresh: true, ..Ours::new(None) }
+    }
+
     /// Its transaction, if it is under way.
     pub fn client(&self) -> Option<ClientId> {
         match self.state {
@@ -50,18 +62,21 @@ impl Ours {
 
 impl Session {
     pub fn reoffer(&mut self, core: &mut Core, body: Option<Body>) -> Result<(), Busy> {
-        if self.ours.is_some() || self.theirs.is_some() || negotiable(&mut self.stage).is_none() {
+        if self.ours.is_some()
+            || self.theirs.is_some()
+            || negotiable(&mut self.stage, self.watch.allows_update).is_none()
+        {
             return Err(Busy);
         }
-        let credentials = Headers::new();
-        let ours = Ours { body, attempts: 0, glares: 0, is_limited: false, credentials, state: State::Waiting };
-        self.send_reoffer(core, Box::new(ours));
+        self.send_reoffer(core, Box::new(Ours::new(body)));
         Ok(())
     }
 
-    fn send_reoffer(&mut self, core: &mut Core, mut ours: Box<Ours>) {
-        let Some((dialog, method)) = negotiable(&mut self.stage) else { return };
-        let request = Request { method, headers: Headers::new(), body: ours.body.as_ref() };
+    pub(super) fn send_reoffer(&mut self, core: &mut Core, mut ours: Box<Ours>) {
+        let headers = [self.supported()].into_iter().chain(self.lease_renewed()).collect();
+        let Some((dialog, method)) = negotiable(&mut self.stage, self.watch.allows_update) else { return };
+        let method = if ours.is_refresh { Method::Update } else { method };
+        let request = Request { method, headers, body: ours.body.as_ref() };
         let owner = Owner::Reoffer { session: self.id, ack: None };
         let (client, credentials) = request.send(core, dialog, &mut self.responder, &self.contact, owner);
         let cseq = dialog.local_cseq;
@@ -100,6 +115,8 @@ impl Session {
             481 if self.is_up() => self.peer_gone(core, true),
             408 if self.is_up() => self.peer_gone(core, false),
             _ if self.takes_challenge(&message, &mut ours.attempts) => self.send_reoffer(core, ours),
+            422 if self.is_raised(&message) => self.send_reoffer(core, ours),
+            status if ours.is_refresh => self.refresh_refused(core, status),
             _ => self.emit(core, SessionEvent::Rerefused { message }),
         }
     }
@@ -121,7 +138,14 @@ impl Session {
             let cseq = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
             Due { client, cseq, credentials: ours.credentials }.acknowledge(core, dialog, None);
         }
-        self.emit(core, SessionEvent::Reanswered { message });
+        if self.is_up() {
+            self.lease_answered(&message);
+            self.look_after(core);
+        }
+        match ours.is_refresh {
+            true => self.emit(core, SessionEvent::Settled),
+            false => self.emit(core, SessionEvent::Reanswered { message }),
+        }
     }
 
     /// §14.1: the owner of the Call-ID waits longer, so that the two don't meet again. In steps of 10 ms.
@@ -141,7 +165,7 @@ impl Session {
     }
 
     pub(super) fn retry_reoffer(&mut self, core: &mut Core) {
-        if self.theirs.is_some() || negotiable(&mut self.stage).is_none() {
+        if self.theirs.is_some() || negotiable(&mut self.stage, self.watch.allows_update).is_none() {
             let wait = self.wait_after_glare(core);
             return self.start(core, SessionTimer::Retry, wait);
         }
@@ -170,7 +194,7 @@ impl Session {
 }
 
 /// The dialog in which we may make an offer now, and by which method.
-fn negotiable(stage: &mut Stage) -> Option<(&mut Dialog, Method)> {
+fn negotiable(stage: &mut Stage, allows_update: bool) -> Option<(&mut Dialog, Method)> {
     match stage {
         Stage::Up(up) => {
             let is_settled = up.unacked.is_none() && up.ack_due.is_none() && up.bye.is_none();
@@ -178,7 +202,7 @@ fn negotiable(stage: &mut Stage) -> Option<(&mut Dialog, Method)> {
         }
         Stage::Alerting(alerting) => {
             let is_settled = alerting.reliable.described && alerting.reliable.outstanding().is_none();
-            (is_settled && alerting.allows_update).then_some((&mut alerting.dialog, Method::Update))
+            (is_settled && allows_update).then_some((&mut alerting.dialog, Method::Update))
         }
         // Of several forks the one that was heard of last.
         Stage::Calling(calling) if calling.cancel.is_none() => {

@@ -20,7 +20,7 @@ impl Session {
             Prack::Required if !insists && !invite.has_token(Name::Supported, "100rel") => {
                 Some((421, vec![(Name::Require, "100rel".to_owned())]))
             }
-            _ => None,
+            _ => self.finds_too_short(invite).map(|headers| (422, headers)),
         }
     }
 
@@ -30,14 +30,19 @@ impl Session {
         if self.terms.prack == Prack::Required {
             headers.push((Name::Require, "100rel".to_owned()));
         }
-        headers.push((Name::Supported, self.supported()));
+        headers.push(self.supported());
+        headers.extend(self.lease_proposed());
         headers
     }
 
-    fn supported(&self) -> String {
-        match self.terms.prack {
-            Prack::Never => SUPPORTED.to_owned(),
-            _ => format!("100rel, {SUPPORTED}"),
-        }
+    /// What a request or a 2xx of ours says that we know.
+    pub(super) fn supported(&self) -> (Name, String) {
+        let known = match (self.terms.prack, self.terms.timer) {
+            (Prack::Never, None) => "",
+            (Prack::Never, Some(_)) => "timer, ",
+            (_, None) => "100rel, ",
+            (_, Some(_)) => "100rel, timer, ",
+        };
+        (Name::Supported, format!("{known}{SUPPORTED}"))
     }
 }

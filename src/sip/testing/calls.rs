@@ -262,9 +262,11 @@ fn a_glare_is_resolved_by_waiting() {
 #[test]
 fn a_peer_that_lost_the_dialog_ends_it() {
     let mut pair = quiet();
-    let (a, _) = call(&mut pair);
+    pair.terms.probe = SECOND * 60;
+    call(&mut pair);
+    pair.collect(SECOND * 61);
+    assert_eq!(count(&pair, "b 200 OPTIONS"), 1);
     pair.agents[1] = Agent::new(AgentSettings::default(), Chance::from_number(9));
-    pair.agents[0].probe(pair.now(), a);
     let events = pair.collect(LONG);
     assert_eq!(names(&events, 0), ["Ended PeerGone"]);
     assert_eq!(count(&pair, "b 481 OPTIONS"), 1);
@@ -274,12 +276,9 @@ fn a_peer_that_lost_the_dialog_ends_it() {
 #[test]
 fn a_peer_that_vanished_ends_it() {
     let mut pair = quiet();
-    let (a, b) = call(&mut pair);
-    pair.agents[0].probe(pair.now(), a);
-    let events = pair.collect(SECOND);
-    assert!(events.is_empty(), "the peer is there");
+    pair.terms.probe = SECOND * 60;
+    let (_, b) = call(&mut pair);
     pair.lose(|_, _| true);
-    pair.agents[0].probe(pair.now(), a);
     pair.agents[1].reoffer(pair.now(), b, None).unwrap();
     let events = pair.collect(LONG);
     assert_eq!((names(&events, 0), names(&events, 1)), (vec!["Ended PeerGone".into()], vec!["Ended PeerGone".into()]));

@@ -1,7 +1,8 @@
 //! Whatever comes in, an agent with calls in every state neither panics nor grows without end.
 
 use super::*;
-use crate::sip::agent::{ServerId, SessionId};
+use crate::config::settings::Prack;
+use crate::sip::agent::{ServerId, SessionId, TimerTerms};
 use proptest::prelude::*;
 
 /// Byte changes of a message that an agent wrote itself, so that they reach deep.
@@ -28,6 +29,12 @@ fn change() -> impl Strategy<Value = Change> {
         ("100", "200"),
         ("CSeq: ", "CSeq: 2147483"),
         ("CSeq: ", "CSeq: 0"),
+        ("Supported", "Require"),
+        ("Session-Expires: 90", "Session-Expires: 1"),
+        ("RSeq: ", "RSeq: 9"),
+        ("RAck: ", "RAck: 4294967295"),
+        ("PRACK", "UPDATE"),
+        ("refresher=uas", "refresher=uac"),
         ("Contact: <sip:", "Contact: <sip:["),
         ("Contact: <", "Contact: *, <"),
         (";branch=z9hG4bK", ";branch="),
@@ -59,17 +66,24 @@ fn apply(bytes: &[u8], change: &Change) -> Vec<u8> {
     bytes
 }
 
+/// All that a session may use.
+const TERMS: Terms = Terms {
+    prack: Prack::Supported,
+    timer: Some(TimerTerms { expires: Duration::from_secs(90), min: Duration::from_secs(90) }),
+    probe: Duration::from_secs(30),
+};
+
 /// What the owners do next.
 fn act(agent: &mut Agent, now: Now, verb: u8, id: SessionId) {
     match verb % 10 {
         0 => agent.answer(now, id, Vec::new(), Some(Body::sdp("answer"))),
-        1 => agent.progress(now, id, 180, "", Vec::new(), None),
+        1 => agent.progress(now, id, 180, "", Vec::new(), (verb > 100).then(|| Body::sdp("early"))),
         2 => agent.ack(now, id, None),
         3 => agent.bye(now, id, Some("SIP\r\nX: y".into())),
         4 => agent.cancel(now, id, None),
         5 => _ = agent.reoffer(now, id, Some(Body::sdp("again"))),
         6 => agent.reanswer(now, id, [200, 488, 999][usize::from(verb) % 3], "", Vec::new(), None),
-        7 => agent.probe(now, id),
+        7 => _ = agent.agree(now, id, TERMS),
         8 => agent.refuse(now, id, 999, "", Vec::new()),
         _ => agent.respond(now, ServerId(id.0), 200, "", Vec::new(), None),
     }
@@ -83,7 +97,8 @@ proptest! {
         seed in any::<u64>(),
         steps in prop::collection::vec((any::<u8>(), 0u64..4000, prop::option::weighted(0.4, change())), 1..60),
     ) {
-        let mut agents = [0, 1].map(|n| Agent::new(AgentSettings::default(), Chance::from_number((seed ^ n) >> 1)));
+        let settings = AgentSettings { extensions: vec!["100rel", "timer"], ..AgentSettings::default() };
+        let mut agents = [0, 1].map(|n| Agent::new(settings.clone(), Chance::from_number((seed ^ n) >> 1)));
         let mut sessions = [Vec::new(), Vec::new()];
         let mut time = Time::from_millis(1);
         let pair = Pair::new(1, Faults::default());
@@ -91,7 +106,9 @@ proptest! {
         for (verb, millis, change) in steps {
             let now = Now::simulated(time, Wall::default());
             if verb % 16 == 0 || sessions[0].is_empty() {
-                let invite = Invite::new(pair.flow(0), "sip:b@192.0.2.2".into(), "<sip:a@x>".into(), "<sip:b@x>".into());
+                let mut invite = Invite::new(pair.flow(0), "sip:b@192.0.2.2".into(), "<sip:a@x>".into(), "<sip:b@x>".into());
+                invite.terms = TERMS;
+                invite.body = (verb % 3 > 0).then(|| Body::sdp("offer"));
                 sessions[0].push(agents[0].invite(now, invite));
             }
             for side in 0..2 {
@@ -101,6 +118,7 @@ proptest! {
                 agents[side].handle_timeout(now);
                 while let Some(event) = agents[side].poll_event() {
                     if let Event::Invited { session, .. } = event {
+                        agents[side].agree(now, session, TERMS);
                         sessions[side].push(session);
                     }
                 }

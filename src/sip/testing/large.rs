@@ -74,11 +74,11 @@ fn where_tcp_is_refused_datagrams_serve_and_tcp_is_left_alone_for_a_while() {
     assert_eq!((again.flow.transport, via(&again).as_str()), (Transport::Udp, "UDP"));
     assert_eq!(again.bytes.len(), sent.bytes.len());
     // As a datagram it may be lost, and is repeated.
-    desk.time = desk.time + Duration::from_millis(500);
+    desk.time += Duration::from_millis(500);
     desk.agent.handle_timeout(desk.now());
     assert_eq!(desk.agent.poll_transmit(), Some(again));
     assert_eq!(desk.call(1_300).1.flow.transport, Transport::Udp);
-    desk.time = desk.time + Duration::from_secs(601);
+    desk.time += Duration::from_secs(601);
     assert_eq!(desk.call(1_300).1.flow.transport, Transport::Tcp);
 }
 

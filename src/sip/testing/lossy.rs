@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::base::chance::Chance;
+use crate::config::settings::Prack;
+use crate::sip::agent::TimerTerms;
 use std::collections::HashMap;
 
 /// What a side of a call saw.
@@ -16,6 +18,7 @@ struct Owners {
     chance: Chance,
     seen: [HashMap<SessionId, Seen>; 2],
     answered: usize,
+    terms: Terms,
 }
 
 impl Owners {
@@ -23,6 +26,10 @@ impl Owners {
         match event {
             Event::Invited { session, .. } => {
                 self.seen[side].entry(session).or_default();
+                agent.agree(now, session, self.terms);
+                if self.terms.prack != Prack::Never {
+                    agent.progress(now, session, 183, "", Vec::new(), Some(Body::sdp("early")));
+                }
                 match self.chance.below(10) {
                     0 => {
                         agent.refuse(now, session, 486, "", Vec::new());
@@ -74,8 +81,13 @@ impl Owners {
 }
 
 fn calls(seed: u64, number: usize, faults: Faults) -> (usize, Pair) {
+    calls_on(Terms::default(), seed, number, faults)
+}
+
+fn calls_on(terms: Terms, seed: u64, number: usize, faults: Faults) -> (usize, Pair) {
     let mut pair = Pair::new(seed, faults);
-    let mut owners = Owners { chance: Chance::from_number(seed), seen: Default::default(), answered: 0 };
+    pair.terms = terms;
+    let mut owners = Owners { chance: Chance::from_number(seed), seen: Default::default(), answered: 0, terms };
     for _ in 0..number {
         let id = pair.invite();
         owners.seen[0].insert(id, Seen::default());
@@ -103,6 +115,21 @@ fn five_hundred_calls_under_loss_duplication_and_reordering() {
     for (seed, loss) in [(1, 0.0), (2, 0.1), (3, 0.2), (4, 0.3)] {
         let (answered, pair) = calls(seed, 500, Faults { loss, duplication: 0.1, reordering: 0.1 });
         assert!(answered > 300, "{answered} answered with loss {loss}");
+        pair.assert_empty();
+    }
+}
+
+#[test]
+fn provisional_answers_are_acknowledged_and_sessions_refreshed_all_the_same() {
+    let span = SECOND * 90;
+    let timer = Some(TimerTerms { expires: span, min: span });
+    let terms = Terms { prack: Prack::Supported, timer, probe: Duration::ZERO };
+    for (seed, loss) in [(11, 0.0), (12, 0.1), (13, 0.3)] {
+        let (answered, pair) = calls_on(terms, seed, 200, Faults { loss, duplication: 0.1, reordering: 0.1 });
+        assert!(answered > 60, "{answered} answered with loss {loss}");
+        for what in ["a PRACK", "b 200 PRACK"] {
+            assert!(pair.log.iter().any(|line| line.ends_with(what)), "{what}");
+        }
         pair.assert_empty();
     }
 }

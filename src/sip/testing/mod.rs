@@ -8,7 +8,7 @@ mod rules;
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time, Wall};
-use crate::sip::agent::{Agent, AgentSettings, Event, Invite, SessionEvent, SessionId};
+use crate::sip::agent::{Agent, AgentSettings, Event, Invite, SessionEvent, SessionId, Terms};
 use crate::sip::flow::{Body, Flow, Transport};
 use crate::wire::sip::Message;
 use bytes::Bytes;
@@ -32,6 +32,8 @@ pub struct Pair {
     pub transport: Transport,
     /// Such as `1000 a INVITE` or `1010 b 200 INVITE`: milliseconds, sender, message.
     pub log: Vec<String>,
+    /// Of the calls that side 0 places.
+    pub terms: Terms,
     faults: Faults,
     chance: Chance,
     /// True for what is to be lost; the number is the sender.
@@ -43,7 +45,8 @@ pub struct Pair {
 impl Pair {
     pub fn new(seed: u64, faults: Faults) -> Pair {
         let agent = |n: u64| {
-            let settings = AgentSettings { shard: n as u8, ..AgentSettings::default() };
+            let extensions = vec!["100rel", "timer"];
+            let settings = AgentSettings { shard: n as u8, extensions, ..AgentSettings::default() };
             Agent::new(settings, Chance::from_number(seed * 2 + n))
         };
         Pair {
@@ -51,6 +54,7 @@ impl Pair {
             time: Time::from_millis(1000),
             transport: Transport::Udp,
             log: Vec::new(),
+            terms: Terms::default(),
             faults,
             chance: Chance::from_number(seed),
             filter: Box::new(|_, _| false),
@@ -76,6 +80,7 @@ impl Pair {
         let mut invite = Invite::new(self.flow(0), "sip:b@192.0.2.2".into(), "<sip:a@x>".into(), "<sip:b@x>".into());
         invite.contact_user = "a".into();
         invite.body = Some(Body::sdp("offer"));
+        invite.terms = self.terms;
         self.agents[0].invite(self.now(), invite)
     }
 

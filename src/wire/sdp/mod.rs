@@ -18,3 +18,5 @@ pub const MAX_MEDIA: usize = 32;
 pub const MAX_ATTRIBUTES: usize = 256;
 /// Formats of one media line.
 pub const MAX_FORMATS: usize = 64;
+/// Bandwidths of one media line that are kept.
+pub const MAX_BANDWIDTHS: usize = 8;

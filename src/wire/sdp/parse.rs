@@ -1,7 +1,7 @@
 //! SDP → description.
 
 use super::payload::assigned;
-use super::{MAX_ATTRIBUTES, MAX_BYTES, MAX_FORMATS, MAX_MEDIA};
+use super::{MAX_ATTRIBUTES, MAX_BANDWIDTHS, MAX_BYTES, MAX_FORMATS, MAX_MEDIA};
 use crate::wire::description::{Description, Direction, Format, Kind, Media, UNRESOLVED_HOST};
 use sdp_types::{AddrType, Attribute, Connection, ParserError, Session};
 use std::borrow::Cow;
@@ -51,12 +51,13 @@ fn cleaned(bytes: &[u8]) -> Result<(String, Vec<usize>), SdpError> {
     let mut text = String::with_capacity(bytes.len());
     let mut media_lines = Vec::new();
     let mut attributes = 0;
+    let (mut has_origin, mut has_address) = (false, false);
     for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let line = decoded(line.trim_ascii());
         match line.get(..2) {
             Some("m=") => {
                 media_lines.push(index + 1);
-                attributes = 0;
+                (attributes, has_address) = (0, false);
                 if media_lines.len() > MAX_MEDIA {
                     return Err(error(index + 1, format!("more than {MAX_MEDIA} media lines")));
                 }
@@ -69,8 +70,14 @@ fn cleaned(bytes: &[u8]) -> Result<(String, Vec<usize>), SdpError> {
                 }
                 text.push_str(&line);
             }
-            Some("v=" | "c=") => text.push_str(&line),
-            Some("o=") if has_origin(&line) => text.push_str(&line),
+            Some("v=") => text.push_str(&line),
+            // Of several in one place the first counts: others are layers of a group (RFC 8866 §5.7), or a mistake.
+            Some("c=") if !std::mem::replace(&mut has_address, true) => text.push_str(&line),
+            Some("b=") if is_bandwidth(&line) => text.push_str(&line),
+            Some("o=") if !has_origin && is_origin(&line) => {
+                has_origin = true;
+                text.push_str(&line);
+            }
             _ => {}
         }
         text.push('\n');
@@ -97,7 +104,12 @@ fn media_line(line: &str) -> String {
 }
 
 /// Some phones number their sessions beyond 64 bits or leave fields out, which is no reason to refuse a call.
-fn has_origin(line: &str) -> bool {
+fn is_bandwidth(line: &str) -> bool {
+    let value = line.split_once(':').filter(|(name, _)| name.len() > 2);
+    value.is_some_and(|(_, value)| value.parse::<u64>().is_ok())
+}
+
+fn is_origin(line: &str) -> bool {
     let fields: Vec<_> = line.split_ascii_whitespace().collect();
     fields.len() == 6 && fields.get(2).is_some_and(|version| version.parse::<u64>().is_ok())
 }
@@ -106,7 +118,10 @@ fn read_media(session: &Session, media: &sdp_types::Media, line: usize) -> Resul
     let connection = media.connections.first().or(session.connection.as_ref());
     let (ip, unresolved_host) = match connection {
         Some(connection) => read_connection(connection),
-        None if media.port == 0 => (Ipv4Addr::UNSPECIFIED.into(), None),
+        // A line without an address can still be refused, as long as another has one.
+        None if media.port == 0 || session.medias.iter().any(|media| !media.connections.is_empty()) => {
+            (Ipv4Addr::UNSPECIFIED.into(), None)
+        }
         None => return Err(error(line, "the media has no c= line, nor has the session".into())),
     };
     let is_rtp = media.proto.split('/').any(|part| part.eq_ignore_ascii_case("RTP"));
@@ -126,6 +141,7 @@ fn read_media(session: &Session, media: &sdp_types::Media, line: usize) -> Resul
         formats,
         ptime_ms: milliseconds("ptime"),
         maxptime_ms: milliseconds("maxptime"),
+        bandwidths: media.bandwidths.iter().take(MAX_BANDWIDTHS).map(|b| (b.bwtype.clone(), b.bandwidth)).collect(),
         attributes,
     })
 }

@@ -1,8 +1,8 @@
 //! Description → SDP.
 
 use super::parse::is_read;
-use crate::wire::description::{Description, Direction, Format, Kind, Media};
-use sdp_types::{AddrType, Attribute, Connection, NetType, Origin, Session};
+use crate::wire::description::{Description, Direction, Format, Media};
+use sdp_types::{AddrType, Attribute, Bandwidth, Connection, NetType, Origin, Session};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Writes an offer or an answer under a name for its session (`s=`), `-` where the name is empty. Every payload type
@@ -41,21 +41,21 @@ pub fn write(description: &Description, session_name: &str) -> String {
 fn media_line(media: &Media, session_ip: IpAddr) -> sdp_types::Media {
     let ip = media.address.ip();
     sdp_types::Media {
-        media: match &media.kind {
-            Kind::Audio => "audio".into(),
-            Kind::Video => "video".into(),
-            Kind::Other(other) => word(other),
-        },
+        media: word(media.kind.as_str()),
         port: media.address.port(),
         num_ports: None,
         proto: word(&media.protocol),
         fmt: formats(media),
         media_title: None,
         connections: (ip != session_ip).then(|| Connection::from_ip_addr(ip)).into_iter().collect(),
-        bandwidths: Vec::new(),
+        bandwidths: media.bandwidths.iter().map(bandwidth).collect(),
         key: None,
         attributes: attributes(media),
     }
+}
+
+fn bandwidth((name, value): &(String, u64)) -> Bandwidth {
+    Bandwidth { bwtype: name.clone(), bandwidth: *value }
 }
 
 /// A refused line must have a format too, whichever (RFC 3264 §6).

@@ -24,11 +24,13 @@ pub struct Account<'a> {
     pub transport: &'a str,
     /// Whether calls are answered by themselves. Otherwise it rings.
     pub answers: bool,
+    /// A user whose presence it watches; empty for nobody.
+    pub watches: &'a str,
 }
 
 impl Account<'_> {
     pub const ALICE: Account<'static> =
-        Account { user: "alice", password: "wonderland", codecs: "PCMA", transport: "udp", answers: true };
+        Account { user: "alice", password: "wonderland", codecs: "PCMA", transport: "udp", answers: true, watches: "" };
     pub const BOB: Account<'static> = Account { user: "bob", password: "builder", ..Account::ALICE };
 }
 
@@ -40,14 +42,21 @@ impl Baresip {
         let host = gateway.net.host(host);
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path();
-        let mut config = config(host, path, speech);
+        let Account { user, password, codecs, transport, answers, watches } = account;
+        let (contacts, modules) = match watches.is_empty() {
+            true => (String::new(), ""),
+            false => (
+                format!("\"{watches}\" <sip:{watches}@{DOMAIN}>;presence=p2p\n"),
+                "module_app contact.so\nmodule_app presence.so\n",
+            ),
+        };
+        let mut config = config(host, path, speech) + modules;
         if account.transport == "tls" {
             let roots = gateway.folder().join("data/tls/certificate.pem");
             config += &format!("sip_cafile {}\n", roots.display());
         }
         std::fs::write(path.join("config"), config).expect("the folder can be written");
-        std::fs::write(path.join("contacts"), "").expect("the folder can be written");
-        let Account { user, password, codecs, transport, answers } = account;
+        std::fs::write(path.join("contacts"), contacts).expect("the folder can be written");
         let mode = if *answers { "auto" } else { "manual" };
         let account = format!(
             "<sip:{user}@{DOMAIN}>;auth_user={user};auth_pass={password};outbound=\"sip:{};transport={transport}\";\

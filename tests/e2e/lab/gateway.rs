@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
+use tandem::sip::digest::Hashes;
 use tempfile::TempDir;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_tandem");
@@ -65,6 +66,13 @@ impl Setup {
 
     pub fn user(mut self, name: &str, password: &str, number: &str) -> Setup {
         self.tables += &format!("[[user]]\nname = \"{name}\"\npassword = \"{password}\"\nnumber = \"{number}\"\n");
+        self
+    }
+
+    /// A user whose password is kept as an MD5 hash, for programs that know no other digest.
+    pub fn user_by_ha1(mut self, name: &str, password: &str) -> Setup {
+        let ha1 = Hashes::from_password(name, DOMAIN, password).ha1_md5.expect("a hash of each kind");
+        self.tables += &format!("[[user]]\nname = \"{name}\"\nha1 = \"{ha1}\"\n");
         self
     }
 

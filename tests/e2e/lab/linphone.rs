@@ -66,6 +66,10 @@ impl Linphone {
         self.process.tell(&format!("call {uri}"));
     }
 
+    pub fn write_to(&mut self, uri: &str, text: &str) {
+        self.process.tell(&format!("chat {uri} {text}"));
+    }
+
     /// What it heard in its only call, once that is over.
     #[track_caller]
     pub fn heard(&self, limit: Duration) -> PathBuf {

@@ -44,6 +44,8 @@ impl Peer {
                 ("user1".to_owned(), DOMAIN, format!("sip:{dialled}@{DOMAIN}"), credentials.clone())
             }
         };
+        // An offer of the gateway's in a provisional answer is nothing that this phone could answer.
+        let terms = self.terms(placing.offer == Offer::InInvite);
         let from = format!("\"c{number}\" <sip:{user}@{host}>");
         let id = self.agent.invite(
             now,
@@ -52,6 +54,7 @@ impl Peer {
                 body,
                 credentials,
                 call_id: Some(call_id.clone()),
+                terms,
                 ..Invite::new(flow, uri, from, format!("<sip:{dialled}@{DOMAIN}>"))
             },
         );
@@ -84,6 +87,7 @@ impl Peer {
                 taking: None,
                 asked: None,
                 early: None,
+                is_described: false,
                 changed: now.time,
                 asking: false,
                 is_behind: false,

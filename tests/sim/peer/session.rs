@@ -31,6 +31,11 @@ impl Peer {
             return self.agent.refuse(now, id, 404, "", Vec::new());
         };
         ledger.invited(now.time, call, &self.name, message.call_id());
+        let terms = self.terms(true);
+        if let Some((status, headers)) = self.agent.agree(now, id, terms) {
+            ledger.violation(now.time, Some(call), format!("{} had to answer {status}", self.name));
+            return self.agent.refuse(now, id, status, "", headers);
+        }
         let taking = Taking::draw(&mut self.chance, &self.manners);
         let voice = Voice::new(self.port(), taking.codecs.clone());
         if let Some((after, _)) = taking.ring {
@@ -48,6 +53,7 @@ impl Peer {
             taking: Some(taking),
             asked: Some(message),
             early: None,
+            is_described: false,
             changed: now.time,
             asking: false,
             is_behind: false,
@@ -175,6 +181,16 @@ impl Peer {
         }
     }
 
+    /// The session's time has to be renewed by an offer that changes nothing.
+    fn refresh(&mut self, now: Now, id: SessionId) {
+        let Some(talk) = self.talks.get_mut(&id).filter(|talk| talk.stage == Stage::Up && !talk.asking) else { return };
+        let body = talk.voice.offer(talk.voice.wish, false);
+        match self.agent.reoffer(now, id, Some(body)) {
+            Ok(()) => (talk.asking, talk.changed) = (true, now.time),
+            Err(_) => talk.voice.withdraw(),
+        }
+    }
+
     /// Answers the gateway's re-INVITE.
     pub(super) fn reanswer(&mut self, now: Now, id: SessionId, ledger: &mut Ledger) {
         let Some(talk) = self.talks.get_mut(&id) else { return };
@@ -216,6 +232,12 @@ impl Peer {
         match event {
             SessionEvent::Progress { message } => {
                 ledger.stories[call].heard_ringing = true;
+                if message.rseq().is_some() && !message.body().is_empty() && !talk.is_described {
+                    talk.is_described = true;
+                    if let Err(why) = talk.voice.accept(&message) {
+                        ledger.violation(now.time, Some(call), format!("early media of {}: {why}", self.name));
+                    }
+                }
                 if message.status() == 199 {
                     ledger.violation(now.time, Some(call), "199 was passed to the caller");
                 }
@@ -231,7 +253,8 @@ impl Peer {
                     leg.acked = true;
                 }
             }
-            SessionEvent::Pracked { .. } => {}
+            SessionEvent::Pracked { .. } | SessionEvent::Settled => {}
+            SessionEvent::RefreshDue => self.refresh(now, id),
             SessionEvent::ReAcked { .. } => talk.changed = now.time,
             SessionEvent::Reoffered { message } => self.reoffered(now, id, message),
             SessionEvent::Reanswered { message } => {
@@ -269,6 +292,7 @@ impl Peer {
         let taken = match talk.offer {
             Offer::Late => talk.voice.answer(message).map(Some),
             Offer::LateUnanswered => Ok(None),
+            _ if talk.is_described && message.body().is_empty() => Ok(None),
             _ => talk.voice.accept(message).map(|()| None),
         };
         let body = taken.unwrap_or_else(|why| {

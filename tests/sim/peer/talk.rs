@@ -22,6 +22,8 @@ pub struct Talk {
     pub asked: Option<Message>,
     /// What was said in a provisional answer, to be said again in the final one.
     pub early: Option<Body>,
+    /// The gateway's answer came with a provisional answer, which it acknowledged: the final one has none.
+    pub is_described: bool,
     /// When its media last changed, or was about to.
     pub changed: Time,
     /// A re-INVITE of ours has no answer.

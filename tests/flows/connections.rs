@@ -1,0 +1,45 @@
+//! What depends on the transport: requests too large for a datagram, and trunks that have to prove who they are.
+
+use crate::ladder::play_in;
+use crate::world::Setting;
+use tandem::config::settings::ClientCertificate;
+use tandem_codecs::Codec;
+
+/// RFC 3261 §18.1.1: acme takes no connection, so that its INVITE comes in a datagram after all, and is repeated there.
+#[test]
+fn a_large_request_goes_in_a_datagram_where_no_connection_is_taken() {
+    let large = |setting: &mut Setting| setting.trunk("acme").domain = Some(format!("{}.example", "a".repeat(1_300)));
+    play_in(
+        large,
+        "
+        alice calls +14155550100 (sdp PCMU)
+        tandem -> acme INVITE [Via ~ SIP/2.0/UDP]
+        wait 500ms
+        tandem -> acme INVITE
+        acme -> tandem 200 (sdp PCMU)
+        tandem -> acme ACK
+        tandem -> alice 200
+        alice -> tandem ACK
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> acme BYE
+        acme -> tandem 200
+        ",
+    );
+}
+
+#[test]
+fn a_trunk_that_must_show_a_certificate_is_a_stranger_without() {
+    play_in(
+        |setting| {
+            setting.trunk("acme").tls.client_certificate = ClientCertificate::Required;
+            setting.trunk("acme").codecs = vec![Codec::Pcmu];
+        },
+        "
+        acme -> tandem INVITE +15550100001 (sdp PCMU)
+        tandem -> acme 401
+        acme -> tandem ACK
+        quiet alice
+        ",
+    );
+}
