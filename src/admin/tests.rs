@@ -130,6 +130,7 @@ async fn answer_all(mut asked: mpsc::Receiver<Control>, accounts_changed: Arc<At
                     rule: format!("at {}", at.unwrap_or(started).rfc3339()),
                     caller: None,
                     targets,
+                    transfer: Default::default(),
                     pass_headers: Default::default(),
                 };
                 drop(reply.send(Ok(Decision { number: to, route: Some(route), steps: Vec::new() })));

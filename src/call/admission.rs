@@ -92,20 +92,25 @@ pub fn authenticate(exchange: &mut Exchange, now: Now, message: &Message) -> Adm
     }
     let verdict = judge(exchange, now, message, header);
     note_outcome(exchange, now, source, &verdict, message, given);
-    let accounts = &exchange.accounts;
     match verdict {
-        Verdict::Ok { user } => match accounts.by_name(&user) {
-            Some(account) => Admission::Admitted(Identity::User {
-                name: account.name.clone(),
-                number: account.number.clone(),
-                country: account.country.clone().or_else(|| exchange.settings.sip.country.clone()),
-            }),
+        Verdict::Ok { user } => match user_named(exchange, &user) {
+            Some(identity) => Admission::Admitted(identity),
             None => Admission::Denied { user: Some(user) },
         },
         Verdict::Missing => Admission::Unknown { stale: false },
         Verdict::Stale => Admission::Unknown { stale: true },
         Verdict::Wrong { user } => Admission::Denied { user },
     }
+}
+
+/// A user of ours.
+pub fn user_named(exchange: &Exchange, name: &str) -> Option<Identity> {
+    let account = exchange.accounts.by_name(name)?;
+    Some(Identity::User {
+        name: account.name.clone(),
+        number: account.number.clone(),
+        country: account.country.clone().or_else(|| exchange.settings.sip.country.clone()),
+    })
 }
 
 fn judge(exchange: &mut Exchange, now: Now, message: &Message, header: Name) -> Verdict {
@@ -211,27 +216,43 @@ fn knows_md5_only(message: &Message) -> bool {
 /// What was dialled: the user part, or the whole address where the domain isn't ours. A carrier may call us by any name.
 pub fn dialled(exchange: &Exchange, flow: Flow, message: &Message, identity: &Identity) -> Option<String> {
     let uri = Uri::parse(message.request_uri()).ok()?;
-    match uri.scheme {
-        Scheme::Tel => some(uri.user_decoded().into_owned()),
-        Scheme::Sip | Scheme::Sips => {
-            // A temporary address of a phone stands for its user.
-            let phone = exchange.registrar.phone_at(&uri).filter(|_| is_ours(exchange, flow, uri.host()));
-            let user = some(phone.map_or_else(|| uri.user_decoded().into_owned(), |phone| phone.user))?;
-            let Identity::Trunk { name, .. } = identity else {
-                return Some(if is_ours(exchange, flow, uri.host()) { user } else { format!("{user}@{}", uri.host()) });
-            };
+    match (uri.scheme, identity) {
+        (Scheme::Sip | Scheme::Sips, Identity::Trunk { name, .. }) => {
+            let user = some(user_of(exchange, flow, &uri))?;
             let credentials = exchange.trunks.by_name(name).and_then(|trunk| trunk.settings.credentials.as_ref());
             let is_contact = credentials.is_some_and(|known| known.username == user);
             Some(called_number(message).filter(|_| is_contact).unwrap_or(user))
         }
+        (Scheme::Sip | Scheme::Sips | Scheme::Tel, _) => dialled_uri(exchange, flow, &uri),
         _ => Some(message.request_uri().to_owned()),
     }
 }
 
+/// The same of any URI that can be called.
+pub fn dialled_uri(exchange: &Exchange, flow: Flow, uri: &Uri<'_>) -> Option<String> {
+    let user = some(user_of(exchange, flow, uri))?;
+    match uri.scheme {
+        Scheme::Tel => Some(user),
+        Scheme::Sip | Scheme::Sips if is_ours(exchange, flow, uri.host()) => Some(user),
+        Scheme::Sip | Scheme::Sips => Some(format!("{user}@{}", uri.host())),
+        _ => None,
+    }
+}
+
+/// A temporary address of a phone stands for its user.
+fn user_of(exchange: &Exchange, flow: Flow, uri: &Uri<'_>) -> String {
+    let phone = exchange.registrar.phone_at(uri).filter(|_| is_ours(exchange, flow, uri.host()));
+    phone.map_or_else(|| uri.user_decoded().into_owned(), |phone| phone.user)
+}
+
 /// The one phone that was dialled (RFC 5627), as `+sip.instance` says it.
 pub fn phone_dialled(exchange: &Exchange, message: &Message) -> Option<String> {
-    let uri = Uri::parse(message.request_uri()).ok()?;
-    Some(exchange.registrar.phone_at(&uri)?.instance)
+    phone_at(exchange, &Uri::parse(message.request_uri()).ok()?)
+}
+
+/// The same of any URI.
+pub fn phone_at(exchange: &Exchange, uri: &Uri<'_>) -> Option<String> {
+    Some(exchange.registrar.phone_at(uri)?.instance)
 }
 
 /// Carriers that know us by registration call our contact and put the number into `To`.

@@ -1,6 +1,7 @@
 //! A called side has answered: the others are told so, and the two are joined.
 
 use crate::base::time::Now;
+use crate::call::errand::Errand;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
@@ -51,6 +52,10 @@ impl Call {
 
     /// Answers the caller's leg and joins it with `leg`.
     pub fn join(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        // Who is transferred to this call comes first.
+        if self.origin.is_some() && self.caller_session().is_none() {
+            return exchange.errands.push_back(Errand::Join { onward: self.key, leg });
+        }
         let body = match self.final_answer(leg) {
             Ok(body) => body,
             Err(why) => {
@@ -61,6 +66,7 @@ impl Call {
             }
         };
         self.dismiss_others(exchange, now, leg);
+        self.turn_away(exchange, 480, "Answered Elsewhere");
         for timer in [Timer::Ring(self.key), Timer::Patience(self.key)] {
             exchange.timers.cancel(timer);
         }
@@ -79,7 +85,10 @@ impl Call {
         exchange.keep(&self.record);
         let headers = self.told_caller(exchange, leg);
         if let Some(session) = self.caller_session() {
-            exchange.agent.answer(now, session, headers, body);
+            match self.origin {
+                Some(_) => self.reoffer_moved(exchange, now, 0, body),
+                None => exchange.agent.answer(now, session, headers, body),
+            }
         }
         self.wire(exchange, leg);
         // What early media promised the caller may be otherwise by now.

@@ -25,8 +25,10 @@ impl Call {
         match message.method() {
             Method::Info => self.informed(exchange, now, leg, id, message),
             Method::Message => self.carry(exchange, now, leg, id, message),
+            Method::Notify if self.pass_notify(exchange, now, leg, id, message) => {}
             // It is of no subscription here (RFC 6665 §4.1.3).
             Method::Notify => exchange.agent.respond(now, id, 481, "", Headers::new(), None),
+            Method::Subscribe if self.resubscribed(exchange, now, leg, id, message) => {}
             Method::Subscribe => exchange.agent.respond(now, id, 489, "", Headers::new(), None),
             _ => exchange.agent.respond(now, id, 405, "", Headers::new(), None),
         }
@@ -34,33 +36,56 @@ impl Call {
 
     /// Asks the other side the same, of which only the body and its type pass.
     pub fn carry(&mut self, exchange: &mut Exchange, now: Now, leg: usize, id: ServerId, message: &Message) {
-        let session = self.other(leg).and_then(|other| self.legs[other].session());
-        let Some(session) = session else {
+        let Some(other) = self.other(leg) else {
             return exchange.agent.respond(now, id, 480, "", Headers::new(), None);
         };
         let body = message.body();
         let content_type = message.content_type().unwrap_or(TEXT);
         let body = (!body.is_empty()).then(|| Body { content_type: content_type.into(), bytes: body });
         let question = Question { method: message.method().clone(), headers: Headers::new(), body };
+        self.carry_to(exchange, now, other, id, question);
+    }
+
+    /// Asks a side something, whose answer is the one to `id`.
+    pub fn carry_to(
+        &mut self,
+        exchange: &mut Exchange,
+        now: Now,
+        leg: usize,
+        id: ServerId,
+        question: Question,
+    ) -> Option<AskId> {
+        let Some(session) = self.legs[leg].session() else {
+            exchange.agent.respond(now, id, 480, "", Headers::new(), None);
+            return None;
+        };
         match exchange.agent.ask(now, session, question) {
-            Ok(ask) => self.carried.push(Carried { ask, server: id }),
+            Ok(ask) => {
+                self.carried.push(Carried { ask, server: id });
+                Some(ask)
+            }
             Err(_) => {
                 let headers = vec![(Name::RetryAfter, RETRY_AFTER.to_owned())];
                 exchange.agent.respond(now, id, 500, "", headers, None);
+                None
             }
         }
     }
 
     /// The answer to a request of ours in a leg's dialog: where it was carried there, whoever asked has it.
     pub fn replied(&mut self, exchange: &mut Exchange, now: Now, ask: AskId, message: &Message) {
+        self.notified(ask, message.status());
+        self.refer_passed(ask, message.status());
         let Some(server) = self.take_carried(ask) else { return };
-        let status = told(message.status());
+        let status = told(message.status(), message.method());
         let reason = if status == message.status() { phrase(status, message.reason_phrase()) } else { String::new() };
         exchange.agent.respond(now, server, status, &reason, Headers::new(), None);
     }
 
     /// It has no answer.
     pub fn unanswered(&mut self, exchange: &mut Exchange, now: Now, ask: AskId) {
+        self.notified(ask, 408);
+        self.refer_passed(ask, 408);
         if let Some(server) = self.take_carried(ask) {
             exchange.agent.respond(now, server, 504, "", Headers::new(), None);
         }
@@ -80,8 +105,9 @@ impl Call {
 }
 
 /// What was meant for the message or its reader passes; what was meant for us, who sent it, doesn't.
-fn told(status: u16) -> u16 {
+fn told(status: u16, method: &Method) -> u16 {
     match status {
+        200..=299 if *method == Method::Refer => 202,
         200..=299 => 200,
         403 | 405 | 406 | 413 | 415 | 469 | 480 | 486 | 488 | 489 | 501 | 600 | 603 | 606 => status,
         _ => 500,

@@ -120,7 +120,7 @@ impl Call {
         }
         let Some(change) = self.change.take() else { return };
         // Where this side can't have what the other took, that one is told so below.
-        let body = self.answer_again(leg, Some(other), &change.offer).ok();
+        let body = self.answer_again(exchange, leg, Some(other), &change.offer).ok();
         if let Some(media) = self.legs[leg].media.as_mut() {
             match body {
                 Some(_) => media.commit_change(exchange),
@@ -144,7 +144,7 @@ impl Call {
         }
         let (leg, other) = (change.leg, change.other);
         let body = match status {
-            488 => self.answer_again(leg, Some(other), &change.offer).ok(),
+            488 => self.answer_again(exchange, leg, Some(other), &change.offer).ok(),
             _ => None,
         };
         self.conclude_change(exchange, now, leg, other, status, body);

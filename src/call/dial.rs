@@ -16,6 +16,7 @@ use crate::sip::agent::Invite;
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::Flow;
 use crate::wire::description::Media as MediaLine;
+use crate::wire::sip::Name;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -57,15 +58,12 @@ impl Call {
         let media = Media::open(exchange, key, self.worker, to.flow.local.ip(), to.speaks.clone(), lines);
         let record =
             LegRecord { target, number, address: to.flow.to_string(), started: now.wall, ..LegRecord::default() };
+        let end = End::Sip { flow: to.flow, session: None };
         let leg = Leg {
-            key,
-            end: End::Sip { flow: to.flow, session: None },
-            stage: LegStage::Preparing,
-            trunk: None,
             media: Some(media),
             brought: Brought::of(to.party.clone()),
             dialling: Some(Box::new(to)),
-            again: None,
+            ..Leg::new(key, end, LegStage::Preparing)
         };
         self.add_leg(leg, record);
         if let Some(trunk) = trunk {
@@ -113,6 +111,7 @@ impl Call {
         }
         match (self.stage, leg) {
             (Stage::Preparing, 0) => self.start(exchange, now),
+            _ if self.legs[leg].arrival.is_some() => self.arrival_ready(exchange, leg),
             (Stage::Trying, 1..) if self.legs[leg].stage == LegStage::Preparing => self.invite(exchange, now, leg),
             (Stage::Talking { .. }, _) => self.advance_change(exchange, now),
             _ => {}
@@ -122,6 +121,9 @@ impl Call {
     /// A port can't be had. Without sound there is no call; without pictures there is.
     pub fn port_failed(&mut self, exchange: &mut Exchange, now: Now, leg: usize, port: PortId, why: &str) {
         let goes_on = self.legs[leg].media.as_mut().is_some_and(|media| media.failed(port));
+        if self.legs[leg].arrival.is_some() && !goes_on {
+            return self.arrival_failed(exchange, leg, 503, "No Media Port");
+        }
         if goes_on || matches!(self.stage, Stage::Talking { .. }) {
             return self.ports_settled(exchange, now, leg);
         }
@@ -140,6 +142,7 @@ impl Call {
     /// A worker that owes an answer for too long is not waited for.
     pub fn lose_patience(&mut self, exchange: &mut Exchange, now: Now) {
         const WHY: &str = "the media worker does not answer";
+        self.turn_away(exchange, 503, WHY);
         match self.stage {
             Stage::Preparing => self.leg_portless(exchange, now, 0, WHY),
             Stage::Trying => {
@@ -155,7 +158,11 @@ impl Call {
     }
 
     fn invite(&mut self, exchange: &mut Exchange, now: Now, index: usize) {
-        let headers = self.told_callee(exchange, index);
+        let mut headers = self.told_callee(exchange, index);
+        // A trunk never sees that a call of ours was transferred to it.
+        let origin = self.origin.as_ref().filter(|_| self.legs[index].trunk.is_none());
+        let referred_by = origin.and_then(|origin| origin.referred_by.clone());
+        headers.extend(referred_by.map(|by| (Name::ReferredBy, by)));
         let caller = self.legs[0].opposites();
         let leg = &mut self.legs[index];
         let (Some(to), Some(media)) = (leg.dialling.take(), leg.media.as_mut()) else { return };
@@ -181,6 +188,7 @@ impl Call {
             },
         );
         leg.stage = LegStage::Trying;
+        leg.is_placed = true;
         leg.end = End::Sip { flow: to.flow, session: Some(session) };
         exchange.own_session(session, leg.key);
         if let Some(call_id) = exchange.agent.call_id(session).map(str::to_owned) {

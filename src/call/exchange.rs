@@ -4,9 +4,11 @@ use crate::base::chance::Chance;
 use crate::base::time::Now;
 use crate::base::timers::Timers;
 use crate::call::account::Accounts;
+use crate::call::errand::Errand;
 use crate::call::forwarding::Forwarding;
 use crate::call::io::{Notice, Output, Ticket};
 use crate::call::lamp::Lamps;
+use crate::call::music::Music;
 use crate::call::post::{DeliveryKey, Post};
 use crate::call::record::CallRecord;
 use crate::call::subscribed;
@@ -71,6 +73,9 @@ pub struct Exchange {
     pub outputs: VecDeque<Output>,
     /// What SDP calls our addresses.
     announce: Announce,
+    /// What calls want of each other.
+    pub errands: VecDeque<Errand>,
+    pub music: Music,
     pub post: Post,
     pub notifier: Notifier,
     pub publications: Publications<Presence>,
@@ -128,6 +133,8 @@ impl Exchange {
             timers: Timers::default(),
             outputs: VecDeque::new(),
             announce,
+            errands: VecDeque::new(),
+            music: Music::default(),
             post: Post::default(),
             notifier: Notifier::new(notifier_limits),
             publications: Publications::new(publication_limits),
@@ -198,6 +205,11 @@ impl Exchange {
         self.ports.get(&port).copied()
     }
 
+    /// Gives a port to another leg.
+    pub fn own_port(&mut self, port: PortId, leg: LegKey) {
+        self.ports.insert(port, leg);
+    }
+
     pub fn forget_port(&mut self, port: PortId) {
         self.ports.remove(&port);
     }
@@ -219,9 +231,15 @@ impl Exchange {
     }
 
     pub fn load(&mut self, leg: LegKey, file: String) {
-        let ticket = self.new_ticket();
+        let ticket = self.load_for_all(file);
         self.tickets.insert(ticket, leg);
+    }
+
+    /// Has a file read that is no one leg's.
+    pub fn load_for_all(&mut self, file: String) -> Ticket {
+        let ticket = self.new_ticket();
         self.outputs.push_back(Output::Load { ticket, file });
+        ticket
     }
 
     pub fn new_ticket(&mut self) -> Ticket {
@@ -310,7 +328,7 @@ impl Exchange {
         (
             self.sessions.len(),
             self.ports.len() + self.closing.len(),
-            self.tickets.len() + self.placed.len() + self.keeping.len() + self.forwards.len(),
+            self.tickets.len() + self.placed.len() + self.keeping.len() + self.forwards.len() + self.errands.len(),
         )
     }
 }

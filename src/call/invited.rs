@@ -13,7 +13,7 @@ use crate::call::negotiate;
 use crate::call::party::Party;
 use crate::call::privacy::Privacy;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
-use crate::call::state::{Call, CallerSide, PATIENCE, Stage};
+use crate::call::state::{Call, CallerSide, PATIENCE};
 use crate::call::stream::{self, Bond, Repertoire};
 use crate::call::switch::Switch;
 use crate::call::trunk::Trunk;
@@ -22,8 +22,7 @@ use crate::dialplan::route::{Decision, Request, Target};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::Flow;
 use crate::wire::description::{Description, Media as MediaLine};
-use crate::wire::sdp::MAX_MEDIA;
-use crate::wire::sip::{Message, Name};
+use crate::wire::sip::{Message, Name, Replaces};
 use std::collections::VecDeque;
 use tandem_codecs::Codec;
 
@@ -31,8 +30,6 @@ use tandem_codecs::Codec;
 const RETRY_AFTER: &str = "10";
 /// RFC 3261 §8.1.1.6.
 const MAX_FORWARDS: u32 = 70;
-/// Lines of the caller's offer are numbered by their place; what comes later has numbers above these.
-const FIRST_BOND: usize = MAX_MEDIA + 1;
 
 /// An INVITE of someone who is known, or let in.
 struct Invitation<'a> {
@@ -48,6 +45,8 @@ struct Invitation<'a> {
     phone: Option<String>,
     /// Why the call is not taken; it has a record all the same.
     refusal: Option<Failure>,
+    /// The dialog whose place it wants.
+    replaces: Option<Replaces>,
 }
 
 impl Switch {
@@ -83,15 +82,19 @@ impl Switch {
             Ok(offer) => (offer, None),
             Err(failure) => (None, Some(failure)),
         };
+        let (replaces, unclear) = match replaces_of(message) {
+            Ok(replaces) => (replaces, None),
+            Err(failure) => (None, Some(failure)),
+        };
         let incomplete = dialled.is_none().then(|| Failure::new(484, ""));
         let disagreement = disagreement.map(|(status, headers)| Failure { headers, ..Failure::new(status, "") });
-        let refusal = self.unwilling(message, &identity).or(disagreement).or(unreadable).or(incomplete);
+        let refusal = self.unwilling(message, &identity).or(disagreement).or(unreadable).or(unclear).or(incomplete);
         let codecs = self.caller_codecs(&identity);
         let calling = Party::calling(&self.exchange, message, &identity);
         let dialled = dialled.unwrap_or_else(|| message.request_uri().to_owned());
         let phone = admission::phone_dialled(&self.exchange, message);
         let invitation =
-            Invitation { session, flow, message, identity, calling, dialled, offer, codecs, phone, refusal };
+            Invitation { session, flow, message, identity, calling, dialled, offer, codecs, phone, refusal, replaces };
         self.begin(now, invitation);
     }
 
@@ -134,37 +137,24 @@ impl Switch {
             if self.exchange.trunks.by_name(name).is_some_and(Trunk::is_full));
         let (key, id, worker) = self.exchange.new_call();
         let refusal = invitation.refusal.take();
+        let record = open_record(now, id.clone(), &invitation, &decision);
         let pass_headers = decision.route.as_ref().map(|route| route.pass_headers.clone()).unwrap_or_default();
         let brought = self.brought_by_caller(&invitation, &pass_headers);
+        let caller = caller_side(&mut invitation, &decision);
         let mut call = Call {
-            key,
-            worker,
-            record: open_record(now, id.clone(), &invitation, &decision),
-            stage: Stage::Preparing,
-            legs: Vec::new(),
-            caller: caller_side(&mut invitation, &decision),
+            replaces: invitation.replaces.take().map(Box::new),
             targets: match decision.route {
                 // A trunk's limit counts both ways.
                 Some(_) if is_full => VecDeque::from([Target::Reject { status: 503, reason: "Trunk Full".to_owned() }]),
                 route => route.map(|route| VecDeque::from(route.targets)).unwrap_or_default(),
             },
-            target: None,
             pass_headers,
             diversions: self.diversions_of(&invitation),
-            forwards: Vec::new(),
             forwards_before: diversion::read(invitation.message, 0).1,
-            failure: None,
-            redirects: 0,
-            is_redirected: false,
-            heard: None,
-            offers: 0,
-            answered_at: None,
-            change: None,
-            next_bond: FIRST_BOND,
-            carried: Vec::new(),
+            ..Call::new(key, worker, record, caller)
         };
         // Nothing is opened where nobody can be heard, and nobody is called where nothing could be said.
-        let is_silent = call.targets.iter().all(|target| matches!(target, Target::Reject { .. }));
+        let is_silent = call.targets.iter().all(Target::is_silent);
         let refusal = refusal.or_else(|| {
             let offer = call.caller.offer.as_ref().filter(|_| !is_silent)?;
             let disagreement = negotiate::suits(offer, &invitation.codecs).err()?;
@@ -190,10 +180,7 @@ impl Switch {
             ..LegRecord::default()
         };
         let end = End::Sip { flow, session: Some(session) };
-        call.add_leg(
-            Leg { key: leg, end, stage: LegStage::Trying, trunk: None, media, dialling: None, again: None, brought },
-            record,
-        );
+        call.add_leg(Leg { media, brought, ..Leg::new(leg, end, LegStage::Trying) }, record);
         if let Identity::Trunk { name, .. } = &identity {
             call.hold_trunk(&mut self.exchange, 0, name);
         }
@@ -248,8 +235,8 @@ impl Switch {
     }
 
     fn decide(&self, now: Now, invitation: &Invitation<'_>) -> Decision {
-        let Invitation { identity, calling, dialled, refusal, .. } = invitation;
-        if refusal.is_some() {
+        let Invitation { identity, calling, dialled, refusal, replaces, .. } = invitation;
+        if refusal.is_some() || replaces.is_some() {
             return Decision { number: dialled.clone(), route: None, steps: Vec::new() };
         }
         let request = Request { caller: identity.as_caller(), from: &calling.text(), to: dialled, at: now.wall };
@@ -268,6 +255,19 @@ fn offer_of(message: &Message) -> Result<Option<Description>, Failure> {
         Said::Foreign(content_type) => {
             Err(Failure::new(415, "").with(Name::Accept, SDP).because(format!("the offer is {content_type}")))
         }
+    }
+}
+
+/// RFC 3891 §3: there may be one, which has to be readable.
+fn replaces_of(message: &Message) -> Result<Option<Replaces>, Failure> {
+    let mut fields = message.fields().filter(|field| field.kind() == Name::Replaces);
+    match (fields.next(), fields.next()) {
+        (None, _) => Ok(None),
+        (Some(field), None) => {
+            let replaces = Replaces::parse(field.value());
+            replaces.map(Some).ok_or_else(|| Failure::new(400, "Unreadable Replaces"))
+        }
+        _ => Err(Failure::new(400, "More Than One Replaces")),
     }
 }
 
@@ -294,6 +294,7 @@ fn caller_side(invitation: &mut Invitation<'_>, decision: &Decision) -> CallerSi
             .max_forwards()
             .map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1))
             .min(MAX_FORWARDS),
+        speaks: Vec::new(),
         phone: invitation.phone.take(),
         told: None,
     }

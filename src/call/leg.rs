@@ -4,6 +4,7 @@ use crate::call::brought::Brought;
 use crate::call::dial::Destination;
 use crate::call::exchange::LegKey;
 use crate::call::media::{Media, SDP};
+use crate::call::moving::Arrival;
 use crate::call::stream::{Bond, Opposite};
 use crate::media::command::Clip;
 use crate::sip::agent::SessionId;
@@ -24,6 +25,10 @@ pub struct Leg {
     pub dialling: Option<Box<Destination>>,
     /// The same with the addresses that are left, until it is answered.
     pub again: Option<Box<Destination>>,
+    /// Where it comes from, until it is here.
+    pub arrival: Option<Box<Arrival>>,
+    /// We placed it: its Call-ID is ours.
+    pub is_placed: bool,
     pub brought: Brought,
 }
 
@@ -48,6 +53,21 @@ pub enum Stage {
 }
 
 impl Leg {
+    pub fn new(key: LegKey, end: End, stage: Stage) -> Leg {
+        Leg {
+            key,
+            end,
+            stage,
+            trunk: None,
+            media: None,
+            dialling: None,
+            again: None,
+            arrival: None,
+            is_placed: false,
+            brought: Brought::default(),
+        }
+    }
+
     pub fn session(&self) -> Option<SessionId> {
         match self.end {
             End::Sip { session, .. } => session,

@@ -1,7 +1,6 @@
 //! Ends of our own: an echo, a sound file.
 
 use crate::base::time::Now;
-use crate::call::brought::Brought;
 use crate::call::exchange::{Exchange, LegKey};
 use crate::call::failure::Failure;
 use crate::call::leg::{End, Leg, Stage as LegStage};
@@ -15,8 +14,7 @@ impl Call {
     pub fn add_local(&mut self, exchange: &mut Exchange, now: Now, end: End, target: &str) -> LegKey {
         let key = self.leg_key(self.legs.len());
         let record = LegRecord { target: target.to_owned(), started: now.wall, ..LegRecord::default() };
-        let (stage, brought) = (LegStage::Preparing, Brought::default());
-        self.add_leg(Leg { key, end, stage, trunk: None, media: None, dialling: None, again: None, brought }, record);
+        self.add_leg(Leg::new(key, end, LegStage::Preparing), record);
         exchange.keep(&self.record);
         key
     }

@@ -124,6 +124,15 @@ impl Media {
         self
     }
 
+    /// The same, with its lines as the leg's own peer described them in another call, where it may have held.
+    pub fn told(mut self) -> Media {
+        for stream in &mut self.streams {
+            stream.describe(stream.shape().clone());
+            stream.wish = Direction::SendRecv;
+        }
+        self
+    }
+
     /// A line with a port of its own.
     pub fn stream(&mut self, exchange: &mut Exchange, bond: Bond, shape: MediaLine) -> Stream {
         let port = exchange.open_port(self.leg, self.worker, self.local);
@@ -200,6 +209,28 @@ impl Media {
         }
         self.offered.clone_from(&self.described);
         self.repeated()
+    }
+
+    /// The session and the version of our descriptions.
+    pub fn lineage(&self) -> (u64, u64) {
+        (self.session, self.version)
+    }
+
+    /// Goes on where the descriptions of another call's media stopped.
+    pub fn go_on(&mut self, lineage: Option<(u64, u64)>) {
+        if let Some(lineage) = lineage {
+            (self.session, self.version) = lineage;
+        }
+    }
+
+    /// It is another leg's by now.
+    pub fn belongs_to(&mut self, leg: LegKey) {
+        self.leg = leg;
+    }
+
+    /// Whether the peer has yet to hear of these ports: the leg was moved here from another call.
+    pub fn is_unheard_of(&self) -> bool {
+        !self.is_agreed() && self.offered.is_none() && self.live() > 0
     }
 
     pub fn awaits_answer(&self) -> bool {
@@ -403,6 +434,8 @@ impl Media {
         for stream in &mut self.streams {
             let Some(opposite) = other.iter().find(|opposite| opposite.bond == stream.bond) else { continue };
             let peer = ports.iter().find(|(bond, _)| *bond == stream.bond).map(|&(_, port)| Source::Peer(port));
+            // A clip is sound, and takes no picture's place.
+            let own = own.filter(|own| stream.is_sound() || matches!(own, Source::Echo));
             let source = own.cloned().or(peer).unwrap_or(Source::Nothing);
             stream.wire(exchange, self.worker, opposite, source, silence, digits);
         }

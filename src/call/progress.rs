@@ -18,6 +18,7 @@ impl Call {
         }
         self.record.ringing.get_or_insert(now.wall);
         self.record.legs[leg].ringing.get_or_insert(now.wall);
+        self.tell_origin(exchange, status, &phrase(status, message.reason_phrase()));
         self.note_answer(exchange, leg, message);
         let has_sound = self.takes_early_sound(leg, message);
         let session = self.caller_session();

@@ -122,7 +122,11 @@ impl Call {
                     let text = format!("trunk:{name}");
                     legs().any(|leg| leg.target == text && leg.number == *number)
                 }
-                Target::Echo | Target::Play { .. } | Target::Reject { .. } | Target::Change(_) => false,
+                Target::Echo
+                | Target::Play { .. }
+                | Target::Reject { .. }
+                | Target::Change(_)
+                | Target::PickUp { .. } => false,
             }
     }
 }

@@ -92,7 +92,7 @@ impl Call {
 
     /// All legs of a target have failed: the next target is tried where the answer leads on. A trunk that doesn't
     /// believe us, or finds fault with our request, has failed like one that says 500.
-    fn target_failed(&mut self, exchange: &mut Exchange, now: Now) {
+    pub fn target_failed(&mut self, exchange: &mut Exchange, now: Now) {
         exchange.timers.cancel(Timer::Ring(self.key));
         let Some((seen, failure)) = self.failure.clone() else { return self.try_next(exchange, now) };
         // Who declines for everyone declines for those that others divert to as well.

@@ -1,12 +1,13 @@
 //! The end of a call: both sides told, ports given back, the record closed.
 
 use crate::base::time::Now;
+use crate::call::errand::Errand;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
 use crate::call::leg::{End, Stage as LegStage};
 use crate::call::media::{Carried, Media};
-use crate::call::reason::passed_on;
+use crate::call::reason::{passed_on, sip_reason};
 use crate::call::record::{EndedBy, State, StreamRecord};
 use crate::call::state::{Call, PATIENCE, Stage};
 use crate::media::command::{PortId, Report};
@@ -23,8 +24,13 @@ impl Call {
     /// The same, with the cause as the books have it.
     fn refuse_caller_for(&mut self, exchange: &mut Exchange, now: Now, failure: Failure, cause: &str) {
         let Failure { status, reason, headers, by, .. } = failure;
-        if let Some(session) = self.caller_session().filter(|_| self.legs[0].is_live()) {
-            exchange.agent.refuse(now, session, status, &reason, headers);
+        match self.caller_session().filter(|_| self.legs[0].is_live()) {
+            // Whoever was transferred here has a call already, which ends.
+            Some(session) if self.origin.is_some() => {
+                exchange.agent.bye(now, session, Some(sip_reason(status, &reason)));
+            }
+            Some(session) => exchange.agent.refuse(now, session, status, &reason, headers),
+            None => self.tell_origin(exchange, status, &reason),
         }
         self.record.status = status;
         self.record.legs[0].status = status;
@@ -38,16 +44,20 @@ impl Call {
             self.take_back_answer(487);
             return self.side_left(exchange, now, 0, Ending::Peer { reason });
         }
-        let reason = reason.as_deref().and_then(passed_on);
+        self.abandon(exchange, now, "the caller gave up", reason.as_deref().and_then(passed_on));
+    }
+
+    /// Nobody waits for an answer any more, who could be told.
+    pub fn abandon(&mut self, exchange: &mut Exchange, now: Now, cause: &str, reason: Option<String>) {
         let hopefuls: Vec<usize> = self.hopefuls().collect();
         for leg in hopefuls {
             self.record.legs[leg].status = 487;
-            self.record.legs[leg].reason = "the caller gave up".to_owned();
+            self.record.legs[leg].reason = cause.to_owned();
             self.hang_up_leg(exchange, now, leg, reason.clone());
         }
         self.record.status = 487;
         self.record.legs[0].status = 487;
-        self.finish(exchange, now, EndedBy::Caller, "the caller gave up");
+        self.finish(exchange, now, EndedBy::Caller, cause);
     }
 
     /// The called side has answered, and the caller was told otherwise before our 200 could go out.
@@ -61,6 +71,9 @@ impl Call {
 
     /// One of the two that talk has left: the other one is sent home.
     pub fn side_left(&mut self, exchange: &mut Exchange, now: Now, leg: usize, by: Ending) {
+        if self.referrer_left(exchange, leg, &by) {
+            return;
+        }
         let side = if leg == 0 { EndedBy::Caller } else { EndedBy::Callee };
         let name = if leg == 0 { "the caller" } else { "the called side" };
         let (by, cause, reason) = match by {
@@ -126,11 +139,13 @@ impl Call {
         if let Some(session) = self.legs[leg].session() {
             exchange.forget_session(session);
         }
+        if std::mem::take(&mut self.legs[leg].is_placed) {
+            exchange.forget_placed(&self.record.legs[leg].call_id);
+        }
         if let End::Sip { session, .. } = &mut self.legs[leg].end
             && leg > 0
         {
             *session = None;
-            exchange.forget_placed(&self.record.legs[leg].call_id);
         }
         if self.heard == Some(leg) {
             self.heard = None;
@@ -141,7 +156,11 @@ impl Call {
     }
 
     /// Nobody is left to be told: what remains is the workers' last word.
-    fn finish(&mut self, exchange: &mut Exchange, now: Now, by: EndedBy, cause: &str) {
+    pub fn finish(&mut self, exchange: &mut Exchange, now: Now, by: EndedBy, cause: &str) {
+        self.turn_away(exchange, 481, "");
+        if let Some(onward) = self.onward.take() {
+            exchange.errands.push_back(Errand::GiveUp { onward: onward.call, from: self.key });
+        }
         // Whoever still rings is told, whatever the way that led here.
         for leg in 1..self.legs.len() {
             self.hang_up_leg(exchange, now, leg, None);

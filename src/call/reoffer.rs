@@ -30,11 +30,11 @@ impl Call {
         }
         self.let_through(exchange, now, leg);
         let (status, reason, body) = match description_of(message) {
-            Said::Nothing => (200, "", self.late_offer(leg, other)),
+            Said::Nothing => (200, "", self.late_offer(exchange, leg, other)),
             Said::Media(offer) if self.adds_lines(exchange, leg, message, &offer) => {
                 return self.begin_change(exchange, now, leg, offer);
             }
-            Said::Media(offer) => match self.answer_again(leg, other, &offer) {
+            Said::Media(offer) => match self.answer_again(exchange, leg, other, &offer) {
                 Ok(body) => (200, "", Some(body)),
                 Err(_) => (488, "", None),
             },
@@ -61,17 +61,18 @@ impl Call {
 
     pub fn answer_again(
         &mut self,
+        exchange: &Exchange,
         leg: usize,
         other: Option<usize>,
         offer: &Description,
     ) -> Result<Body, Disagreement> {
-        let opposites = self.beside(leg, other);
+        let opposites = self.beside(exchange, leg, other);
         self.legs[leg].media.as_mut().ok_or(Disagreement::NoAudio)?.answer(offer, &opposites)
     }
 
     /// What a leg is told of the other side. Before there is one, it is taken to want all that the leg itself has.
-    fn beside(&self, leg: usize, other: Option<usize>) -> Vec<Opposite> {
-        let mut opposites = self.legs[other.unwrap_or(if leg > 0 { 0 } else { leg })].opposites();
+    fn beside(&self, exchange: &Exchange, leg: usize, other: Option<usize>) -> Vec<Opposite> {
+        let mut opposites = self.heard_of(exchange, other.unwrap_or(if leg > 0 { 0 } else { leg }));
         if other.is_none() {
             for opposite in &mut opposites {
                 (opposite.wish, opposite.format) = (Direction::SendRecv, None);
@@ -81,8 +82,8 @@ impl Call {
     }
 
     /// The peer asks us to offer (an INVITE without SDP): all that we have, its present codec first.
-    fn late_offer(&mut self, leg: usize, other: Option<usize>) -> Option<Body> {
-        let opposites = self.beside(leg, other);
+    fn late_offer(&mut self, exchange: &Exchange, leg: usize, other: Option<usize>) -> Option<Body> {
+        let opposites = self.beside(exchange, leg, other);
         let media = self.legs[leg].media.as_mut()?;
         // Whatever hold it had is over, unless its answer says so again.
         media.streams.iter_mut().for_each(|stream| stream.wish = Direction::SendRecv);
@@ -126,9 +127,9 @@ impl Call {
     pub fn pass_on(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
         // Whoever isn't heard yet has nothing to say to the caller.
         let Some(other) = self.across(leg).filter(|&other| other > 0 || self.is_heard(leg)) else { return };
-        let opposites = self.legs[leg].opposites();
+        let opposites = self.heard_of(exchange, leg);
         let media = self.legs[other].media.as_ref();
-        let is_news = media.is_some_and(|media| media.is_told_otherwise(&opposites));
+        let is_news = media.is_some_and(|media| media.is_told_otherwise(&opposites) || media.is_unheard_of());
         if is_news && self.change.is_none() && self.offers < MAX_OFFERS {
             self.offer_again(exchange, now, other, &opposites);
         }
@@ -183,6 +184,16 @@ impl Call {
         self.rewire(exchange);
         self.pass_on(exchange, now, leg);
         self.settle(exchange, now, leg);
+        self.check_move(exchange, now, leg);
+    }
+
+    /// A leg that was moved here can't be kept where it didn't follow: its old port is gone.
+    fn check_move(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        let is_lost = self.legs[leg].media.as_ref().is_some_and(|media| media.is_unheard_of() && !media.change_due);
+        if is_lost && self.other(leg).is_some() {
+            let reason = q850_reason(88, "Incompatible destination");
+            self.end(exchange, now, EndedBy::Gateway, "the transferred side did not take its new media", Some(reason));
+        }
     }
 
     /// A leg refused our offer: all stays as it was there.
@@ -194,6 +205,7 @@ impl Call {
             media.withdraw();
         }
         self.settle(exchange, now, leg);
+        self.check_move(exchange, now, leg);
     }
 
     /// An exchange on a leg has ended: what had to wait for it is said now.

@@ -17,6 +17,8 @@ impl Switch {
                 let status = if self.draining { 503 } else { 200 };
                 self.exchange.agent.respond(now, id, status, "", vec![(Name::Accept, SDP.to_owned())], None);
             }
+            // Nobody is here whom it could send elsewhere, and to call two parties at a third one's word is an API's affair.
+            Method::Refer => self.exchange.agent.respond(now, id, 403, "Only Within A Call", Vec::new(), None),
             Method::Message => self.messaged(now, id, flow, message),
             Method::Subscribe => self.subscribed(now, id, flow, message),
             Method::Publish => self.published(now, id, flow, message),

@@ -2,6 +2,7 @@
 
 use crate::base::time::Now;
 use crate::call::dial::Destination;
+use crate::call::errand::Errand;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::leg::End;
@@ -24,6 +25,10 @@ impl Call {
     pub fn start(&mut self, exchange: &mut Exchange, now: Now) {
         exchange.timers.cancel(Timer::Patience(self.key));
         self.stage = Stage::Trying;
+        if let Some(replaces) = self.replaces.take() {
+            exchange.errands.push_back(Errand::Replace { call: self.key, replaces: *replaces });
+            return;
+        }
         self.try_next(exchange, now);
     }
 
@@ -73,6 +78,12 @@ impl Call {
                 let end = End::Clip { clip: None, repeat: *repeat };
                 let leg = self.add_local(exchange, now, end, &format!("play:{file}"));
                 exchange.load(leg, file.clone());
+                Ok(())
+            }
+            // Who is transferred has no call of their own that could be picked up, nor settings for others to change.
+            Target::PickUp { .. } | Target::Change(_) if self.origin.is_some() => Err(Failure::new(403, "")),
+            Target::PickUp { user } => {
+                exchange.errands.push_back(Errand::PickUp { call: self.key, user: user.clone() });
                 Ok(())
             }
             Target::Change(change) => self.change_setting(exchange, now, change),
@@ -178,7 +189,8 @@ impl Call {
             return Repertoire { codecs: chosen.clone(), keeps_order: true, ptime_ms };
         }
         let allowed = self.legs[0].media.as_ref().map(|media| media.speaks.codecs.as_slice()).unwrap_or_default();
-        let mut theirs = self.caller.offer.as_ref().map(negotiate::codecs_of).unwrap_or_default();
+        let offer = self.caller.offer.as_ref();
+        let mut theirs = offer.map_or_else(|| self.caller.speaks.clone(), negotiate::codecs_of);
         theirs.retain(|codec| allowed.contains(codec));
         let codecs = negotiate::order(&settings.media.codecs, &theirs);
         Repertoire { codecs, keeps_order: false, ptime_ms }

@@ -11,16 +11,23 @@ use crate::call::forward::Forward;
 use crate::call::leg::Leg;
 use crate::call::party::Party;
 use crate::call::record::{CallRecord, LegRecord};
+use crate::call::transfer::{Onward, Passed};
 use crate::call::view::{CallView, Phase};
 use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::Target;
 use crate::sip::agent::SessionId;
 use crate::wire::description::Description;
+use crate::wire::sdp::MAX_MEDIA;
+use crate::wire::sip::Replaces;
 use std::collections::VecDeque;
 use std::time::Duration;
+use tandem_codecs::Codec;
 
 /// How long a worker may owe the answer to an order: a thousand times what it takes.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Lines of the caller's offer are numbered by their place; what comes later has numbers above these.
+const FIRST_BOND: usize = MAX_MEDIA + 1;
 
 pub struct Call {
     pub key: CallKey,
@@ -57,6 +64,24 @@ pub struct Call {
     pub next_bond: usize,
     /// Requests of one side that the other has yet to answer.
     pub carried: Vec<Carried>,
+    /// The call that this one continues, where it is the second half of a transfer.
+    pub origin: Option<Box<Origin>>,
+    /// The call into which one of the legs is to move.
+    pub onward: Option<Box<Onward>>,
+    /// A REFER that the other side carries out.
+    pub passed: Option<Passed>,
+    /// The dialog whose place the caller wants.
+    pub replaces: Option<Box<Replaces>>,
+    /// Transfers that led here.
+    pub transfers: usize,
+}
+
+/// Where a transferred call comes from.
+pub struct Origin {
+    /// The call that the transferred leg leaves.
+    pub from: CallKey,
+    /// Referred-By for the target (RFC 3892).
+    pub referred_by: Option<String>,
 }
 
 /// What the caller's INVITE said, as far as the other side needs it.
@@ -67,6 +92,8 @@ pub struct CallerSide {
     /// As the called side is shown it.
     pub shown: Party,
     pub max_forwards: u32,
+    /// What it speaks already, where there is no offer of its own.
+    pub speaks: Vec<Codec>,
     /// The one phone of the called user that it wants (RFC 5627), as `+sip.instance` says it.
     pub phone: Option<String>,
     /// The last provisional answer that it was given, and whether media came with it.
@@ -86,6 +113,37 @@ pub enum Stage {
 }
 
 impl Call {
+    pub fn new(key: CallKey, worker: usize, record: CallRecord, caller: CallerSide) -> Call {
+        Call {
+            key,
+            worker,
+            record,
+            stage: Stage::Preparing,
+            legs: Vec::new(),
+            caller,
+            targets: VecDeque::new(),
+            target: None,
+            pass_headers: HeaderPatterns::default(),
+            diversions: Vec::new(),
+            forwards: Vec::new(),
+            forwards_before: 0,
+            failure: None,
+            redirects: 0,
+            is_redirected: false,
+            heard: None,
+            offers: 0,
+            answered_at: None,
+            change: None,
+            next_bond: FIRST_BOND,
+            carried: Vec::new(),
+            origin: None,
+            onward: None,
+            passed: None,
+            replaces: None,
+            transfers: 0,
+        }
+    }
+
     pub fn caller_session(&self) -> Option<SessionId> {
         self.legs.first().and_then(Leg::session)
     }
@@ -126,7 +184,7 @@ impl Call {
 
     /// The legs of the called side that may still answer.
     pub fn hopefuls(&self) -> impl Iterator<Item = usize> {
-        (1..self.legs.len()).filter(|&leg| self.legs[leg].is_live())
+        (1..self.legs.len()).filter(|&leg| self.legs[leg].is_live() && self.legs[leg].arrival.is_none())
     }
 
     /// Over, recorded and owing nothing.

@@ -125,6 +125,11 @@ impl Stream {
         self.theirs = Some(theirs);
     }
 
+    /// The peer's newest description of it.
+    pub fn theirs(&self) -> Option<&MediaLine> {
+        self.theirs.as_ref()
+    }
+
     pub fn is_sound(&self) -> bool {
         self.bond == Bond::SOUND
     }

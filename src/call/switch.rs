@@ -6,6 +6,7 @@ use crate::call::account::Accounts;
 use crate::call::exchange::{CallKey, Exchange, LegKey, Timer, guess_limits};
 use crate::call::io::{Input, Notice, Output};
 use crate::call::load::{Load, LoadLimits};
+use crate::call::music::Music;
 use crate::call::reason::sip_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
@@ -92,7 +93,14 @@ impl Switch {
                 max_transactions: settings.limits.transactions,
                 extensions: EXTENSIONS.to_vec(),
                 max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
-                takes: vec![Method::Register, Method::Options, Method::Message, Method::Subscribe, Method::Publish],
+                takes: vec![
+                    Method::Register,
+                    Method::Options,
+                    Method::Message,
+                    Method::Subscribe,
+                    Method::Publish,
+                    Method::Refer,
+                ],
                 ..AgentSettings::default()
             },
             Chance::from_seed(seed(&mut chance)),
@@ -128,6 +136,9 @@ impl Switch {
                 trunks.located(now, ticket, &result, &mut work);
             }
             Input::Loaded { ticket, result } => {
+                if let Some(call) = self.exchange.music_loaded(ticket, &result) {
+                    self.with_call(call, |call, exchange| call.music_ready(exchange, now));
+                }
                 if let Some(leg) = self.exchange.take_ticket(ticket) {
                     self.with_call(leg.call, |call, exchange| call.loaded(exchange, now, leg.leg, result));
                 }
@@ -252,9 +263,11 @@ impl Switch {
     /// Lets the agent's news reach the calls, until there is none left, and its bytes reach the outputs.
     fn pump(&mut self, now: Now) {
         loop {
+            self.run_errands(now);
             let mut busy = false;
             while let Some(event) = self.exchange.agent.poll_event() {
                 self.sip(now, event);
+                self.run_errands(now);
                 busy = true;
             }
             while let Some(change) = self.exchange.registrar.poll_change() {
@@ -357,6 +370,11 @@ impl Switch {
             }
             return;
         };
+        if let SessionEvent::Asked { id, message } = &event
+            && *message.method() == Method::Refer
+        {
+            return self.referred(now, LegKey { call, leg }, *id, message);
+        }
         self.with_call(call, |call, exchange| match event {
             SessionEvent::Progress { message } => call.progressed(exchange, now, leg, &message),
             SessionEvent::Answered { message } => call.answered(exchange, now, leg, &message),
@@ -486,6 +504,7 @@ impl Switch {
         self.exchange.settings = Arc::clone(&settings);
         self.exchange.plan = plan;
         self.exchange.set_announce();
+        self.exchange.music = Music::default();
         self.exchange.registrar.set_limits(registrar_limits(&settings));
         self.exchange.notifier.set_limits(subscribed::notifier_limits(&settings));
         self.exchange.publications.set_limits(subscribed::publication_limits(&settings));

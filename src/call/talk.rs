@@ -16,9 +16,13 @@ impl Call {
     pub fn wire(&mut self, exchange: &mut Exchange, leg: usize) {
         let silence = self.silence_limits(exchange);
         let digits = [0, leg].map(|leg| self.digits_of(exchange, leg));
+        if self.holds(0) || self.holds(leg) {
+            exchange.want_music(self.key);
+        }
+        let [one, two] = [0, leg].map(|leg| self.heard_of(exchange, leg));
+        let [caller_music, called_music] = [0, leg].map(|leg| self.music_of(exchange, leg));
         let (callers, rest) = self.legs.split_at_mut(1);
         let (Some(caller), Some(called)) = (callers.first_mut(), rest.get_mut(leg - 1)) else { return };
-        let (one, two) = (caller.opposites(), called.opposites());
         let own = match &called.end {
             End::Echo => Some(Source::Echo),
             End::Clip { clip: Some(clip), repeat } => Some(Source::Play { clip: clip.clone(), repeat: *repeat }),
@@ -27,10 +31,10 @@ impl Call {
         let ports = |leg: &Leg| leg.media.as_ref().map(Media::bonds).unwrap_or_default();
         let (one_ports, two_ports) = (ports(caller), ports(called));
         if let Some(media) = &mut caller.media {
-            media.wire(exchange, &two, &two_ports, own.as_ref(), silence, digits[0]);
+            media.wire(exchange, &two, &two_ports, own.or(called_music).as_ref(), silence, digits[0]);
         }
         if let Some(media) = &mut called.media {
-            media.wire(exchange, &one, &one_ports, None, silence, digits[1]);
+            media.wire(exchange, &one, &one_ports, caller_music.as_ref(), silence, digits[1]);
         }
     }
 

@@ -4,8 +4,8 @@ use crate::call::exchange::Exchange;
 use crate::config::settings::Trunk as TrunkSettings;
 use crate::sip::agent::{Terms, TimerTerms};
 
-/// Option tags of what [`Terms`] settle, which a peer may require.
-pub const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
+/// Option tags that a caller may require: what [`Terms`] settle, Replaces (RFC 3891), and REFER without news (RFC 4488).
+pub const EXTENSIONS: [&str; 4] = ["100rel", "timer", "replaces", "norefersub"];
 
 impl Exchange {
     /// Towards a trunk by its settings, towards everybody else by ours.

@@ -68,7 +68,16 @@ const SIP: Keys = Keys {
 };
 const HTTP: Keys = Keys { known: &["listen", "tls", "certificate", "key", "origins"], later: &[] };
 const MEDIA: Keys = Keys {
-    known: &["ports", "public_address", "workers", "silence_timeout", "hold_timeout", "codecs", "prompts"],
+    known: &[
+        "ports",
+        "public_address",
+        "workers",
+        "silence_timeout",
+        "hold_timeout",
+        "codecs",
+        "prompts",
+        "hold_music",
+    ],
     later: &["srtp", "dtls", "ice"],
 };
 const STORE: Keys = Keys { known: &["url"], later: &[] };
@@ -263,6 +272,7 @@ fn media(part: &Section<'_>, data: &Path) -> Media {
         hold_timeout: part.duration_or_never("hold_timeout", span(5, 604_800)).unwrap_or(default.hold_timeout),
         codecs: codecs(part).filter(|codecs| !codecs.is_empty()).unwrap_or(default.codecs),
         prompts: part.word("prompts").map_or_else(|| data.join("prompts"), PathBuf::from),
+        hold_music: part.word("hold_music").map(str::to_owned),
     }
 }
 
@@ -749,7 +759,7 @@ fn dtmf(text: &str) -> Result<Dtmf, Wrong> {
     }
 }
 
-fn transfer(text: &str) -> Result<Transfer, Wrong> {
+pub fn transfer(text: &str) -> Result<Transfer, Wrong> {
     match text {
         "ours" => Ok(Transfer::Ours),
         "pass" => Ok(Transfer::Pass),

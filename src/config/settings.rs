@@ -128,6 +128,8 @@ pub struct Media {
     pub codecs: Vec<Codec>,
     /// Prompts that the dialplan's `play` names are files under this folder.
     pub prompts: PathBuf,
+    /// What whoever is held hears, a file under the same folder; none for silence, or what the holder sends.
+    pub hold_music: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -521,6 +523,7 @@ impl Default for Media {
                 Codec::L16 { rate: 8_000 },
             ],
             prompts: PathBuf::from("data/prompts"),
+            hold_music: None,
         }
     }
 }

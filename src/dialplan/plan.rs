@@ -243,7 +243,8 @@ impl Plan {
             steps.push(Step::Target { index: 0, text: explain::target_text(&target) });
             targets.push(target);
         }
-        Route { rule: rule.name.clone(), caller, targets, pass_headers: rule.pass_headers.clone() }
+        let (transfer, pass_headers) = (rule.transfer, rule.pass_headers.clone());
+        Route { rule: rule.name.clone(), caller, targets, transfer, pass_headers }
     }
 }
 
@@ -506,7 +507,7 @@ call = { from = "acme" }
                 "t.toml:6: `trunk`: there is no trunk `acne`; did you mean `acme`?",
                 "t.toml:6: `user`: there is no user `allice`; did you mean `alice`?",
                 "t.toml:6: the target has user and trunk at once; write a target for each, in the order to try them",
-                "t.toml:6: the target says nothing of where to; name one of user, trunk, echo, play, forward, do_not_disturb, reject",
+                "t.toml:6: the target says nothing of where to; name one of user, trunk, echo, pickup, play, forward, do_not_disturb, reject",
                 "t.toml:9: `number`: `1-2` has a `-`, which no pattern has; take digits, letters, +, *, #, X, Z, N, [..], and . or ! at the end; or write a `regex`",
                 "t.toml:10: `when`: `Mon-Fri 08:00-18:00` has no time zone; add one, like \"Europe/London\" or \"UTC\"",
                 "t.toml:11: `to` of the rule `b` has no targets; write it like to = [{ user = \"bob\" }], or [{ reject = 603 }]",

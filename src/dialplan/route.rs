@@ -2,6 +2,7 @@
 
 use crate::base::time::Wall;
 use crate::config::identity::HeaderPatterns;
+use crate::config::settings::Transfer;
 use crate::dialplan::change::Change;
 
 /// One call that wants a route.
@@ -50,6 +51,8 @@ pub struct Route {
     pub caller: Option<String>,
     /// To be tried in order.
     pub targets: Vec<Target>,
+    /// Who carries a transfer to these targets out.
+    pub transfer: Transfer,
     /// Header fields that pass between the two sides.
     pub pass_headers: HeaderPatterns,
 }
@@ -67,6 +70,8 @@ pub enum Target {
     },
     /// The caller hears themself.
     Echo,
+    /// The call that rings longest at a user.
+    PickUp { user: String },
     /// A sound file, once or until the caller hangs up.
     Play { file: String, repeat: bool },
     /// A setting of the calling user is changed, and the caller hears that it is.
@@ -104,9 +109,14 @@ pub enum Step {
 }
 
 impl Target {
+    /// Whether the caller needs no sound of its own for it.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Target::Reject { .. } | Target::PickUp { .. })
+    }
+
     /// Whether a call that somebody else sends on may end there.
     pub fn takes_calls(&self) -> bool {
-        !matches!(self, Target::Reject { .. } | Target::Change(_))
+        !matches!(self, Target::Reject { .. } | Target::PickUp { .. } | Target::Change(_))
     }
 
     /// Whether an answer of this target leads to the next one.
@@ -122,7 +132,7 @@ impl Target {
         };
         chosen.contains(&status)
             || status == 408
-            || status == 480 && matches!(self, Target::User { .. })
+            || status == 480 && matches!(self, Target::User { .. } | Target::PickUp { .. })
             || (500..600).contains(&status)
     }
 }

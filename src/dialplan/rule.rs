@@ -4,7 +4,9 @@ use crate::base::time::Wall;
 use crate::config::document::{Node, Value};
 use crate::config::identity::HeaderPatterns;
 use crate::config::problem::{Place, Problems, Wrong};
+use crate::config::reading;
 use crate::config::section::{Keys, Section};
+use crate::config::settings::Transfer;
 use crate::dialplan::directory::Directory;
 use crate::dialplan::pattern::Pattern;
 use crate::dialplan::plan::PlanContext;
@@ -20,7 +22,19 @@ const MAX_REGEX_BYTES: usize = 1 << 20;
 const MAX_TARGETS: usize = 32;
 
 const KEYS: Keys = Keys {
-    known: &["name", "from", "number", "regex", "address", "dialled", "when", "caller", "to", "pass_headers"],
+    known: &[
+        "name",
+        "from",
+        "number",
+        "regex",
+        "address",
+        "dialled",
+        "when",
+        "caller",
+        "to",
+        "transfer",
+        "pass_headers",
+    ],
     later: &["cost", "credit", "record"],
 };
 
@@ -33,6 +47,7 @@ pub struct Rule {
     pub when: Option<Schedule>,
     pub caller: Option<Template>,
     pub targets: Vec<Aim>,
+    pub transfer: Transfer,
     pub pass_headers: HeaderPatterns,
 }
 
@@ -87,6 +102,7 @@ impl Rule {
             when: if part.has("when") { Some(when?) } else { None },
             caller,
             targets,
+            transfer: part.read("transfer", reading::transfer).unwrap_or_default(),
             pass_headers: HeaderPatterns::read(&part, "pass_headers"),
         };
         rule.check(&part);

@@ -22,6 +22,7 @@ const KEYS: Keys = Keys {
         "prefix",
         "next_on",
         "echo",
+        "pickup",
         "play",
         "repeat",
         "forward",
@@ -32,7 +33,7 @@ const KEYS: Keys = Keys {
     ],
     later: &["network", "conference", "voicemail", "menu", "enum", "http"],
 };
-const KINDS: [&str; 7] = ["user", "trunk", "echo", "play", "forward", "do_not_disturb", "reject"];
+const KINDS: [&str; 8] = ["user", "trunk", "echo", "pickup", "play", "forward", "do_not_disturb", "reject"];
 
 /// One target of a rule, before a call fills it in.
 #[derive(Clone, Debug)]
@@ -46,6 +47,7 @@ enum Kind {
     User(Template),
     Trunk { name: String, number: Number, next_on: Vec<u16> },
     Echo,
+    PickUp(Template),
     Play { file: String, repeat: bool },
     Change(ChangeAim),
     Reject { status: u16, reason: String },
@@ -101,7 +103,8 @@ impl Aim {
         };
         refuse_strangers(&part, kind);
         let kind = match kind {
-            "user" => user(&part, scope, users)?,
+            "user" => Kind::User(user(&part, "user", scope, users)?),
+            "pickup" => Kind::PickUp(user(&part, "pickup", scope, users)?),
             "trunk" => trunk(&part, scope, context)?,
             "echo" => echo(&part)?,
             "play" => play(&part)?,
@@ -114,7 +117,7 @@ impl Aim {
 
     /// Whether a call that gets here never goes on to another target.
     pub fn is_last(&self) -> bool {
-        !matches!(self.kind, Kind::User(_) | Kind::Trunk { .. })
+        !matches!(self.kind, Kind::User(_) | Kind::PickUp(_) | Kind::Trunk { .. })
     }
 
     /// The trunk over which a caller may reach a number of their own choice.
@@ -152,6 +155,11 @@ impl Aim {
                     return Err(format!("trunk {name}, since \"{}\" can't be dialled", number.escape_debug()));
                 }
                 Ok(Target::Trunk { name: name.clone(), number, next_on: next_on.clone() })
+            }
+            Kind::PickUp(template) => {
+                let name = template.fill(fields);
+                let user = users.dialled(&name).ok_or_else(|| format!("pick-up at {name}, who is no user"))?;
+                Ok(Target::PickUp { user: user.name.clone() })
             }
             Kind::Echo => Ok(Target::Echo),
             Kind::Play { file, repeat } => Ok(Target::Play { file: file.clone(), repeat: *repeat }),
@@ -197,15 +205,14 @@ fn refuse_strangers(part: &Section<'_>, kind: &str) {
     }
 }
 
-fn user(part: &Section<'_>, scope: Scope, users: &Directory) -> Option<Kind> {
-    let template = part.read("user", |text| {
+fn user(part: &Section<'_>, key: &str, scope: Scope, users: &Directory) -> Option<Template> {
+    part.read(key, |text| {
         let template = Template::parse(text, scope)?;
         if template.is_fixed() && users.user(text).is_none() {
             return Err(Wrong::new(format!("there is no user `{text}`"), name_one("user", text, &users.names())));
         }
         Ok(template)
-    })?;
-    Some(Kind::User(template))
+    })
 }
 
 fn trunk(part: &Section<'_>, scope: Scope, context: &PlanContext) -> Option<Kind> {

@@ -18,7 +18,19 @@ const NOON: &str = "2026-01-07T12:00:00Z";
 const KEYS: Keys = Keys { known: &["call", "expect"], later: &[] };
 const CALL: Keys = Keys { known: &["from", "caller", "to", "at"], later: &[] };
 const EXPECT: Keys = Keys {
-    known: &["rule", "trunk", "user", "number", "caller", "echo", "play", "forward", "do_not_disturb", "reject"],
+    known: &[
+        "rule",
+        "trunk",
+        "user",
+        "number",
+        "caller",
+        "echo",
+        "pickup",
+        "play",
+        "forward",
+        "do_not_disturb",
+        "reject",
+    ],
     later: &["network", "conference", "voicemail", "menu", "enum", "http", "cost"],
 };
 
@@ -58,6 +70,7 @@ enum Fact {
     Numbers,
     Caller,
     Echo,
+    PickUp,
     Play,
     Forward,
     DoNotDisturb,
@@ -223,7 +236,7 @@ fn caller(text: &str, context: &PlanContext, users: &Directory) -> Result<From, 
 /// None where one of them is wrong, so that a test doesn't pass on what is left.
 fn expectations(part: &Section<'_>) -> Option<Vec<(Fact, String)>> {
     let mut expected = Vec::new();
-    for fact in [Fact::Rule, Fact::User, Fact::Caller, Fact::Play, Fact::Forward] {
+    for fact in [Fact::Rule, Fact::User, Fact::PickUp, Fact::Caller, Fact::Play, Fact::Forward] {
         if part.has(fact.key()) {
             expected.push((fact, part.text(fact.key())?.to_owned()));
         }
@@ -262,6 +275,7 @@ impl Fact {
             Fact::Number | Fact::Numbers => "number",
             Fact::Caller => "caller",
             Fact::Echo => "echo",
+            Fact::PickUp => "pickup",
             Fact::Play => "play",
             Fact::Forward => "forward",
             Fact::DoNotDisturb => "do_not_disturb",
@@ -279,6 +293,7 @@ impl Fact {
             (Fact::Trunk, Some(Target::Trunk { name, .. }))
             | (Fact::Number, Some(Target::Trunk { number: name, .. }))
             | (Fact::User, Some(Target::User { name }))
+            | (Fact::PickUp, Some(Target::PickUp { user: name }))
             | (Fact::Play, Some(Target::Play { file: name, .. })) => Some(name.clone()),
             (Fact::Number, Some(Target::Change(Change::Forward { to, .. }))) => to.clone(),
             (Fact::Forward, Some(Target::Change(Change::Forward { when, .. }))) => Some(when.as_str().to_owned()),

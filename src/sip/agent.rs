@@ -280,6 +280,12 @@ impl Agent {
         self.session(id).map(|session| session.call_id.as_str())
     }
 
+    /// The session whose dialog has this Call-ID, this tag of ours and this one of its peer.
+    pub fn session_in(&self, call_id: &str, local_tag: &str, remote_tag: &str) -> Option<SessionId> {
+        let id = *self.by_tag.get(local_tag)?;
+        self.session(id).filter(|session| session.has_dialog(call_id, remote_tag)).map(|_| id)
+    }
+
     pub fn counts(&self) -> Counts {
         Counts {
             sessions: self.sessions.len(),

@@ -9,6 +9,9 @@ use bytes::Bytes;
 pub const ALLOW: &str =
     "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, PRACK, UPDATE, INFO, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH, REFER";
 
+/// Extensions that a peer may count on: Replaces (RFC 3891), and REFER without a subscription (RFC 4488).
+pub const SUPPORTED: &str = "replaces, norefersub";
+
 /// All parts of a request.
 pub(crate) struct Draft<'a> {
     pub method: &'a Method,

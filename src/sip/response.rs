@@ -3,7 +3,7 @@
 use crate::sip::agent::AgentSettings;
 use crate::sip::announce::Announce;
 use crate::sip::flow::{Body, Flow, Headers};
-use crate::sip::request::{ALLOW, contact};
+use crate::sip::request::{ALLOW, SUPPORTED, contact};
 use crate::sip::transaction::Asked;
 use crate::wire::sip::{Message, Method, Name, SessionPair, Uri, Writer};
 use bytes::Bytes;
@@ -59,6 +59,9 @@ impl Answer<'_> {
         }
         if !is_terse && self.lists_methods(request.method()) {
             writer.header(Name::Allow, ALLOW);
+        }
+        if (200..=299).contains(&self.status) && *request.method() == Method::Options {
+            writer.header(Name::Supported, SUPPORTED);
         }
         if !server.is_empty() {
             writer.header(Name::Server, server);

@@ -36,14 +36,6 @@ pub fn objection(message: &Message, item: &str, before: Option<&Bytes>) -> Optio
         let body = String::from_utf8_lossy(&message.body()).into_owned();
         return body.contains(part).then(|| format!("the body is {body}"));
     }
-    if let Some(part) = rest(item, "body ~") {
-        let body = String::from_utf8_lossy(&message.body()).into_owned();
-        return (!body.contains(part)).then(|| format!("the body is {body}"));
-    }
-    if let Some(text) = rest(item, "body") {
-        let body = String::from_utf8_lossy(&message.body()).into_owned();
-        return (body != text).then(|| format!("the body is {body}"));
-    }
     if let Some(words) = rest(item, "sdp") {
         return match description() {
             Some(description) => sdp::objection(&description, words),

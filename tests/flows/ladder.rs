@@ -50,6 +50,7 @@ impl Player {
         if text.is_empty() || text.starts_with('#') {
             return;
         }
+        let text = &self.filled_in(text);
         let line = Line::read(text);
         let fault = match line.words.as_slice() {
             ["tandem", "->", name, words @ ..] => self.expect(name, words, &line),
@@ -88,6 +89,25 @@ impl Player {
             self.world.log.push(format!("line {number}: {text}\n  {fault}"));
             panic!("line {number} of the ladder: {text}\n  {fault}");
         }
+    }
+
+    /// `{dialog of alice}`, `{dialog of alice one}` for a call that she laid aside, and `{escaped dialog of …}` for what
+    /// stands in a URI.
+    fn filled_in(&mut self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (opening, escaped) in [("{dialog of ", false), ("{escaped dialog of ", true)] {
+            while let Some(start) = text.find(opening) {
+                let end = start + text[start..].find('}').expect("a closing brace");
+                let mut words = text[start + opening.len()..end].split(' ');
+                let name = words.next().expect("a name");
+                let mut dialog = self.world.peer(name).replaces(words.next());
+                if escaped {
+                    dialog = dialog.replace(';', "%3B").replace('=', "%3D");
+                }
+                text.replace_range(start..=end, &dialog);
+            }
+        }
+        text
     }
 
     fn say(&mut self, name: &str, words: &[&str], line: &Line<'_>) {
@@ -196,6 +216,8 @@ impl Player {
             [name, "registers"] => self.register(name),
             [name, "calls", target] => self.call(name, target, line),
             [caller, "talks", "to", called] => self.talk(caller, called, line),
+            [name, "keeps", "line", line] => world.peer(name).keep(line),
+            [name, "takes", "line", line] => world.peer(name).take(line),
             [name, "is", "deaf"] => world.peer(name).deaf = true,
             [name, "is", "gone"] => {
                 let flow = world.peer(name).flow;

@@ -36,6 +36,8 @@ pub struct Peer {
     pub unacknowledged: usize,
     /// Call-IDs and tags of ours towards it.
     pub secrets: Vec<String>,
+    /// Other calls of the phone, by the names that a ladder gives them.
+    aside: std::collections::BTreeMap<String, (Option<Dialog>, Option<Message>)>,
     dialog: Option<Dialog>,
     /// Its last INVITE, and all of them.
     invite: Option<Message>,
@@ -80,6 +82,7 @@ impl Peer {
             deaf: false,
             unacknowledged: 0,
             secrets: Vec::new(),
+            aside: Default::default(),
             dialog: None,
             invite: None,
             invites: Vec::new(),
@@ -175,6 +178,28 @@ impl Peer {
         }
         self.inbox.push_back(message);
         ack
+    }
+
+    /// Lays the present call aside under a name.
+    pub fn keep(&mut self, line: &str) {
+        self.aside.insert(line.to_owned(), (self.dialog.take(), self.invite.take()));
+    }
+
+    /// Takes a call up that was laid aside.
+    pub fn take(&mut self, line: &str) {
+        (self.dialog, self.invite) = self.aside.get(line).cloned().expect("a call that was laid aside");
+    }
+
+    /// The present call, or one that was laid aside, as Replaces names it to the switch (RFC 3891 §6.1).
+    pub fn replaces(&self, line: Option<&str>) -> String {
+        let dialog = match line {
+            Some(line) => self.aside.get(line).and_then(|(dialog, _)| dialog.as_ref()),
+            None => self.dialog.as_ref(),
+        };
+        let dialog = dialog.expect("a dialog");
+        let tag = tandem::wire::sip::NameAddr::parse(&dialog.remote).ok().and_then(|remote| remote.tag());
+        let tag = tag.expect("a tag of the switch");
+        format!("{};to-tag={tag};from-tag={}", dialog.call_id, dialog.local_tag)
     }
 
     /// A request by the words and items of a ladder's line.
@@ -342,13 +367,18 @@ impl Peer {
         writer.finish()
     }
 
-    /// An answer to the newest request that has none, or to the newest of the method named.
+    /// An answer to the newest request that has none, or to the newest of the method named, one without an answer before
+    /// others.
     pub fn answer(&mut self, status: u16, words: &[&str], line: &Line<'_>) -> Bytes {
         let wanted = words.first().and_then(|word| Method::parse(word));
-        let found = self.asked.iter().rposition(|(message, answered)| match &wanted {
-            Some(method) => message.method() == method,
-            None => *answered < 200,
-        });
+        let newest = |wants: &dyn Fn(&Method, u16) -> bool| {
+            self.asked.iter().rposition(|(message, answered)| wants(message.method(), *answered))
+        };
+        let found = match &wanted {
+            Some(wanted) => newest(&|method, answered| method == wanted && answered < 200)
+                .or_else(|| newest(&|method, _| method == wanted)),
+            None => newest(&|_, answered| answered < 200),
+        };
         let index = found.unwrap_or_else(|| panic!("{} has nothing to answer", self.name));
         self.asked[index].1 = status;
         let request = self.asked[index].0.clone();

@@ -24,7 +24,7 @@ fn answered_with(answer: &str, ladder: &str) {
             "
             bob registers
             alice calls bob (sdp PCMU)
-            tandem -> bob INVITE [Supported: 100rel, timer | Session-Expires: 1800 | no Min-SE | no Require]
+            tandem -> bob INVITE [Supported ~ 100rel, timer | Session-Expires: 1800 | no Min-SE | no Require]
             bob -> tandem 200 (sdp PCMU | {answer})
             tandem -> bob ACK
             tandem -> alice 200 [no Session-Expires | no Require | Supported ~ timer]

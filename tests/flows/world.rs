@@ -104,6 +104,16 @@ number = "*60"
 to = [{ play = "closed.wav" }]
 
 [[rule]]
+name = "Pick-up"
+regex = "\\*\\*(.+)"
+to = [{ pickup = "{1}" }]
+
+[[rule]]
+name = "Group pick-up"
+number = "*8"
+to = [{ pickup = "bob" }, { pickup = "carol" }]
+
+[[rule]]
 name = "Music"
 number = "*61"
 to = [{ play = "music.wav", repeat = true }]

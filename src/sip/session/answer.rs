@@ -62,7 +62,7 @@ impl Session {
         let headers: Headers = self
             .lease_granted(core, server)
             .into_iter()
-            .chain(self.supported())
+            .chain([self.supported()])
             .chain(answer.headers.clone())
             .collect();
         let response = core.answer(server, &Answer { headers: &headers, ..*answer })?;

@@ -25,6 +25,8 @@ pub(crate) struct Calling {
     attempts: u8,
     /// Those of the forks that want their provisional answers acknowledged.
     pub(super) early: Vec<Early>,
+    /// The tag of the last fork that answered provisionally.
+    pub(super) ringing: Option<String>,
     pub(super) cancel: Option<super::cancel::Cancel>,
 }
 
@@ -67,6 +69,7 @@ impl Session {
             credentials,
             attempts: 0,
             early: Vec::new(),
+            ringing: None,
             cancel: None,
         }));
         session
@@ -132,6 +135,9 @@ impl Session {
         let Stage::Calling(calling) = &mut self.stage else { return };
         if let Some(cancel) = &mut calling.cancel {
             return cancel.provisional(core, calling.client);
+        }
+        if let Some(tag) = message.to().ok().and_then(|to| to.tag()) {
+            calling.ringing = Some(tag.to_owned());
         }
         if message.status() > 100 && self.takes_progress(core, &message) {
             self.emit(core, SessionEvent::Progress { message });

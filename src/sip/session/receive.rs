@@ -22,6 +22,18 @@ impl Session {
         }
     }
 
+    /// Whether it has a dialog with this tag of the peer, be it an early one.
+    pub fn has_dialog(&self, call_id: &str, remote_tag: &str) -> bool {
+        let is_known = match &self.stage {
+            Stage::Alerting(alerting) => alerting.dialog.remote_tag == remote_tag,
+            Stage::Up(up) => up.dialog.remote_tag == remote_tag,
+            Stage::Leaving(leaving) => leaving.dialog().remote_tag == remote_tag,
+            Stage::Calling(calling) => calling.ringing.as_deref() == Some(remote_tag),
+            Stage::Over => false,
+        };
+        is_known && self.call_id == call_id
+    }
+
     pub fn receive(&mut self, core: &mut Core, server: ServerTxId, flow: Flow, message: Message) {
         if let Some(dialog) = self.dialog_of(&message) {
             let number = message.cseq().map(|cseq| cseq.number).unwrap_or_default();

@@ -73,7 +73,7 @@ impl Session {
     }
 
     pub(super) fn send_reoffer(&mut self, core: &mut Core, mut ours: Box<Ours>) {
-        let headers = self.supported().into_iter().chain(self.lease_renewed()).collect();
+        let headers = [self.supported()].into_iter().chain(self.lease_renewed()).collect();
         let Some((dialog, method)) = negotiable(&mut self.stage, self.watch.allows_update) else { return };
         let method = if ours.is_refresh { Method::Update } else { method };
         let request = Request { method, headers, body: ours.body.as_ref() };

@@ -5,6 +5,7 @@ use crate::config::settings::Prack;
 use crate::sip::agent::Terms;
 use crate::sip::core::Core;
 use crate::sip::flow::Headers;
+use crate::sip::request::SUPPORTED;
 use crate::wire::sip::Name;
 
 impl Session {
@@ -29,19 +30,19 @@ impl Session {
         if self.terms.prack == Prack::Required {
             headers.push((Name::Require, "100rel".to_owned()));
         }
-        headers.extend(self.supported());
+        headers.push(self.supported());
         headers.extend(self.lease_proposed());
         headers
     }
 
     /// What a request or a 2xx of ours says that we know.
-    pub(super) fn supported(&self) -> Option<(Name, String)> {
+    pub(super) fn supported(&self) -> (Name, String) {
         let known = match (self.terms.prack, self.terms.timer) {
-            (Prack::Never, None) => return None,
-            (Prack::Never, Some(_)) => "timer",
-            (_, None) => "100rel",
-            (_, Some(_)) => "100rel, timer",
+            (Prack::Never, None) => "",
+            (Prack::Never, Some(_)) => "timer, ",
+            (_, None) => "100rel, ",
+            (_, Some(_)) => "100rel, timer, ",
         };
-        Some((Name::Supported, known.to_owned()))
+        (Name::Supported, format!("{known}{SUPPORTED}"))
     }
 }

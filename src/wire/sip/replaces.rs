@@ -1,8 +1,9 @@
 //! Replaces (RFC 3891 §6.1): the dialog whose place an INVITE takes.
 
+use super::error::Malformed;
 use super::params::Params;
-use super::uri::Uri;
-use super::unescape;
+use super::token::is_token;
+use super::uri::{Uri, unescape};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replaces {
@@ -19,9 +20,11 @@ impl Replaces {
     pub fn parse(value: &str) -> Option<Replaces> {
         let at = value.find(';')?;
         let call_id = value[..at].trim();
-        let params = Params::parse(&value[at..]).ok()?;
-        let tag = |name: &str| params.get(name).flatten().filter(|tag| !tag.is_empty()).map(str::to_owned);
-        (!call_id.is_empty()).then_some(())?;
+        let params = Params::new(&value[at..]);
+        let tag = |name: &str| params.get(name).flatten().filter(|tag| is_token(tag)).map(str::to_owned);
+        if call_id.is_empty() {
+            return None;
+        }
         Some(Replaces {
             call_id: call_id.to_owned(),
             to_tag: tag("to-tag")?,
@@ -32,10 +35,12 @@ impl Replaces {
 
     /// As the header part of a URI in Refer-To says it (RFC 3261 §19.1.1); none where it says nothing of it, an error
     /// where that can't be read.
-    pub fn of_uri(uri: &Uri<'_>) -> Result<Option<Replaces>, ()> {
+    pub fn of_uri(uri: &Uri<'_>) -> Result<Option<Replaces>, Malformed> {
         let mut fields = uri.headers().unwrap_or_default().split('&').filter_map(|field| field.split_once('='));
         match fields.find(|(name, _)| name.eq_ignore_ascii_case("Replaces")) {
-            Some((_, value)) => Replaces::parse(&unescape(value)).map(Some).ok_or(()),
+            Some((_, value)) => {
+                Replaces::parse(&unescape(value)).map(Some).ok_or(Malformed("the Replaces is malformed"))
+            }
             None => Ok(None),
         }
     }
@@ -53,7 +58,9 @@ mod tests {
     fn it_has_a_call_id_and_both_tags() {
         assert_eq!(Replaces::parse("a@b;to-tag=1;from-tag=2"), Some(replaces(false)));
         assert_eq!(Replaces::parse("a@b ; from-tag=2 ;x=y; to-tag=1;early-only"), Some(replaces(true)));
-        for wrong in ["", "a@b", "a@b;to-tag=1", "a@b;to-tag=1;from-tag", ";to-tag=1;from-tag=2"] {
+        for wrong in
+            ["", "a@b", "a@b;to-tag=1", "a@b;to-tag=1;from-tag", "a@b;to-tag=1;from-tag=2, c", ";to-tag=1;from-tag=2"]
+        {
             assert_eq!(Replaces::parse(wrong), None, "{wrong}");
         }
     }
@@ -63,7 +70,7 @@ mod tests {
         let of = |text: &str| Replaces::of_uri(&Uri::parse(text).unwrap());
         assert_eq!(of("sip:c@x?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2"), Ok(Some(replaces(false))));
         assert_eq!(of("sip:c@x?Subject=x&replaces=a@b%3bto-tag%3d1%3bfrom-tag%3d2"), Ok(Some(replaces(false))));
-        assert_eq!(of("sip:c@x?Replaces=a%40b"), Err(()));
+        assert_eq!(of("sip:c@x?Replaces=a%40b"), Err(Malformed("the Replaces is malformed")));
         assert_eq!(of("sip:c@x"), Ok(None));
     }
 }

@@ -240,7 +240,7 @@ pub(super) fn host_and_port(text: &str) -> Result<(&str, Option<u16>), Malformed
     Ok((host, Some(port)))
 }
 
-fn unescape(text: &str) -> Cow<'_, str> {
+pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }
