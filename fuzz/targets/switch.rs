@@ -21,6 +21,7 @@ use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::{Clip, Command, Event, PortId, Report};
 use tandem::sip::digest::{ClientCredentials, Hashes, answer};
 use tandem::sip::flow::{Flow, Transport};
+use tandem::sip::locate::Located;
 use tandem::wire::sip::{Message, Method, Name, Writer};
 
 const SETTINGS: &str = r#"
@@ -423,7 +424,10 @@ impl Bench {
                     Output::Load { ticket, .. } => self.tickets.push(ticket),
                     Output::Keep { ticket, .. } => inputs.push_back(Input::Kept { ticket, result: Ok(()) }),
                     Output::Locate { ticket, .. } => {
-                        inputs.push_back(Input::Located { ticket, result: Ok(vec![flow(2)]) });
+                        inputs.push_back(Input::Located {
+                            ticket,
+                            result: Ok(Located::only(flow(2), Duration::from_secs(60))),
+                        });
                     }
                     _ => {}
                 }
@@ -505,7 +509,6 @@ fn accounts(names: &[&str]) -> Accounts {
         number: None,
         country: None,
         display_name: None,
-        forwarding: Default::default(),
         hashes: Hashes::from_password(name, "tandem.test", name),
         // Two who send calls on to one another, and out of the house.
         forwarding: Forwarding {

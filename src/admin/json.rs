@@ -3,7 +3,7 @@
 use crate::base::time::Wall;
 use crate::call::forwarding::Forwarding;
 use crate::call::record::{CallRecord, LegRecord, StreamRecord};
-use crate::call::view::{CallView, RegistrationView, TrunkView};
+use crate::call::view::{AddressView, CallView, RegistrationView, TrunkView};
 use crate::config::settings::User;
 use crate::media::command::Report;
 use crate::shell::control::{ReloadReport, Status};
@@ -87,12 +87,18 @@ pub fn call(call: &CallView) -> Value {
     })
 }
 
+fn address(address: &AddressView) -> Value {
+    json!({ "address": address.address, "out_for_s": address.out_for_s, "why": address.why })
+}
+
 pub fn trunk(trunk: &TrunkView) -> Value {
     json!({
         "name": trunk.name,
         "host": trunk.host,
         "up": trunk.up,
         "state": trunk.state,
+        "addresses": trunk.addresses.iter().map(address).collect::<Vec<_>>(),
+        "lookup_failing": trunk.lookup_failing,
         "registered_until": trunk.registered_until.map(time),
         "calls": trunk.calls,
         "max_calls": trunk.max_calls,

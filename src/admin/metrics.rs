@@ -15,6 +15,9 @@ pub struct Metrics {
     registrations: IntGauge,
     trunk_up: IntGaugeVec,
     trunk_calls: IntGaugeVec,
+    trunk_addresses: IntGaugeVec,
+    trunk_addresses_out: IntGaugeVec,
+    trunk_lookup_failing: IntGaugeVec,
     rtp_packets: IntCounterVec,
     rtp_drops: IntCounterVec,
     worker_busy: GaugeVec,
@@ -47,6 +50,17 @@ impl Metrics {
             attempts: kept.counters("tandem_call_attempts_total", "Attempts to call by their final answer", "status"),
             registrations: kept.gauge("tandem_registrations", "Contacts that are registered with us"),
             trunk_up: kept.gauges("tandem_trunk_up", "1 while a trunk is registered or answers", "trunk"),
+            trunk_addresses: kept.gauges("tandem_trunk_addresses", "Addresses that a trunk's name leads to", "trunk"),
+            trunk_addresses_out: kept.gauges(
+                "tandem_trunk_addresses_out",
+                "Addresses of a trunk that failed and are left alone for a while",
+                "trunk",
+            ),
+            trunk_lookup_failing: kept.gauges(
+                "tandem_trunk_lookup_failing",
+                "1 while a trunk's name can't be looked up",
+                "trunk",
+            ),
             trunk_calls: kept.gauges("tandem_trunk_calls", "Calls that are up on a trunk", "trunk"),
             rtp_packets: kept.counters("tandem_rtp_packets_total", "RTP packets by direction", "direction"),
             rtp_drops: kept.counters("tandem_rtp_drops_total", "RTP packets that were dropped, by reason", "reason"),
@@ -99,11 +113,21 @@ impl Metrics {
         self.trunk_calls.with_label_values(&[trunk]).set(signed(calls as u64));
     }
 
+    /// Where a trunk is: how many addresses, how many of them are left alone, and whether DNS fails.
+    pub fn set_trunk_addresses(&self, trunk: &str, known: usize, out: usize, lookup_failing: bool) {
+        self.trunk_addresses.with_label_values(&[trunk]).set(signed(known as u64));
+        self.trunk_addresses_out.with_label_values(&[trunk]).set(signed(out as u64));
+        self.trunk_lookup_failing.with_label_values(&[trunk]).set(i64::from(lookup_failing));
+    }
+
     /// After a reload that took a trunk away.
     pub fn forget_trunk(&self, trunk: &str) {
         // One that was never set has nothing to forget.
         let _ = self.trunk_up.remove_label_values(&[trunk]);
         let _ = self.trunk_calls.remove_label_values(&[trunk]);
+        for gauges in [&self.trunk_addresses, &self.trunk_addresses_out, &self.trunk_lookup_failing] {
+            let _ = gauges.remove_label_values(&[trunk]);
+        }
     }
 
     /// The totals of all workers since the start.

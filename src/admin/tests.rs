@@ -3,7 +3,7 @@ use super::token::Token;
 use super::*;
 use crate::base::time::Wall;
 use crate::call::record::{CallRecord, EndedBy, State};
-use crate::call::view::{CallView, Phase, RegistrationView, TrunkView};
+use crate::call::view::{AddressView, CallView, Phase, RegistrationView, TrunkView};
 use crate::config::settings::{Secret, Settings, User};
 use crate::dialplan::route::{Decision, Route, Target};
 use crate::shell::control::{Control, ReloadReport, Status};
@@ -162,6 +162,12 @@ fn a_trunk(started: Wall) -> TrunkView {
         host: "sip.acme.example".to_owned(),
         up: true,
         state: "registered".to_owned(),
+        addresses: vec![AddressView {
+            address: "udp:192.0.2.7:5060".to_owned(),
+            out_for_s: Some(20),
+            why: Some("no answer"),
+        }],
+        lookup_failing: false,
         registered_until: Some(started),
         calls: 1,
         max_calls: Some(30),

@@ -6,6 +6,7 @@ use crate::call::io::Notice;
 use crate::call::party::{Party, is_number};
 use crate::call::trunk::Trunk;
 use crate::dialplan::route::{Caller, Request};
+use crate::sip::announce::Announce;
 use crate::sip::digest::{Algorithm, Hashes, Verdict};
 use crate::sip::flow::Flow;
 use crate::sip::guessing::Standing;
@@ -65,7 +66,7 @@ pub fn admit(exchange: &mut Exchange, now: Now, flow: Flow, message: &Message) -
     if !claims_user
         && !signed
         && let Some(trunk) =
-            exchange.trunks.reaching_from(flow.remote.ip()).filter(|trunk| trunk.may_come_by(flow.transport))
+            exchange.trunks.reaching_from(flow.remote.ip(), now.time).filter(|trunk| trunk.may_come_by(flow.transport))
     {
         return Admission::Admitted(identity_of(trunk));
     }
@@ -300,7 +301,7 @@ fn strangers_may(exchange: &Exchange, now: Now, flow: Flow, message: &Message) -
     exchange.plan.route(&request).route.is_some()
 }
 
-fn is_ours(exchange: &Exchange, flow: Flow, host: &str) -> bool {
+pub fn is_ours(exchange: &Exchange, flow: Flow, host: &str) -> bool {
     let settings = &exchange.settings;
     if host.eq_ignore_ascii_case(&settings.sip.domain) || host.eq_ignore_ascii_case("localhost") {
         return true;
@@ -308,7 +309,7 @@ fn is_ours(exchange: &Exchange, flow: Flow, host: &str) -> bool {
     let Ok(address) = host.parse::<IpAddr>() else { return false };
     let address = address.to_canonical();
     address == flow.local.ip().to_canonical()
-        || settings.media.public_address == Some(address)
+        || Announce::signalling(settings).is_public(address)
         || [&settings.sip.udp, &settings.sip.tcp, &settings.sip.tls]
             .into_iter()
             .flatten()

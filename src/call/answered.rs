@@ -22,9 +22,7 @@ impl Call {
         }
         self.note_answer(exchange, leg, message);
         self.record.legs[leg].reason = phrase(message.status(), message.reason_phrase());
-        if let Some(trunk) = self.trunk_of(exchange, leg) {
-            trunk.last_answer = Some((message.status(), now.wall));
-        }
+        self.note_outcome(exchange, now, leg, message.status(), None);
         if let Err(why) = self.take_answer(leg, message) {
             exchange.agent.bye(now, session, Some(sip_reason(488, &why)));
             self.record.legs[leg].reason.clone_from(&why);

@@ -7,9 +7,10 @@ use crate::call::letter::Letter;
 use crate::call::party::{Audience, Side};
 use crate::call::post::{Attempt, Delivery, DeliveryKey, is_away};
 use crate::dialplan::route::Target;
-use crate::sip::agent::{OutgoingRequest, RequestId};
+use crate::sip::agent::{Failure, OutgoingRequest, RequestId};
 use crate::sip::digest::{self, ClientCredentials};
 use crate::sip::flow::{Body, Flow, Headers, Transport};
+use crate::sip::registrar::Binding;
 use crate::wire::sip::{Message, Method, Name, date, escape_user};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,8 @@ const ANSWER: Duration = Duration::from_secs(8);
 const PATIENCE: Duration = Duration::from_secs(24);
 /// The largest request that may go by a way without congestion control (RFC 3428 §8).
 const DATAGRAM: usize = 1_300;
-/// More than the parts of a request that the letter doesn't fill: Via, tags, Call-ID, and names of fields.
-const FRAME: usize = 400;
+/// What else a request has, at least: Via, tags, Call-ID, and names of fields.
+const FRAME: usize = 300;
 
 /// Why a target takes no letter.
 enum Obstacle {
@@ -68,9 +69,11 @@ impl Exchange {
     }
 
     /// A request that carries a letter has no answer and will have none; false where it carries none.
-    pub fn letter_failed(&mut self, now: Now, id: RequestId) -> bool {
+    pub fn letter_failed(&mut self, now: Now, id: RequestId, cause: Failure) -> bool {
         let Some(attempt) = self.post.attempts.remove(&id) else { return false };
-        self.declined(now, attempt.delivery, 408);
+        // Who takes no connection never can have it.
+        let status = if attempt.is_large && cause == Failure::Transport { 513 } else { 408 };
+        self.declined(now, attempt.delivery, status);
         true
     }
 
@@ -109,21 +112,26 @@ impl Exchange {
         let to = format!("<sip:{}@{domain}>", escape_user(&user));
         let from = delivery.letter.from.from(domain, Audience::Phone);
         let told = delivery.letter.from.headers(domain, Audience::Phone, Side::Calling);
-        let mut requests = Vec::new();
-        let bindings = self.registrar.bindings(now, &user);
+        let mut bindings = self.registrar.targets(now, &user);
+        if let Some(phone) = &delivery.phone {
+            bindings.retain(|binding| binding.instance.as_ref() == Some(phone));
+        }
         if bindings.is_empty() {
             return Err(Obstacle::Away(user));
         }
-        for binding in bindings {
-            let request = request(now, delivery, binding.flow, binding.uri, from.clone(), to.clone(), &told);
-            requests.extend(request.map(|request| (request, None)));
-        }
-        self.send_letters(now, key, requests)
+        let request = |binding: Binding| {
+            let request = request(now, delivery, binding.flow, binding.uri, from.clone(), to.clone(), told.clone());
+            (OutgoingRequest { routes: binding.path, ..request }, None)
+        };
+        let requests: Vec<Carried> = bindings.into_iter().map(request).collect();
+        self.send_letters(now, key, requests);
+        Ok(())
     }
 
     fn carry_to_trunk(&mut self, now: Now, key: DeliveryKey, name: &str, number: &str) -> Result<(), Obstacle> {
         let Some(trunk) = self.trunks.by_name(name) else { return Err(Obstacle::Refused(500)) };
-        let Some(flow) = trunk.flow() else { return Err(Obstacle::Refused(503)) };
+        let Some(&flow) = trunk.ways(now.time, &mut self.chance).first() else { return Err(Obstacle::Refused(503)) };
+        let routes = trunk.routes();
         let Some(delivery) = self.post.deliveries.get_mut(&key) else { return Ok(()) };
         delivery.user = None;
         let domain = trunk.domain();
@@ -133,26 +141,26 @@ impl Exchange {
         let from = delivery.letter.from.from(&ours, audience);
         let told = delivery.letter.from.headers(&ours, audience, Side::Calling);
         let to = format!("<sip:{}@{domain}>", escape_user(number));
-        let request = request(now, delivery, flow, trunk.uri(number), from, to, &told);
-        let retry = |request: OutgoingRequest| {
-            let retry = credentials.map(|credentials| Box::new((request.clone(), credentials)));
-            (request, retry)
-        };
-        self.send_letters(now, key, request.map(retry).into_iter().collect())
+        let request = request(now, delivery, flow, trunk.uri(number), from, to, told);
+        let request = OutgoingRequest { routes, ..request };
+        let retry = credentials.map(|credentials| Box::new((request.clone(), credentials)));
+        self.send_letters(now, key, vec![(request, retry)]);
+        Ok(())
     }
 
-    fn send_letters(&mut self, now: Now, key: DeliveryKey, requests: Vec<Carried>) -> Result<(), Obstacle> {
-        if requests.is_empty() {
-            return Err(Obstacle::Refused(513));
-        }
+    fn send_letters(&mut self, now: Now, key: DeliveryKey, requests: Vec<Carried>) {
         if let Some(delivery) = self.post.deliveries.get_mut(&key) {
             delivery.waiting = requests.len();
         }
         for (request, retry) in requests {
-            let id = self.agent.request(now, request);
-            self.post.attempts.insert(id, Attempt { delivery: key, retry });
+            self.attempt(now, key, request, retry);
         }
-        Ok(())
+    }
+
+    fn attempt(&mut self, now: Now, key: DeliveryKey, request: OutgoingRequest, retry: Option<Retry>) {
+        let is_large = is_large(&request);
+        let id = self.agent.request(now, request);
+        self.post.attempts.insert(id, Attempt { delivery: key, is_large, retry });
     }
 
     /// Sends a letter once more with the credentials that a trunk asks for. False where there are none, or they were of no
@@ -172,8 +180,7 @@ impl Exchange {
         request.headers.push((signs, signature));
         request.call_id = Some(refusal.call_id().to_owned());
         request.cseq = refusal.cseq().ok().map(|cseq| cseq.number.saturating_add(1));
-        let id = self.agent.request(now, request);
-        self.post.attempts.insert(id, Attempt { delivery: key, retry: None });
+        self.attempt(now, key, request, None);
         true
     }
 
@@ -233,7 +240,7 @@ impl Exchange {
 type Retry = Box<(OutgoingRequest, ClientCredentials)>;
 type Carried = (OutgoingRequest, Option<Retry>);
 
-/// The MESSAGE on one way; none where it is too large for it.
+/// The MESSAGE on one way.
 fn request(
     now: Now,
     of: &Delivery,
@@ -241,22 +248,24 @@ fn request(
     uri: String,
     from: String,
     to: String,
-    told: &Headers,
-) -> Option<OutgoingRequest> {
+    told: Headers,
+) -> OutgoingRequest {
     let letter = &of.letter;
-    let headers: Headers = told.iter().cloned().chain(headers(now, letter)).collect();
-    let beside = [&uri, &from, &to, &letter.content_type].iter().map(|text| text.len()).sum::<usize>();
-    let beside = beside + headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
-    if flow.transport == Transport::Udp && FRAME + beside + letter.body.len() > DATAGRAM {
-        return None;
-    }
-    Some(OutgoingRequest {
+    OutgoingRequest {
         max_forwards: of.hops,
-        headers,
+        headers: told.into_iter().chain(headers(now, letter)).collect(),
         body: Some(Body { content_type: letter.content_type.as_str().into(), bytes: letter.body.clone() }),
         max_wait: Some(ANSWER),
         ..OutgoingRequest::new(Method::Message, uri, flow, from, to)
-    })
+    }
+}
+
+/// Whether a request can hardly go by datagrams, so that the agent asks the peer for a connection (RFC 3428 §8).
+fn is_large(request: &OutgoingRequest) -> bool {
+    let body = request.body.as_ref().map_or(0, |body| body.bytes.len() + body.content_type.len());
+    let headers = request.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
+    let addresses = request.uri.len() + request.from.len() + request.to.len();
+    request.flow.transport == Transport::Udp && FRAME + body + headers + addresses > DATAGRAM
 }
 
 fn headers(now: Now, letter: &Letter) -> Headers {

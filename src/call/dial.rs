@@ -17,11 +17,15 @@ use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::Flow;
 use crate::wire::description::Media as MediaLine;
 use crate::wire::sip::Name;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Where one leg goes, and what it is told of the caller.
+#[derive(Clone)]
 pub struct Destination {
     pub flow: Flow,
+    /// Further ways, tried in turn where one fails (RFC 3263 §4.3).
+    pub more: VecDeque<Flow>,
     pub uri: String,
     /// Name-addrs.
     pub to: String,
@@ -67,6 +71,20 @@ impl Call {
         }
         exchange.timers.set(Timer::Patience(self.key), now.time + PATIENCE);
         exchange.keep(&self.record);
+    }
+
+    /// A leg failed on its way to one address of its target: tries the next one, by a leg of its own. False where there is
+    /// none.
+    pub fn dial_next_way(&mut self, exchange: &mut Exchange, now: Now, leg: usize, trunk: Option<&str>) -> bool {
+        let Some(mut to) = self.legs[leg].again.take() else { return false };
+        if let Some(trunk) = trunk.and_then(|name| exchange.trunks.by_name(name)) {
+            // Others may have found out meanwhile that it fails as well.
+            to.more.retain(|&way| !trunk.is_resting(now.time, way));
+        }
+        let Some(way) = to.more.pop_front() else { return false };
+        let LegRecord { target, number, .. } = self.record.legs[leg].clone();
+        self.dial(exchange, now, Destination { flow: way, ..*to }, target, number, trunk);
+        true
     }
 
     /// What the caller's leg has that a called one may have too.
@@ -148,6 +166,7 @@ impl Call {
         let caller = self.legs[0].opposites();
         let leg = &mut self.legs[index];
         let (Some(to), Some(media)) = (leg.dialling.take(), leg.media.as_mut()) else { return };
+        leg.again = (!to.more.is_empty()).then(|| to.clone());
         let Some(body) = media.offer(&caller) else {
             let why = Disagreement::OnlyRelayed.text();
             self.record.legs[index].reason = why.to_owned();

@@ -12,16 +12,19 @@ use crate::call::music::Music;
 use crate::call::post::{DeliveryKey, Post};
 use crate::call::record::CallRecord;
 use crate::call::subscribed;
-use crate::call::trunk::{Trunks, Work};
+use crate::call::trunks::{Trunks, Work};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, PortId};
 use crate::sip::agent::{Agent, SessionId};
+use crate::sip::announce::Announce;
 use crate::sip::digest::Verifier;
+use crate::sip::flow::Flow;
 use crate::sip::guessing::{GuessLimits, Guessing};
 use crate::sip::notifier::Notifier;
 use crate::sip::publication::Publications;
 use crate::sip::registrar::Registrar;
+use crate::wire::description::Description;
 use crate::wire::events::pidf::Presence;
 use crate::wire::sip::Uuid;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -71,6 +74,8 @@ pub struct Exchange {
     /// What calls want of each other.
     pub errands: VecDeque<Errand>,
     pub music: Music,
+    /// What SDP calls our addresses.
+    announce: Announce,
     pub post: Post,
     pub notifier: Notifier,
     pub publications: Publications<Presence>,
@@ -110,6 +115,7 @@ impl Exchange {
         now: Now,
     ) -> Exchange {
         let run = chance.token(10);
+        let announce = Announce::media(&settings);
         let trunks = Trunks::new(&settings, now, &mut chance);
         let (notifier_limits, publication_limits) =
             (subscribed::notifier_limits(&settings), subscribed::publication_limits(&settings));
@@ -128,6 +134,7 @@ impl Exchange {
             outputs: VecDeque::new(),
             errands: VecDeque::new(),
             music: Music::default(),
+            announce,
             post: Post::default(),
             notifier: Notifier::new(notifier_limits),
             publications: Publications::new(publication_limits),
@@ -288,16 +295,32 @@ impl Exchange {
             chance: &mut self.chance,
             outputs: &mut self.outputs,
             tickets: &mut self.last_ticket,
+            patience: self.settings.sip.trunk_timeout,
         };
         (&mut self.trunks, work)
     }
 
+    /// Our address for the media of a caller: that of the way its INVITE came, unless its offer is of the other family and
+    /// we listen at an address of that.
+    pub fn media_address(&self, flow: Flow, offer: Option<&Description>) -> IpAddr {
+        let own = flow.local.ip();
+        let media = offer.and_then(|offer| offer.media.iter().find(|media| !media.is_refused()));
+        let theirs = media.map(|media| media.address.ip()).filter(|ip| !ip.is_unspecified());
+        let fits = |ip: &IpAddr| theirs.is_none_or(|theirs| theirs.is_ipv4() == ip.is_ipv4());
+        let others = self.settings.sip.udp.iter().chain(&self.settings.sip.tcp).map(|socket| socket.ip());
+        let other = || others.filter(|ip| !ip.is_unspecified()).find(fits);
+        if fits(&own) { own } else { other().unwrap_or(own) }
+    }
+
     /// What SDP announces to a peer: our address on the way to it, or the public one to whoever is outside.
     pub fn announced(&self, local: IpAddr, remote: IpAddr) -> IpAddr {
-        match self.settings.media.public_address {
-            Some(public) if public.is_ipv4() == local.is_ipv4() && !is_neighbour(remote) => public,
-            _ => local,
-        }
+        self.announce.address(local, remote)
+    }
+
+    /// Takes on what our addresses are called from now on.
+    pub fn set_announce(&mut self) {
+        self.announce = Announce::media(&self.settings);
+        self.agent.set_announce(Announce::signalling(&self.settings));
     }
 
     /// What is still held for calls: sessions, ports and questions. All zero when no call is left.
@@ -320,13 +343,5 @@ pub fn guess_limits(settings: &Settings) -> GuessLimits {
         trusted_for: security.trusted_for,
         missing: security.silent_after,
         memory: security.guessers,
-    }
-}
-
-/// An address that doesn't cross a public network: loopback, private, link-local.
-fn is_neighbour(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
-        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
     }
 }

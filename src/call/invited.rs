@@ -164,8 +164,10 @@ impl Switch {
         let leg = LegKey { call: key, leg: 0 };
         let Invitation { session, flow, message, identity, dialled, .. } = invitation;
         self.exchange.own_session(session, leg);
-        let media = (!is_silent && refusal.is_none())
-            .then(|| Media::open(&mut self.exchange, leg, worker, flow.local.ip(), speaks, lines));
+        let media = (!is_silent && refusal.is_none()).then(|| {
+            let local = self.exchange.media_address(flow, call.caller.offer.as_ref());
+            Media::open(&mut self.exchange, leg, worker, local, speaks, lines)
+        });
         let is_ready = media.is_none();
         let media = media.map(|media| media.described(call.caller.offer.as_ref()));
         let record = LegRecord {

@@ -7,7 +7,8 @@ use crate::call::record::CallRecord;
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Clip, Command, Event};
-use crate::sip::flow::{Flow, Transmit, Transport};
+use crate::sip::flow::{Flow, Transmit};
+use crate::sip::locate::{Located, Target};
 use bytes::Bytes;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,10 +24,10 @@ pub enum Input {
     FlowFailed {
         flow: Flow,
     },
-    /// The answer to `Output::Locate`: where to send, best first, each with our own address on the way there.
+    /// The answer to `Output::Locate`: where to send, with our own address on each way.
     Located {
         ticket: Ticket,
-        result: Result<Vec<Flow>, String>,
+        result: Result<Located<Flow>, String>,
     },
     /// The answer to `Output::Load`.
     Loaded {
@@ -76,12 +77,10 @@ pub enum Output {
     },
     /// To be kept before any later `Send` goes out.
     Record(Box<CallRecord>),
-    /// Find the addresses of a host.
+    /// Find the servers of a host (RFC 3263).
     Locate {
         ticket: Ticket,
-        host: String,
-        port: Option<u16>,
-        transport: Transport,
+        target: Target,
     },
     /// Read a sound file of the prompts folder.
     Load {

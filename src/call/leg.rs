@@ -27,6 +27,8 @@ pub struct Leg {
     pub arrival: Option<Box<Arrival>>,
     /// We placed it: its Call-ID is ours.
     pub is_placed: bool,
+    /// The same with the addresses that are left, until it is answered.
+    pub again: Option<Box<Destination>>,
     pub brought: Brought,
 }
 
@@ -59,6 +61,7 @@ impl Leg {
             trunk: None,
             media: None,
             dialling: None,
+            again: None,
             arrival: None,
             is_placed: false,
             brought: Brought::default(),

@@ -155,6 +155,7 @@ impl Exchange {
             kept: Some((user.to_owned(), id)),
             hops: MAX_FORWARDS,
             targets: VecDeque::from([Target::User { name: user.to_owned() }]),
+            phone: None,
             user: None,
             waiting: 0,
             away: None,

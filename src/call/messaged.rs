@@ -63,6 +63,7 @@ impl Switch {
             asked,
             hops: message.max_forwards().map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1)).min(MAX_FORWARDS),
             targets: VecDeque::from(route.targets),
+            phone: admission::phone_dialled(&self.exchange, message),
         })
     }
 }

@@ -1,5 +1,5 @@
 //! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `forward`, `local_end`, `setting`, `talk`,
+//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `redirected`, `forward`, `local_end`, `setting`, `talk`,
 //! `reoffer`, `change`, `asked`, `inform`, `release`; and for what happens between two of them: `refer`, `transfer`,
 //! `replace`, `moving`, by `errand`s.
 //! A text is a `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`. Who is watched lights
@@ -35,17 +35,20 @@ mod music;
 mod negotiate;
 pub mod party;
 pub mod phone;
+mod place;
 mod post;
 mod privacy;
 mod progress;
 mod reason;
 pub mod record;
+mod redirected;
 mod refer;
 mod refused;
 mod release;
 mod reoffer;
 mod replace;
 mod requested;
+mod rests;
 mod set_up;
 mod setting;
 mod silence;
@@ -58,5 +61,6 @@ mod terms;
 mod tone;
 mod transfer;
 mod trunk;
+mod trunks;
 pub mod view;
 mod watched;

@@ -23,6 +23,8 @@ pub struct Delivery {
     pub hops: u32,
     /// What the plan says is to be tried next.
     pub targets: VecDeque<Target>,
+    /// The one phone that it is for (RFC 5627); none for all of the user.
+    pub phone: Option<String>,
     /// The user whose phones are being tried.
     pub user: Option<String>,
     /// Phones or trunks that haven't answered.
@@ -36,6 +38,8 @@ pub struct Delivery {
 /// One request that carries a letter.
 pub struct Attempt {
     pub delivery: DeliveryKey,
+    /// Too large for a datagram, on a way that has nothing else unless the peer takes connections too.
+    pub is_large: bool,
     /// The same again with credentials, in case that the trunk asks for them.
     pub retry: Option<Box<(OutgoingRequest, ClientCredentials)>>,
 }
@@ -137,6 +141,7 @@ pub struct Posted {
     pub asked: ServerId,
     pub hops: u32,
     pub targets: VecDeque<Target>,
+    pub phone: Option<String>,
 }
 
 impl Posted {
@@ -147,6 +152,7 @@ impl Posted {
             kept: None,
             hops: self.hops,
             targets: self.targets,
+            phone: self.phone,
             user: None,
             waiting: 0,
             away: None,

@@ -4,6 +4,8 @@ use crate::base::time::Now;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::reason::{phrase, q850_reason, sip_reason};
+use crate::call::redirected::Redirected;
+use crate::call::rests::Fault;
 use crate::call::state::{Call, Stage};
 use crate::sip::agent::{Ending, Failure as SipFailure};
 use crate::wire::sip::{Message, Name, reason_phrase};
@@ -12,12 +14,18 @@ impl Call {
     /// A leg got a final answer that isn't a success.
     pub fn leg_refused(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
         let status = message.status();
-        if let Some(trunk) = self.trunk_of(exchange, leg) {
-            trunk.last_answer = Some((status, now.wall));
-        }
+        let fault = (status == 503).then(|| Fault::Busy { retry_after: message.retry_after() });
+        self.note_outcome(exchange, now, leg, status, fault);
         self.record.legs[leg].reason = phrase(status, message.reason_phrase());
         self.note_answer(exchange, leg, message);
         let mut failure = Failure::translated(message);
+        if (300..400).contains(&status) && self.stage == Stage::Trying {
+            match self.redirected(exchange, now, leg, message) {
+                Redirected::On => {}
+                Redirected::Caller(told) => failure = told,
+                Redirected::Nowhere(why) => failure = failure.because(format!("{status}: {why}")),
+            }
+        }
         failure.headers.extend(self.told_of_refusal(exchange, leg));
         self.leg_failed(exchange, now, leg, status, failure);
     }
@@ -25,12 +33,29 @@ impl Call {
     /// A leg got no answer, or couldn't be asked.
     pub fn leg_unreachable(&mut self, exchange: &mut Exchange, now: Now, leg: usize, cause: SipFailure) {
         let seen = if cause == SipFailure::Timeout { 408 } else { 503 };
-        let trunk = self.trunk_of(exchange, leg);
-        let failure = Failure::unreachable(seen, trunk.is_some());
-        if let Some(trunk) = trunk {
-            trunk.last_answer = Some((seen, now.wall));
+        let failure = Failure::unreachable(seen, self.legs[leg].trunk.is_some());
+        match cause {
+            SipFailure::Limit => self.legs[leg].again = None,
+            SipFailure::Timeout | SipFailure::Transport => {
+                self.note_outcome(exchange, now, leg, seen, Some(Fault::Silent));
+            }
         }
         self.leg_failed(exchange, now, leg, seen, failure);
+    }
+
+    /// What a trunk's address did with our call; where it didn't fail itself, its answer holds for its other addresses too.
+    pub fn note_outcome(&mut self, exchange: &mut Exchange, now: Now, leg: usize, seen: u16, fault: Option<Fault>) {
+        if fault.is_none() {
+            self.legs[leg].again = None;
+        }
+        let Some(way) = self.legs[leg].flow() else { return };
+        let Exchange { trunks, chance, .. } = exchange;
+        let Some(trunk) = self.legs[leg].trunk.as_deref().and_then(|name| trunks.by_name_mut(name)) else { return };
+        trunk.last_answer = Some((seen, now.wall));
+        match fault {
+            Some(fault) => trunk.way_failed(now.time, way, fault, chance),
+            None => trunk.way_answered(way),
+        }
     }
 
     /// `seen` is the status that the leg failed with, `failure` what the caller would be told of it.
@@ -39,6 +64,7 @@ impl Call {
         if self.record.legs[leg].reason.is_empty() {
             self.record.legs[leg].reason = failure.why.clone().unwrap_or_else(|| failure.reason.clone());
         }
+        let trunk = self.legs[leg].trunk.clone();
         self.drop_leg(exchange, leg);
         if self.stage != Stage::Trying {
             return;
@@ -50,7 +76,7 @@ impl Call {
         if (600..700).contains(&seen) {
             self.dismiss_all(exchange, now);
         }
-        if self.hopefuls().next().is_none() {
+        if self.hopefuls().next().is_none() && !self.dial_next_way(exchange, now, leg, trunk.as_deref()) {
             self.target_failed(exchange, now);
         }
     }
@@ -69,8 +95,9 @@ impl Call {
     pub fn target_failed(&mut self, exchange: &mut Exchange, now: Now) {
         exchange.timers.cancel(Timer::Ring(self.key));
         let Some((seen, failure)) = self.failure.clone() else { return self.try_next(exchange, now) };
-        let leads_on =
-            self.target.as_ref().is_some_and(|target| target.leads_on(seen) || target.leads_on(failure.status));
+        // Who declines for everyone declines for those that others divert to as well.
+        let leads_on = self.is_redirected && !(600..700).contains(&seen)
+            || self.target.as_ref().is_some_and(|target| target.leads_on(seen) || target.leads_on(failure.status));
         if leads_on && self.has_more() || self.forward_after(exchange, now, seen) {
             return self.try_next(exchange, now);
         }
@@ -111,6 +138,7 @@ impl Call {
             Stage::Preparing | Stage::Trying if leg == 0 => self.caller_gave_up(exchange, now, None),
             // A BYE that overtook its answer.
             Stage::Preparing | Stage::Trying => {
+                self.legs[leg].again = None;
                 let failure = Failure::new(480, reason_phrase(480)).because("the called side hung up at once");
                 self.leg_failed(exchange, now, leg, 480, failure);
             }

@@ -14,7 +14,9 @@ use crate::call::state::{Call, Stage};
 use crate::call::stream::Repertoire;
 use crate::config::settings::Settings;
 use crate::dialplan::route::Target;
+use crate::sip::flow::Flow;
 use crate::wire::sip::{Name, escape_user};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tandem_codecs::Codec;
 
@@ -33,6 +35,7 @@ impl Call {
     /// Tries targets until one is under way; when none is left, the caller is told why. What the called side said counts
     /// for more than what we couldn't do, and what a rule says at last for most.
     pub fn try_next(&mut self, exchange: &mut Exchange, now: Now) {
+        self.is_redirected = false;
         let mut last = self.failure.take().map(|(_, failure)| failure);
         while let Some(target) = self.next_target(exchange) {
             let tried = match self.forward_at_once(exchange, now, &target) {
@@ -104,6 +107,7 @@ impl Call {
         for binding in bindings {
             let destination = Destination {
                 flow: binding.flow,
+                more: VecDeque::new(),
                 uri: binding.uri.clone(),
                 to: format!("<sip:{}@{domain}>", escape_user(&account.name)),
                 from: self.caller.shown.from(domain, Audience::Phone),
@@ -132,15 +136,39 @@ impl Call {
             // Cause 34 is "no circuit or channel available"; RFC 3398 §7.2.4.1 makes it a 503.
             return Err(Failure::new(503, "Trunk Full").with(Name::Reason, q850_reason(34, "No circuit available")));
         }
-        let Some(flow) = trunk.flow() else { return Err(Failure::new(503, "Trunk Not Found")) };
-        // A trunk that is silent is passed over while another way is left.
-        if !trunk.is_up() && self.has_more() {
+        if !trunk.is_found() {
+            return Err(Failure::new(503, "Trunk Not Found"));
+        }
+        let mut ways = VecDeque::from(trunk.ways(now.time, &mut exchange.chance));
+        ways.truncate(settings.limits.addresses);
+        let Some(&flow) = ways.front() else { return Err(Failure::new(503, "Trunk Busy")) };
+        // A trunk that is silent, or was of late at all of its addresses, is passed over while another is left.
+        if (!trunk.is_up() || trunk.is_silent(now.time, flow)) && self.has_more() {
             return Err(Failure::new(503, "Trunk Down"));
         }
+        self.dial_trunk(exchange, now, name, number, ways)?;
+        exchange.timers.set(Timer::Ring(self.key), now.time + settings.sip.ring_timeout);
+        Ok(())
+    }
+
+    /// Calls a number of a trunk by the first of these ways, and by the next where that fails.
+    pub fn dial_trunk(
+        &mut self,
+        exchange: &mut Exchange,
+        now: Now,
+        name: &str,
+        number: &str,
+        mut ways: VecDeque<Flow>,
+    ) -> Result<(), Failure> {
+        let settings = Arc::clone(&exchange.settings);
+        let Some(trunk) = exchange.trunks.by_name(name) else { return Err(Failure::new(500, "Unknown Trunk")) };
+        let Some(flow) = ways.pop_front() else { return Err(Failure::new(503, "Trunk Not Found")) };
         let domain = trunk.domain();
         let credentials = trunk.settings.credentials.as_ref();
         let destination = Destination {
             flow,
+            more: ways,
+            route: trunk.routes(),
             uri: trunk.uri(number),
             to: format!("<sip:{}@{domain}>", escape_user(number)),
             from: self.caller.shown.from(&trunk.own_domain(&settings), Audience::Trunk(&trunk.settings.identity)),
@@ -149,11 +177,9 @@ impl Call {
             party: None,
             speaks: self.offered(&settings, Some(&trunk.settings.codecs), Some(trunk.settings.ptime_ms)),
             credentials: trunk.credentials(),
-            route: Vec::new(),
             no_response: Some(settings.sip.trunk_timeout),
         };
         self.dial(exchange, now, destination, format!("trunk:{name}"), number.to_owned(), Some(name));
-        exchange.timers.set(Timer::Ring(self.key), now.time + settings.sip.ring_timeout);
         Ok(())
     }
 

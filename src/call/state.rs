@@ -12,7 +12,6 @@ use crate::call::leg::Leg;
 use crate::call::party::Party;
 use crate::call::record::{CallRecord, LegRecord};
 use crate::call::transfer::{Onward, Passed};
-use crate::call::trunk::Trunk;
 use crate::call::view::{CallView, Phase};
 use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::Target;
@@ -51,6 +50,9 @@ pub struct Call {
     pub forwards_before: usize,
     /// The best failure among the legs of this target: as seen there, and as the caller is told.
     pub failure: Option<(u16, Failure)>,
+    /// Redirections that were followed, and whether the targets in front come of one.
+    pub redirects: usize,
+    pub is_redirected: bool,
     /// The leg whose early media the caller hears, before the answer.
     pub heard: Option<usize>,
     /// Offers of ours since a side last changed something of its own accord.
@@ -126,6 +128,8 @@ impl Call {
             forwards: Vec::new(),
             forwards_before: 0,
             failure: None,
+            redirects: 0,
+            is_redirected: false,
             heard: None,
             offers: 0,
             answered_at: None,
@@ -216,11 +220,6 @@ impl Call {
             caller_codec: codec(0),
             callee_codec: called.and_then(codec),
         }
-    }
-
-    /// The trunk that a leg goes to.
-    pub fn trunk_of<'a>(&self, exchange: &'a mut Exchange, leg: usize) -> Option<&'a mut Trunk> {
-        exchange.trunks.by_name_mut(self.legs[leg].trunk.as_deref()?)
     }
 
     pub fn hold_trunk(&mut self, exchange: &mut Exchange, leg: usize, name: &str) {

@@ -17,6 +17,7 @@ use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
+use crate::sip::announce::Announce;
 use crate::sip::digest::Verifier;
 use crate::sip::flow::Flow;
 use crate::sip::notifier::{Ending, Package};
@@ -87,6 +88,7 @@ impl Switch {
         let agent = Agent::new(
             AgentSettings {
                 t1: settings.sip.t1,
+                announce: Announce::signalling(&settings),
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 max_transactions: settings.limits.transactions,
                 extensions: EXTENSIONS.to_vec(),
@@ -344,7 +346,7 @@ impl Switch {
                 trunks.answered(now, id, &message, &mut work);
             }
             Event::Failed { id, cause } => {
-                if self.exchange.notifier.failed(id) || self.exchange.letter_failed(now, id) {
+                if self.exchange.notifier.failed(id) || self.exchange.letter_failed(now, id, cause) {
                     return;
                 }
                 let (trunks, mut work) = self.exchange.trunk_work();
@@ -502,6 +504,7 @@ impl Switch {
         self.exchange.settings = Arc::clone(&settings);
         self.exchange.plan = plan;
         self.exchange.music = Music::default();
+        self.exchange.set_announce();
         self.exchange.registrar.set_limits(registrar_limits(&settings));
         self.exchange.notifier.set_limits(subscribed::notifier_limits(&settings));
         self.exchange.publications.set_limits(subscribed::publication_limits(&settings));
@@ -549,8 +552,9 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
 /// As much of a message that is too large as an answer to it needs, where it begins with that.
 fn beginning(bytes: &Bytes) -> Option<Message> {
     const ENOUGH: usize = 2_048;
+    const LINES: usize = 64;
     let start = bytes.get(..ENOUGH.min(bytes.len()))?;
-    let end = start.windows(2).rposition(|pair| pair == b"\r\n")?;
+    let end = start.windows(2).enumerate().filter(|(_, pair)| pair == b"\r\n").take(LINES).last()?.0;
     Message::parse([start.get(..end)?, b"\r\n\r\n"].concat().into()).ok()
 }
 

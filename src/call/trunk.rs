@@ -1,32 +1,36 @@
-//! The configured peers: where they are, whether they answer, whether we are registered there, how many calls they carry.
+//! A configured peer: where it is, whether it answers, whether we are registered there, how many calls it carries.
+
+mod asking;
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time, Wall};
 use crate::call::io::{Notice, Output, Ticket};
-use crate::call::view::TrunkView;
+use crate::call::place::Place;
+use crate::call::rests::{Fault, Rests};
+use crate::call::trunks::{Requests, Work};
+use crate::call::view::{AddressView, TrunkView};
 use crate::config::settings::{self, ClientCertificate, TrunkTransport};
-use crate::sip::agent::{Agent, Failure, OutgoingRequest, RequestId};
+use crate::sip::announce::Announce;
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Flow, Transport};
+use crate::sip::locate::{Located, Target};
 use crate::sip::qualify::{Qualify, QualifyState};
-use crate::sip::registration::{Action, Registration, RegistrationSettings, RegistrationState, Unanswered};
-use crate::wire::sip::{Message, Method, escape_user, reason_phrase};
-use std::collections::{HashMap, VecDeque};
+use crate::sip::registration::{Registration, RegistrationSettings, RegistrationState};
+use crate::wire::sip::{NameAddr, Scheme, escape_user, reason_phrase};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
-
-/// Addresses are looked up again after so long, and sooner while there are none.
-const LOCATE_INTERVAL: Duration = Duration::from_secs(60);
-const LOCATE_RETRY: Duration = Duration::from_secs(10);
 
 pub struct Trunk {
     pub settings: settings::Trunk,
-    /// Where it is, best first; empty until it was found.
-    flows: Vec<Flow>,
-    locate_at: Time,
-    locating: Option<Ticket>,
-    /// Why it wasn't found.
-    lost: Option<String>,
+    announce: Announce,
+    /// Where all that begins with us goes: its proxy, or the host itself.
+    hop: Place,
+    /// The host behind a proxy: calls may come from there.
+    home: Option<Place>,
+    /// Where calls go as its registrar wants it (RFC 3608).
+    service: Option<Place>,
+    rests: Rests,
+    /// By which REGISTER and OPTIONS go.
+    current: Option<Flow>,
     registration: Option<Registration>,
     qualify: Qualify,
     /// Calls in progress, both ways.
@@ -36,175 +40,38 @@ pub struct Trunk {
     told: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    Register,
-    Options,
-}
-
-#[derive(Default)]
-pub struct Trunks {
-    trunks: Vec<Trunk>,
-    requests: HashMap<RequestId, (String, Purpose)>,
-}
-
-impl Trunks {
-    pub fn new(settings: &settings::Settings, now: Now, chance: &mut Chance) -> Trunks {
-        let mut trunks = Trunks::default();
-        trunks.reload(settings, now, chance);
-        trunks
-    }
-
-    /// Takes on new settings. A trunk whose own settings are unchanged keeps its state; one that is new or changed is begun
-    /// anew, and its calls in progress are for the owner to count.
-    pub fn reload(&mut self, settings: &settings::Settings, now: Now, chance: &mut Chance) {
-        let mut before: Vec<Trunk> = std::mem::take(&mut self.trunks);
-        for trunk in &settings.trunks {
-            let known = before.iter().position(|known| known.settings.name == trunk.name);
-            match known.map(|at| before.swap_remove(at)) {
-                Some(known) if known.settings == *trunk => self.trunks.push(known),
-                known => {
-                    let mut fresh = Trunk::new(trunk.clone(), settings, now, chance);
-                    if let Some(known) = known {
-                        fresh.take_over(known, chance);
-                    }
-                    // What was asked in its name before concerns it no more.
-                    self.requests.retain(|_, (name, _)| *name != trunk.name);
-                    self.trunks.push(fresh);
-                }
-            }
-        }
-    }
-
-    pub fn by_name(&self, name: &str) -> Option<&Trunk> {
-        self.trunks.iter().find(|trunk| trunk.settings.name == name)
-    }
-
-    pub fn by_name_mut(&mut self, name: &str) -> Option<&mut Trunk> {
-        self.trunks.iter_mut().find(|trunk| trunk.settings.name == name)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &Trunk> {
-        self.trunks.iter()
-    }
-
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Trunk> {
-        self.trunks.iter_mut()
-    }
-
-    /// The trunk that is at this very address and port.
-    pub fn at(&self, remote: SocketAddr) -> Option<&Trunk> {
-        self.trunks.iter().find(|trunk| trunk.flows.iter().any(|flow| same(flow.remote, remote)))
-    }
-
-    /// The trunk that may call from this address, whatever the port: carriers send from many.
-    pub fn reaching_from(&self, remote: IpAddr) -> Option<&Trunk> {
-        self.trunks.iter().find(|trunk| {
-            trunk.flows.iter().any(|flow| flow.remote.ip().to_canonical() == remote.to_canonical())
-                || trunk.settings.from.iter().any(|network| network.contains(remote))
-        })
-    }
-
-    /// Does what is due: look-ups, registrations, OPTIONS.
-    pub fn advance(&mut self, now: Now, work: &mut Work) {
-        for trunk in &mut self.trunks {
-            trunk.advance(now, work, &mut self.requests);
-        }
-    }
-
-    pub fn poll_timeout(&self) -> Option<Time> {
-        self.trunks.iter().filter_map(Trunk::poll_timeout).min()
-    }
-
-    /// Takes the answer to a look-up; false if no trunk had asked.
-    pub fn located(&mut self, now: Now, ticket: Ticket, result: &Result<Vec<Flow>, String>, work: &mut Work) -> bool {
-        let Some(trunk) = self.trunks.iter_mut().find(|trunk| trunk.locating == Some(ticket)) else { return false };
-        trunk.located(now, result, work.chance);
-        trunk.advance(now, work, &mut self.requests);
-        true
-    }
-
-    /// Takes an answer to a request of ours; false if it was no trunk's.
-    pub fn answered(&mut self, now: Now, id: RequestId, message: &Message, work: &mut Work) -> bool {
-        let Some((name, purpose)) = self.requests.get(&id).cloned() else { return false };
-        if message.status() >= 200 {
-            self.requests.remove(&id);
-        }
-        let Some(trunk) = self.trunks.iter_mut().find(|trunk| trunk.settings.name == name) else { return true };
-        match (purpose, &mut trunk.registration) {
-            (Purpose::Register, Some(registration)) => registration.answered(now.time, message, work.chance),
-            (Purpose::Options, _) => {
-                let changed = trunk.qualify.answered(now.time, message.status(), work.chance);
-                // It was away and is back, perhaps without knowing us any more.
-                if let Some(registration) = trunk.registration.as_mut().filter(|_| changed && trunk.qualify.is_usable())
-                {
-                    registration.network_is_back(now.time, work.chance);
-                }
-            }
-            _ => {}
-        }
-        trunk.advance(now, work, &mut self.requests);
-        true
-    }
-
-    pub fn failed(&mut self, now: Now, id: RequestId, cause: Failure, work: &mut Work) -> bool {
-        let Some((name, purpose)) = self.requests.remove(&id) else { return false };
-        let Some(trunk) = self.trunks.iter_mut().find(|trunk| trunk.settings.name == name) else { return true };
-        let why = match cause {
-            Failure::Timeout => Unanswered::Timeout,
-            Failure::Transport | Failure::Limit => Unanswered::Transport,
-        };
-        match (purpose, &mut trunk.registration) {
-            (Purpose::Register, Some(registration)) => registration.failed(now.time, why, work.chance),
-            (Purpose::Options, _) => {
-                let why = if why == Unanswered::Timeout { "no answer to OPTIONS" } else { "OPTIONS could not be sent" };
-                trunk.qualify.failed(now.time, why, work.chance);
-            }
-            _ => {}
-        }
-        trunk.advance(now, work, &mut self.requests);
-        true
-    }
-
-    /// Takes our contacts back, before the process ends.
-    pub fn unregister(&mut self, now: Now, work: &mut Work) {
-        for trunk in &mut self.trunks {
-            if let Some(registration) = &mut trunk.registration {
-                registration.unregister(now.time, work.chance);
-            }
-            trunk.advance(now, work, &mut self.requests);
-        }
-    }
-}
-
-/// What a trunk needs of the switch in order to act.
-pub struct Work<'a> {
-    pub agent: &'a mut Agent,
-    pub chance: &'a mut Chance,
-    pub outputs: &'a mut VecDeque<Output>,
-    pub tickets: &'a mut u64,
-}
-
 impl Trunk {
-    fn new(trunk: settings::Trunk, all: &settings::Settings, now: Now, chance: &mut Chance) -> Trunk {
+    pub fn new(trunk: settings::Trunk, all: &settings::Settings, now: Now, chance: &mut Chance) -> Trunk {
         let domain = trunk.domain.clone().unwrap_or_else(|| host_text(&trunk.host));
+        let announce = Announce::signalling(all);
         let registration = trunk.credentials.as_ref().filter(|_| trunk.register).map(|credentials| {
             let user = escape_user(&credentials.username);
             let aor = format!("sip:{user}@{domain}");
             let settings = RegistrationSettings {
                 expires: trunk.expires,
                 credentials: Some(credentials_of(credentials)),
+                announce: announce.clone(),
+                path: trunk.path,
                 ..RegistrationSettings::new(&format!("sip:{domain}"), &aor, &user)
             };
             Registration::new(settings, format!("{}@{domain}", chance.token(24)))
         });
         let qualify = Qualify::new(now.time, all.sip.options_interval, chance);
+        let transport = trunk.transport.map(transport);
+        let home = Target::new(&trunk.host, trunk.port, transport);
+        let proxy = trunk.outbound_proxy.as_ref().map(|proxy| Target::new(&proxy.host, proxy.port, transport));
+        let (hop, home) = match proxy {
+            Some(proxy) => (proxy, Some(Place::new(home, now.time))),
+            None => (home, None),
+        };
         Trunk {
             settings: trunk,
-            flows: Vec::new(),
-            locate_at: now.time,
-            locating: None,
-            lost: None,
+            announce,
+            hop: Place::new(hop, now.time),
+            home,
+            service: None,
+            rests: Rests::default(),
+            current: None,
             registration,
             qualify,
             calls: 0,
@@ -213,15 +80,24 @@ impl Trunk {
         }
     }
 
+    /// Whether it would be no other with these settings.
+    pub fn is_as(&self, trunk: &settings::Trunk, all: &settings::Settings) -> bool {
+        self.settings == *trunk && self.announce == Announce::signalling(all)
+    }
+
     /// Keeps what new settings don't change: where the trunk is, without which its own calls would be a stranger's until
     /// it is found again.
-    fn take_over(&mut self, known: Trunk, chance: &mut Chance) {
+    pub fn take_over(&mut self, known: Trunk, now: Now, chance: &mut Chance) {
         self.last_answer = known.last_answer;
-        let place = |of: &settings::Trunk| (of.host.clone(), of.port, of.transport);
-        if place(&self.settings) == place(&known.settings) {
-            self.flows = known.flows;
+        if self.hop.target() == known.hop.target() {
+            (self.hop, self.rests) = (known.hop, known.rests);
         }
-        if let (Some(registration), Some(&flow)) = (&mut self.registration, self.flows.first()) {
+        if let (Some(home), Some(known)) = (&mut self.home, known.home)
+            && home.target() == known.target()
+        {
+            *home = known;
+        }
+        if let (Some(flow), Some(registration)) = (self.pick(now.time, chance), &mut self.registration) {
             registration.start(flow, chance);
         }
     }
@@ -232,9 +108,62 @@ impl Trunk {
         self.settings.tls.client_certificate != ClientCertificate::Required || transport == Transport::Tls
     }
 
-    /// Where calls to it go.
-    pub fn flow(&self) -> Option<Flow> {
-        self.flows.first().copied()
+    /// Ways to it for one call, those to be tried first in front; none where it isn't found, or wants to be left alone.
+    pub fn ways(&self, now: Time, chance: &mut Chance) -> Vec<Flow> {
+        let place = self.service.as_ref().unwrap_or(&self.hop);
+        self.rests.sort(now, place.order(chance))
+    }
+
+    /// Whether a way has failed of late.
+    pub fn is_resting(&self, now: Time, way: Flow) -> bool {
+        self.rests.until(now, way).is_some()
+    }
+
+    /// Whether a way has had no answer of late, or wants to be left alone.
+    pub fn is_silent(&self, now: Time, way: Flow) -> bool {
+        self.is_resting(now, way) && self.rests.fault(way) != Some(Fault::Busy { retry_after: None })
+    }
+
+    /// Values of Route for a call: its proxy, then what its registrar wants (RFC 3608).
+    pub fn routes(&self) -> Vec<String> {
+        let mut routes = self.proxy_route();
+        let wanted = self.registration.as_ref().map(Registration::service_route).unwrap_or_default();
+        // A proxy that the registrar names as well is passed once.
+        let named = |route: &String| !routes.is_empty() && target_of(route).as_ref().is_some_and(|at| self.is_hop(at));
+        let twice = wanted.first().is_some_and(named);
+        routes.extend(wanted.iter().skip(usize::from(twice)).cloned());
+        routes
+    }
+
+    /// A call of ours failed on its way to an address.
+    pub fn way_failed(&mut self, now: Time, way: Flow, fault: Fault, chance: &mut Chance) {
+        self.rests.failed(now, way, fault, chance);
+    }
+
+    /// An address took a call of ours, whatever its answer was.
+    pub fn way_answered(&mut self, way: Flow) {
+        self.rests.answered(way, true);
+    }
+
+    pub fn is_found(&self) -> bool {
+        self.service.as_ref().unwrap_or(&self.hop).is_known()
+    }
+
+    pub fn is_at(&self, remote: SocketAddr) -> bool {
+        let same = |way: Flow| {
+            way.remote.port() == remote.port() && way.remote.ip().to_canonical() == remote.ip().to_canonical()
+        };
+        self.callers().any(|place| place.ways().any(same))
+    }
+
+    pub fn calls_from(&self, remote: IpAddr, now: Time) -> bool {
+        self.callers().any(|place| place.was_at(remote, now))
+            || self.settings.from.iter().any(|network| network.contains(remote))
+    }
+
+    /// The way to one of its addresses.
+    pub fn way_to(&self, remote: SocketAddr) -> Option<Flow> {
+        self.places().find_map(|place| place.ways().find(|way| way.remote == remote))
     }
 
     pub fn is_full(&self) -> bool {
@@ -243,7 +172,7 @@ impl Trunk {
 
     /// Whether a call may be tried there before others: it is found, and doesn't leave our OPTIONS without an answer.
     pub fn is_up(&self) -> bool {
-        !self.flows.is_empty() && self.qualify.is_usable()
+        self.is_found() && self.qualify.is_usable()
     }
 
     pub fn is_registered(&self) -> bool {
@@ -276,7 +205,7 @@ impl Trunk {
     pub fn uri(&self, number: &str) -> String {
         let host = host_text(&self.settings.host);
         let port = self.settings.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let transport = transport(self.settings.transport).parameter();
+        let transport = self.settings.transport.map_or("", |named| transport(named).parameter());
         format!("sip:{}@{host}{port}{transport}", escape_user(number))
     }
 
@@ -286,12 +215,15 @@ impl Trunk {
 
     /// In words, for people: `registered`, `up`, `down: no answer to OPTIONS`, …
     pub fn state(&self) -> String {
-        if let (Some(why), true) = (&self.lost, self.flows.is_empty()) {
-            return format!("not found: {why}");
+        match (self.hop.lost(), self.hop.is_known()) {
+            (Some(why), false) => format!("not found: {why}"),
+            (None, false) => "looking it up".to_owned(),
+            (None, true) => self.answering(),
+            (Some(why), true) => format!("{}; where it was, since DNS fails: {why}", self.answering()),
         }
-        if self.flows.is_empty() {
-            return "looking it up".to_owned();
-        }
+    }
+
+    fn answering(&self) -> String {
         if let Some(registration) = &self.registration {
             return match registration.state() {
                 RegistrationState::Registered { .. } => "registered".to_owned(),
@@ -318,6 +250,8 @@ impl Trunk {
             host: self.settings.host.clone(),
             up: self.is_up() && (self.registration.is_none() || self.is_registered()),
             state: self.state(),
+            addresses: self.addresses(now.time),
+            lookup_failing: self.hop.lost().is_some(),
             registered_until: until,
             calls: self.calls,
             max_calls: self.settings.max_calls,
@@ -326,59 +260,70 @@ impl Trunk {
         }
     }
 
-    fn poll_timeout(&self) -> Option<Time> {
+    fn addresses(&self, now: Time) -> Vec<AddressView> {
+        let place = self.service.as_ref().unwrap_or(&self.hop);
+        let mut ways: Vec<Flow> = place.ways().collect();
+        ways.sort_by_key(|&way| (place.rank(way), way.transport, way.remote));
+        ways.dedup();
+        let view = |way: Flow| AddressView {
+            address: way.to_string(),
+            out_for_s: self.rests.until(now, way).map(|until| (until - now).as_secs().max(1)),
+            why: self.rests.until(now, way).and_then(|_| self.rests.fault(way)).map(Fault::text),
+        };
+        ways.into_iter().map(view).collect()
+    }
+
+    pub fn poll_timeout(&self) -> Option<Time> {
         let registration = self.registration.as_ref().and_then(Registration::poll_timeout);
         let qualify = self.qualify.poll_timeout();
-        let locate = self.locating.is_none().then_some(self.locate_at);
         // Nothing can be sent while there is no address.
-        let asked = if self.flows.is_empty() { None } else { [registration, qualify].into_iter().flatten().min() };
-        [asked, locate].into_iter().flatten().min()
+        let asked = if self.hop.is_known() { [registration, qualify].into_iter().flatten().min() } else { None };
+        asked.into_iter().chain(self.places().filter_map(Place::poll_timeout)).min()
     }
 
-    fn located(&mut self, now: Now, result: &Result<Vec<Flow>, String>, chance: &mut Chance) {
-        self.locating = None;
-        match result {
-            Ok(flows) if !flows.is_empty() => {
-                let first = self.flows.is_empty();
-                let was_lost = self.lost.take().is_some();
-                self.flows.clone_from(flows);
-                self.locate_at = now.time + LOCATE_INTERVAL;
-                match (&mut self.registration, flows.first()) {
-                    (Some(registration), Some(&flow)) if first => registration.start(flow, chance),
-                    (Some(registration), Some(&flow)) => registration.set_flow(flow),
-                    _ => {}
-                }
-                if let Some(registration) = self.registration.as_mut().filter(|_| was_lost) {
-                    registration.network_is_back(now.time, chance);
-                }
-            }
-            Ok(_) => self.not_found(now, "the name has no address".to_owned()),
-            Err(why) => self.not_found(now, why.clone()),
+    pub fn has_asked(&self, ticket: Ticket) -> bool {
+        self.places().any(|place| place.is_asking(ticket))
+    }
+
+    pub fn located(&mut self, now: Time, ticket: Ticket, result: &Result<Located<Flow>, String>, chance: &mut Chance) {
+        let was_lost = self.hop.lost().is_some();
+        let Some(place) = self.places_mut().find(|place| place.is_asking(ticket)) else { return };
+        place.found(now, result);
+        if !self.hop.is_known() {
+            return;
+        }
+        let before = self.current;
+        let gone = before.is_none_or(|way| self.hop.rank(way).is_none());
+        let way = if gone { self.pick(now, chance) } else { before };
+        let (Some(way), Some(registration)) = (way, &mut self.registration) else { return };
+        match before {
+            None => registration.start(way, chance),
+            Some(_) => registration.set_flow(way),
+        }
+        // The registrar that knew us is no more, or has been out of sight.
+        if before.is_some() && (gone || was_lost && self.hop.lost().is_none()) {
+            registration.network_is_back(now, chance);
         }
     }
 
-    /// Addresses once known stay in use while the look-up fails.
-    fn not_found(&mut self, now: Now, why: String) {
-        self.lost = Some(why);
-        self.locate_at = now.time + LOCATE_RETRY;
+    pub fn unregister(&mut self, now: Now, chance: &mut Chance) {
+        if let Some(registration) = &mut self.registration {
+            registration.unregister(now.time, chance);
+        }
     }
 
-    fn advance(&mut self, now: Now, work: &mut Work, requests: &mut HashMap<RequestId, (String, Purpose)>) {
-        if self.locating.is_none() && self.locate_at <= now.time {
-            *work.tickets += 1;
-            let ticket = Ticket(*work.tickets);
-            self.locating = Some(ticket);
-            work.outputs.push_back(Output::Locate {
-                ticket,
-                host: self.settings.host.clone(),
-                port: self.settings.port,
-                transport: transport(self.settings.transport),
-            });
+    /// Does what is due.
+    pub fn advance(&mut self, now: Now, work: &mut Work, requests: &mut Requests) {
+        self.follow_service_route(now.time);
+        for place in self.places_mut() {
+            let ticket = Ticket(*work.tickets + 1);
+            if place.handle_timeout(now.time, ticket) {
+                *work.tickets += 1;
+                work.outputs.push_back(Output::Locate { ticket, target: place.target().clone() });
+            }
         }
         self.register(now, work, requests);
-        if let Some(flow) = self.flow() {
-            self.ask(now, flow, work, requests);
-        }
+        self.ask(now, work, requests);
         let state = self.state();
         if state != self.told && !state.starts_with("registering") && !state.starts_with("looking") {
             self.told.clone_from(&state);
@@ -387,41 +332,52 @@ impl Trunk {
         }
     }
 
-    fn register(&mut self, now: Now, work: &mut Work, requests: &mut HashMap<RequestId, (String, Purpose)>) {
-        let Some(registration) = &mut self.registration else { return };
-        registration.handle_timeout(now.time, work.chance);
-        while let Some(Action::Register(register)) = registration.poll_action() {
-            let request = OutgoingRequest {
-                call_id: Some(register.call_id),
-                cseq: Some(register.cseq),
-                headers: register.headers,
-                contact: Some(register.contact),
-                ..OutgoingRequest::new(
-                    Method::Register,
-                    register.uri,
-                    register.flow,
-                    register.aor.clone(),
-                    register.aor,
-                )
-            };
-            let id = work.agent.request(now, request);
-            requests.insert(id, (self.settings.name.clone(), Purpose::Register));
+    /// The way for what isn't a call: the best one that doesn't rest; among equals the one that is in use.
+    fn pick(&mut self, now: Time, chance: &mut Chance) -> Option<Flow> {
+        let order = self.rests.sort(now, self.hop.order(chance));
+        let best = order.first().copied().or_else(|| self.hop.ways().next())?;
+        let kept = self.current.filter(|&way| {
+            !self.is_resting(now, way) && self.hop.rank(way).is_some_and(|rank| Some(rank) == self.hop.rank(best))
+        });
+        self.current = Some(kept.unwrap_or(best));
+        self.current
+    }
+
+    /// Where the registrar wants calls to go; a proxy before it passes them on itself.
+    fn follow_service_route(&mut self, now: Time) {
+        let routes = self.registration.as_ref().map(Registration::service_route).unwrap_or_default();
+        let first = routes.first().filter(|_| self.settings.outbound_proxy.is_none());
+        let wanted = first.and_then(|route| target_of(route)).filter(|at| !self.is_hop(at));
+        if wanted.as_ref() != self.service.as_ref().map(Place::target) {
+            self.service = wanted.map(|target| Place::new(target, now));
         }
     }
 
-    fn ask(&mut self, now: Now, flow: Flow, work: &mut Work, requests: &mut HashMap<RequestId, (String, Purpose)>) {
-        let uri = self.uri("").replacen("sip:@", "sip:", 1);
-        let domain = self.domain();
-        self.qualify.handle_timeout(now.time);
-        while self.qualify.poll_action().is_some() {
-            let (from, to) = (format!("<sip:tandem@{domain}>"), format!("<{uri}>"));
-            let request = OutgoingRequest {
-                contact: Some(format!("<sip:tandem@{}>", flow.local)),
-                ..OutgoingRequest::new(Method::Options, uri.clone(), flow, from, to)
-            };
-            let id = work.agent.request(now, request);
-            requests.insert(id, (self.settings.name.clone(), Purpose::Options));
-        }
+    fn is_hop(&self, target: &Target) -> bool {
+        let hop = self.hop.target();
+        hop.host.eq_ignore_ascii_case(&target.host) && hop.port.unwrap_or(5060) == target.port.unwrap_or(5060)
+    }
+
+    fn proxy_route(&self) -> Vec<String> {
+        let Some(proxy) = &self.settings.outbound_proxy else { return Vec::new() };
+        let port = proxy.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let transport = self.settings.transport.map_or("", |named| transport(named).parameter());
+        vec![format!("<sip:{}{port}{transport};lr>", host_text(&proxy.host))]
+    }
+
+    /// The places from which its calls come. Where it has to show a certificate, the shell asks for that at the addresses of
+    /// its own name only.
+    fn callers(&self) -> impl Iterator<Item = &Place> {
+        let is_free = self.settings.tls.client_certificate != ClientCertificate::Required;
+        self.places().filter(move |place| is_free || place.target().host.eq_ignore_ascii_case(&self.settings.host))
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        [Some(&self.hop), self.home.as_ref(), self.service.as_ref()].into_iter().flatten()
+    }
+
+    fn places_mut(&mut self) -> impl Iterator<Item = &mut Place> {
+        [Some(&mut self.hop), self.home.as_mut(), self.service.as_mut()].into_iter().flatten()
     }
 }
 
@@ -437,8 +393,13 @@ fn transport(transport: TrunkTransport) -> Transport {
     }
 }
 
-fn same(one: SocketAddr, two: SocketAddr) -> bool {
-    one.port() == two.port() && one.ip().to_canonical() == two.ip().to_canonical()
+/// Where a Route value leads.
+fn target_of(route: &str) -> Option<Target> {
+    let uri = NameAddr::parse(route).ok()?.parse_uri().ok()?;
+    let transport = Transport::of_uri(&uri);
+    let is_foreign = transport.is_none() && uri.param("transport").is_some();
+    let target = Target { secure: uri.scheme == Scheme::Sips, ..Target::new(uri.host(), uri.port(), transport) };
+    (!is_foreign).then_some(target)
 }
 
 /// A host as it stands in a URI: an IPv6 address in brackets.

@@ -50,6 +50,10 @@ pub struct TrunkView {
     pub up: bool,
     /// In words, such as `registered`, `known by its address`, `waiting: 403 Forbidden`.
     pub state: String,
+    /// Where calls go, those of the best rank first.
+    pub addresses: Vec<AddressView>,
+    /// Whether the last look-up of its name failed; what was found before may still be in use.
+    pub lookup_failing: bool,
     /// None for a trunk that we don't register with, or aren't registered with now.
     pub registered_until: Option<Wall>,
     pub calls: usize,
@@ -58,6 +62,16 @@ pub struct TrunkView {
     /// The last answer to our REGISTER, OPTIONS or INVITE, such as `200 OK`, and when it came.
     pub last_answer: Option<String>,
     pub last_answer_at: Option<Wall>,
+}
+
+/// One address of a trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressView {
+    /// Such as `udp:192.0.2.1:5060`.
+    pub address: String,
+    /// For how long it is left alone, and why; none where it is in use.
+    pub out_for_s: Option<u64>,
+    pub why: Option<&'static str>,
 }
 
 /// One contact of one user.

@@ -124,8 +124,8 @@ impl Exchange {
     fn light_lamps_unasked(&mut self, now: Now, user: &str, waits: bool) {
         let text = message_summary::write(&self.address_of(user), &self.waiting_for(user));
         let address = self.address_of(user);
-        for binding in self.registrar.bindings(now, user) {
-            let request = unsolicited(Package::MessageSummary, &address, binding.uri, binding.flow, text.clone());
+        for binding in self.registrar.targets(now, user) {
+            let request = unsolicited(Package::MessageSummary, &address, binding, text.clone());
             self.agent.request(now, request);
             if waits {
                 self.post.told.insert(user.to_owned());

@@ -16,7 +16,7 @@ pub struct Args {
     json: bool,
 }
 
-const HEADINGS: [&str; 7] = ["NAME", "UP", "STATE", "HOST", "CALLS", "REGISTERED UNTIL", "LAST ANSWER"];
+const HEADINGS: [&str; 8] = ["NAME", "UP", "STATE", "HOST", "ADDRESSES", "CALLS", "REGISTERED UNTIL", "LAST ANSWER"];
 
 pub fn run(ground: &Ground, args: &Args) -> Outcome {
     match Client::new(&ground.settings()?)?.ask(Request::Get("trunks", &[]))? {
@@ -46,8 +46,19 @@ fn row(trunk: &Value) -> Vec<String> {
         if trunk["up"] == true { "up" } else { "down" }.to_owned(),
         cell(trunk, "state"),
         cell(trunk, "host"),
+        addresses(trunk),
         calls,
         time_cell(trunk, "registered_until"),
         cell(trunk, "last_answer"),
     ]
+}
+
+/// Each address, and for how long it is left alone where it failed.
+fn addresses(trunk: &Value) -> String {
+    let addresses = trunk["addresses"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let words = addresses.iter().map(|address| match address["out_for_s"].as_u64() {
+        Some(seconds) => format!("{} (out for {seconds} s: {})", cell(address, "address"), cell(address, "why")),
+        None => cell(address, "address"),
+    });
+    words.collect::<Vec<_>>().join(", ")
 }

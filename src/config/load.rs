@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn the_sample_says_what_the_defaults_are() {
         assert_eq!(load_text(sample(), &[]).unwrap(), Settings::default());
-        let examples = ["dialplan", "country", "public_address", "tls", "certificate", "key", "origins"];
+        let examples = ["dialplan", "country", "public_address", "dns", "tls", "certificate", "key", "origins"];
         let live: String = sample()
             .lines()
             .take_while(|line| !line.starts_with("#[["))
@@ -165,7 +165,7 @@ from = ["10.0.0.0/8", "::1"]
         assert_eq!(settings.trunks[0].codecs, [Codec::Pcma, Codec::Pcmu]);
         assert_eq!(settings.trunks[0].ptime_ms, 20);
         assert!(settings.trunks[0].register);
-        assert_eq!(settings.trunks[1].transport, TrunkTransport::Tcp);
+        assert_eq!(settings.trunks[1].transport, Some(TrunkTransport::Tcp));
         assert_eq!(settings.trunks[1].from.len(), 2);
         assert!(settings.trunks[1].credentials.is_none());
 
@@ -274,7 +274,7 @@ port = 70000
                 "t.toml:26: trunk `acme` has no `host`; add host = \"sip.provider.example\"",
                 "t.toml:28: unknown key `hots` in [[trunk]]; did you mean `host`?",
                 "t.toml:29: trunk `acme` is to register without a `username`; add the `username` and `password` that the provider gave you, or remove `register`",
-                "t.toml:30: `from`: `0.0.0.0/0` lets the whole world call as this trunk; name the provider's own addresses",
+                "t.toml:30: `from`: `0.0.0.0/0` is the whole world; name the networks that are meant",
                 "t.toml:30: `from`: `1.2.3.4/33` is not an address or a network; write it like \"192.0.2.10\", \"192.0.2.0/24\" or \"2001:db8::/32\"",
                 "t.toml:30: `from`: `me` is not an address or a network; write it like \"192.0.2.10\", \"192.0.2.0/24\" or \"2001:db8::/32\"",
                 "t.toml:31: `transport`: `sctp` is not a transport of trunks; write \"udp\", \"tcp\" or \"tls\"",

@@ -9,8 +9,8 @@ use crate::config::quantity;
 use crate::config::section::{Keys, Section};
 use crate::config::security;
 use crate::config::settings::{
-    Certificate, ClientCertificate, Dtmf, Http, Limits, Media, Network, Prack, Secret, Settings, Sip, Store, Transfer,
-    Trunk, TrunkCredentials, TrunkTls, TrunkTransport, User, Watchers,
+    Certificate, ClientCertificate, Dtmf, Http, Limits, Media, Network, OutboundProxy, Prack, Redirects, Secret,
+    Settings, Sip, Store, Transfer, Trunk, TrunkCredentials, TrunkTls, TrunkTransport, User, Watchers,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -55,6 +55,9 @@ const SIP: Keys = Keys {
         "min_se",
         "dialog_interval",
         "nonce_lifetime",
+        "dns",
+        "public_address",
+        "local_networks",
         "subscription_min",
         "subscription_max",
         "watchers",
@@ -88,6 +91,8 @@ const LIMITS: Keys = Keys {
         "connection_idle",
         "message_time",
         "message_bytes",
+        "addresses",
+        "redirects",
         "streams",
         "headers",
         "header_bytes",
@@ -130,6 +135,9 @@ const TRUNK: Keys = Keys {
         "dtmf",
         "transfer",
         "from",
+        "outbound_proxy",
+        "path",
+        "redirects",
         "trusted",
         "caller_in",
         "from_user",
@@ -195,6 +203,9 @@ fn sip(part: &Section<'_>) -> Sip {
         min_se: part.duration("min_se", SESSION).unwrap_or(default.min_se),
         dialog_interval: part.duration_or_never("dialog_interval", span(10, 86_400)).unwrap_or(default.dialog_interval),
         nonce_lifetime: span_of("nonce_lifetime", 10, 86_400, default.nonce_lifetime),
+        dns: servers(part).unwrap_or_default(),
+        public_address: part.read("public_address", public_address),
+        local_networks: networks(part, "local_networks").unwrap_or(default.local_networks),
         subscription_min: span_of("subscription_min", 1, 86_400, default.subscription_min),
         subscription_max: span_of("subscription_max", 60, 7 * 86_400, default.subscription_max),
         watchers: watchers(part).unwrap_or(default.watchers),
@@ -282,6 +293,8 @@ fn limits(part: &Section<'_>) -> Limits {
         connection_idle: part.duration("connection_idle", span(30, 604_800)).unwrap_or(default.connection_idle),
         message_time: part.duration("message_time", span(1, 60)).unwrap_or(default.message_time),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        addresses: part.integer("addresses", 1..=64u32).map_or(default.addresses, |count| count as usize),
+        redirects: part.integer("redirects", 0..=64u32).map_or(default.redirects, |count| count as usize),
         streams: part.integer("streams", 1..=32u32).map_or(default.streams, |count| count as usize),
         headers: part.integer("headers", 32..=4_096u32).map_or(default.headers, |count| count as usize),
         header_bytes: part
@@ -364,7 +377,7 @@ fn trunks(tables: &[Node], problems: &Problems) -> Vec<Trunk> {
 /// Trunks at one place share its connections, and so have to believe and to show the same.
 fn same_connection(before: &[Trunk], trunk: &Trunk, part: &Section<'_>) {
     let place = |trunk: &Trunk| (trunk.host.to_ascii_lowercase(), trunk.port);
-    let is_tls = |trunk: &Trunk| trunk.transport == TrunkTransport::Tls;
+    let is_tls = |trunk: &Trunk| trunk.transport == Some(TrunkTransport::Tls);
     let mut others = before.iter().filter(|other| is_tls(trunk) && is_tls(other) && place(other) == place(trunk));
     if let Some(other) = others.find(|other| other.tls != trunk.tls) {
         let what = format!("{} is at the same place as trunk `{}`, with other certificates", part.name(), other.name);
@@ -390,7 +403,8 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         name,
         host: part.read("host", host).unwrap_or_default(),
         port: part.integer("port", 1..=u16::MAX),
-        transport: part.read("transport", transport).unwrap_or(TrunkTransport::Udp),
+        transport: part.read("transport", transport),
+        outbound_proxy: part.read("outbound_proxy", outbound_proxy),
         tls: trunk_tls(part),
         credentials,
         register,
@@ -402,7 +416,9 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         max_calls: part.integer("max_calls", 1..=1_000_000u32).map(|count| count as usize),
         dtmf: part.read("dtmf", dtmf).unwrap_or_default(),
         transfer: part.read("transfer", transfer).unwrap_or_default(),
-        from: part.list("from", network).unwrap_or_default().into_iter().map(|(network, _)| network).collect(),
+        from: networks(part, "from").unwrap_or_default(),
+        path: part.flag("path").unwrap_or(false),
+        redirects: part.read("redirects", redirects).unwrap_or_default(),
         identity: TrunkIdentity::read(part),
         prack: part.read("prack", prack).unwrap_or(Trunk::PRACK),
         session_expires: part.duration_or_never("session_expires", SESSION),
@@ -529,6 +545,14 @@ fn listeners(part: &Section<'_>, key: &str) -> Option<Vec<SocketAddr>> {
     Some(part.list(key, socket_address)?.into_iter().map(|(address, _)| address).collect())
 }
 
+fn networks(part: &Section<'_>, key: &str) -> Option<Vec<Network>> {
+    Some(part.list(key, network)?.into_iter().map(|(network, _)| network).collect())
+}
+
+fn servers(part: &Section<'_>) -> Option<Vec<SocketAddr>> {
+    Some(part.list("dns", dns_server)?.into_iter().map(|(address, _)| address).collect())
+}
+
 fn codecs(part: &Section<'_>) -> Option<Vec<Codec>> {
     let mut found: Vec<Codec> = Vec::new();
     for (codec, place) in part.list("codecs", codec)? {
@@ -547,6 +571,14 @@ fn socket_address(text: &str) -> Result<SocketAddr, Wrong> {
             format!("`{text}` is not an address with a port"),
             "write it like \"0.0.0.0:5060\", \"192.0.2.1:5060\" or \"[::]:5060\"",
         )
+    })
+}
+
+fn dns_server(text: &str) -> Result<SocketAddr, Wrong> {
+    let bare = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
+    bare.or_else(|_| text.parse()).map_err(|_| {
+        let what = format!("`{text}` is not the address of a DNS server");
+        Wrong::new(what, "write it like \"192.0.2.53\", \"192.0.2.53:5353\" or \"[::1]:5353\"")
     })
 }
 
@@ -575,10 +607,7 @@ fn network(text: &str) -> Result<Network, Wrong> {
         return Err(wrong());
     }
     if bits == 0 {
-        return Err(Wrong::new(
-            format!("`{text}` lets the whole world call as this trunk"),
-            "name the provider's own addresses",
-        ));
+        return Err(Wrong::new(format!("`{text}` is the whole world"), "name the networks that are meant"));
     }
     Ok(Network { address, bits })
 }
@@ -631,6 +660,32 @@ fn host(text: &str) -> Result<String, Wrong> {
         format!("`{text}` is not a host"),
         "write a name or an address, like \"sip.provider.example\" or \"192.0.2.1\"",
     ))
+}
+
+fn outbound_proxy(text: &str) -> Result<OutboundProxy, Wrong> {
+    if let Ok(host) = host(text) {
+        return Ok(OutboundProxy { host, port: None });
+    }
+    let (name, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    match (host(name), port.parse::<u16>()) {
+        (Ok(host), Ok(port)) if port > 0 => Ok(OutboundProxy { host, port: Some(port) }),
+        _ => Err(Wrong::new(
+            format!("`{text}` is not a proxy"),
+            "write a name or an address, with a port if need be, like \"proxy.provider.example:5070\"",
+        )),
+    }
+}
+
+fn redirects(text: &str) -> Result<Redirects, Wrong> {
+    match text {
+        "follow" => Ok(Redirects::Follow),
+        "pass" => Ok(Redirects::Pass),
+        "refuse" => Ok(Redirects::Refuse),
+        _ => Err(Wrong::new(
+            format!("`{text}` is nothing to do with a redirection"),
+            "write \"follow\", \"pass\" (to the caller) or \"refuse\"",
+        )),
+    }
 }
 
 fn user_name(text: &str) -> Result<String, Wrong> {

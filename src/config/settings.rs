@@ -60,6 +60,12 @@ pub struct Sip {
     /// zero for never.
     pub dialog_interval: Duration,
     pub nonce_lifetime: Duration,
+    /// The DNS servers that are asked; empty for those of the system.
+    pub dns: Vec<SocketAddr>,
+    /// What Via and Contact say to strangers, where we are behind a 1:1 NAT; none for what `[media]` says.
+    pub public_address: Option<IpAddr>,
+    /// Where our own addresses are good, so that the public one is not announced there.
+    pub local_networks: Vec<Network>,
     /// The bounds of what subscribers may ask for.
     pub subscription_min: Duration,
     pub subscription_max: Duration,
@@ -150,6 +156,10 @@ pub struct Limits {
     pub message_time: Duration,
     /// Bytes of one SIP message.
     pub message_bytes: usize,
+    /// Addresses of one trunk that a call tries.
+    pub addresses: usize,
+    /// Redirections that a call follows.
+    pub redirects: usize,
     /// Media lines that one side of a call may have open; others are refused.
     pub streams: usize,
     /// Header fields of one SIP message, and bytes of one of them.
@@ -206,7 +216,10 @@ pub struct Trunk {
     pub host: String,
     /// None for the default of the transport, or what DNS says.
     pub port: Option<u16>,
-    pub transport: TrunkTransport,
+    /// None for what DNS says, or UDP.
+    pub transport: Option<TrunkTransport>,
+    /// All that we send to it goes there, with a Route.
+    pub outbound_proxy: Option<OutboundProxy>,
     pub tls: TrunkTls,
     pub credentials: Option<TrunkCredentials>,
     pub register: bool,
@@ -227,11 +240,35 @@ pub struct Trunk {
     pub transfer: Transfer,
     /// Other addresses or networks from which this trunk calls us.
     pub from: Vec<Network>,
+    /// Whether our REGISTER says that proxies may add themselves to the way back (RFC 3327).
+    pub path: bool,
+    /// What a 3xx of this trunk leads to.
+    pub redirects: Redirects,
     pub identity: TrunkIdentity,
     pub prack: Prack,
     /// None for what holds for everybody.
     pub session_expires: Option<Duration>,
     pub min_se: Option<Duration>,
+}
+
+/// A proxy that stands before a trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboundProxy {
+    /// A name, or an address without brackets.
+    pub host: String,
+    pub port: Option<u16>,
+}
+
+/// What a 3xx leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Redirects {
+    /// The contacts are called, as far as the dialplan lets who redirects call them.
+    #[default]
+    Follow,
+    /// The caller is told the contacts.
+    Pass,
+    /// The call has failed there.
+    Refuse,
 }
 
 /// Whether provisional answers are acknowledged by PRACK (RFC 3262).
@@ -322,7 +359,8 @@ impl Trunk {
             name: name.to_owned(),
             host: host.to_owned(),
             port: None,
-            transport: TrunkTransport::Udp,
+            transport: None,
+            outbound_proxy: None,
             tls: TrunkTls::default(),
             credentials: None,
             register: false,
@@ -335,6 +373,8 @@ impl Trunk {
             dtmf: Dtmf::default(),
             transfer: Transfer::default(),
             from: Vec::new(),
+            path: false,
+            redirects: Redirects::Follow,
             identity: TrunkIdentity::default(),
             prack: Trunk::PRACK,
             session_expires: None,
@@ -344,6 +384,25 @@ impl Trunk {
 }
 
 impl Network {
+    /// What doesn't cross a public network: loopback, private and link-local addresses, and those that carriers share
+    /// behind a NAT of theirs (RFC 1918, RFC 6598, RFC 3927, RFC 4193).
+    pub fn local() -> Vec<Network> {
+        let v4 = |a, b, bits| Network { address: IpAddr::from([a, b, 0, 0]), bits };
+        let v6 = |first, bits| Network { address: IpAddr::from([first, 0, 0, 0, 0, 0, 0, 0]), bits };
+        let loopback = Network { address: IpAddr::V6(Ipv6Addr::LOCALHOST), bits: 128 };
+        vec![
+            v4(127, 0, 8),
+            v4(10, 0, 8),
+            v4(172, 16, 12),
+            v4(192, 168, 16),
+            v4(100, 64, 10),
+            v4(169, 254, 16),
+            loopback,
+            v6(0xfc00, 7),
+            v6(0xfe80, 10),
+        ]
+    }
+
     /// Whether `address` is inside. An IPv4 address mapped into IPv6 counts as what it is.
     pub fn contains(self, address: IpAddr) -> bool {
         match (self.address.to_canonical(), address.to_canonical()) {
@@ -415,6 +474,9 @@ impl Default for Sip {
             dialog_interval: Duration::from_secs(300),
             // Longer than any exchange, and short enough that an overheard answer is soon worth nothing.
             nonce_lifetime: Duration::from_secs(300),
+            dns: Vec::new(),
+            public_address: None,
+            local_networks: Network::local(),
             // As for registrations: more often is a phone in trouble, and a subscriber that is gone costs notifications.
             subscription_min: Duration::from_secs(60),
             subscription_max: Duration::from_secs(3_600),
@@ -494,6 +556,10 @@ impl Default for Limits {
             message_time: Duration::from_secs(5),
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,
+            // Two dead servers and their two addresses each; more would outlast a caller's patience.
+            addresses: 4,
+            // A phone that diverts to one that diverts is usual; a chain of five is a mistake.
+            redirects: 5,
             // Sound, pictures, slides and text. Each has ports of its own on both sides.
             streams: 4,
             // A message through ten proxies has half of that.

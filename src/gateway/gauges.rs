@@ -66,6 +66,8 @@ impl Gauges {
         let mut present = BTreeSet::new();
         for trunk in switch.trunks(now) {
             self.metrics.set_trunk(&trunk.name, trunk.up, trunk.calls);
+            let out = trunk.addresses.iter().filter(|address| address.out_for_s.is_some()).count();
+            self.metrics.set_trunk_addresses(&trunk.name, trunk.addresses.len(), out, trunk.lookup_failing);
             present.insert(trunk.name);
         }
         for gone in self.trunks.difference(&present) {

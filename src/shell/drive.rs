@@ -12,10 +12,12 @@ use crate::shell::clock::Clock;
 use crate::shell::error::ShellError;
 use crate::shell::journal::Journal;
 use crate::shell::postman::Postman;
+use crate::shell::resolver::Resolver;
 use crate::shell::store::Store;
 use crate::shell::transport::{Arrival, Guests, QUEUE, Transports};
 use crate::shell::{paths, prompt, seed, tls};
-use crate::sip::flow::Transport;
+use crate::sip::flow::{Flow, Transport};
+use crate::sip::locate::{Located, Target};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -84,6 +86,7 @@ pub struct World {
     store: Option<Store>,
     postman: Option<Postman>,
     prompts: PathBuf,
+    resolver: Resolver,
     pub messages: Messages,
     /// Calls that ended since the last look, by their final status.
     endings: BTreeMap<u16, u64>,
@@ -143,6 +146,7 @@ impl World {
             store: None,
             postman: None,
             prompts,
+            resolver: Resolver::open(settings),
             messages,
             endings: BTreeMap::new(),
             lag: Duration::ZERO,
@@ -265,13 +269,13 @@ impl World {
                             journal.append(&record);
                         }
                     }
-                    Output::Locate { ticket, host, port, transport } => {
-                        let listening = self.transports.listening(transport).to_vec();
+                    Output::Locate { ticket, target } => {
+                        let (resolver, listening) = (self.resolver.clone(), self.listening());
                         let answers = self.answers.clone();
                         tokio::spawn(async move {
-                            let result = paths::locate(&host, port, transport, &listening).await;
-                            if let Ok(flows) = &result {
-                                let flows = flows.clone();
+                            let result = paths::locate(&resolver, &target, &listening).await;
+                            if let Ok(located) = &result {
+                                let (host, flows) = (target.host, located.ways().collect());
                                 let _ = answers.send(Arrival::Found { host, flows }).await;
                             }
                             let _ = answers.send(Arrival::Answer(Input::Located { ticket, result })).await;
@@ -358,13 +362,8 @@ impl World {
     }
 
     /// Where a host is, with our side of the way there.
-    pub async fn locate(
-        &self,
-        host: &str,
-        port: Option<u16>,
-        transport: Transport,
-    ) -> Result<Vec<crate::sip::flow::Flow>, String> {
-        paths::locate(host, port, transport, self.transports.listening(transport)).await
+    pub async fn locate(&self, target: &Target) -> Result<Located<Flow>, String> {
+        paths::locate(&self.resolver, target, &self.listening()).await
     }
 
     /// Gives the journal back, and ends the workers.

@@ -10,6 +10,7 @@ mod paths;
 pub mod phone;
 mod postman;
 pub mod prompt;
+mod resolver;
 pub mod seed;
 pub mod store;
 pub mod tls;

@@ -1,14 +1,14 @@
 //! Which of our addresses the kernel would use towards a peer, and where hosts are.
 #![allow(clippy::disallowed_types, reason = "asking the routing table takes a socket")]
 
+use crate::shell::resolver::Resolver;
 use crate::sip::flow::{Flow, Transport};
+use crate::sip::locate::{Address, Located, Target};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::time::Duration;
 
 /// Addresses whose route is remembered; beyond that all is forgotten and asked again.
 const MEMORY: usize = 4_096;
-const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
 
 /// Remembers routes while one question is answered: later they may have changed.
 #[derive(Default)]
@@ -43,41 +43,37 @@ fn ask_kernel(remote: IpAddr) -> Option<IpAddr> {
     (!local.is_unspecified()).then_some(local)
 }
 
-/// Where to send for a host, with our side of each way: addresses as they are, names by A and AAAA.
+/// Where to send for a host, with our side of each way. Addresses that no way leads to are left out.
 pub async fn locate(
-    host: &str,
-    port: Option<u16>,
-    transport: Transport,
-    listening: &[SocketAddr],
-) -> Result<Vec<Flow>, String> {
-    let port = port.unwrap_or(transport.default_port());
-    let addresses: Vec<SocketAddr> = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => match tokio::time::timeout(LOOK_UP_LIMIT, tokio::net::lookup_host((host, port))).await {
-            Ok(Ok(addresses)) => addresses.collect(),
-            Ok(Err(error)) => return Err(format!("looking up {host}: {error}")),
-            Err(_) => return Err(format!("looking up {host}: no answer within {} s", LOOK_UP_LIMIT.as_secs())),
-        },
-    };
+    resolver: &Resolver,
+    target: &Target,
+    listening: &[(Transport, SocketAddr)],
+) -> Result<Located<Flow>, String> {
+    // A connection of ours carries both ways, so that one that is asked for by name takes no listener.
+    let asked = target.transport.filter(|transport| transport.is_reliable());
+    let transports: Vec<Transport> = listening.iter().map(|&(transport, _)| transport).chain(asked).collect();
+    let found = resolver.locate(target, &transports).await?;
     let mut paths = Paths::default();
-    let flows: Vec<Flow> =
-        addresses.iter().filter_map(|&remote| flow_to(&mut paths, remote, transport, listening)).collect();
-    match (addresses.first(), flows.is_empty()) {
-        (Some(first), true) => Err(format!("no route to {}, or nothing listens for its kind of address", first.ip())),
-        _ => Ok(flows),
+    let located = found.filter_map(|address| flow_to(&mut paths, address, listening));
+    match found.ways().next() {
+        Some(first) if located.servers.is_empty() => {
+            Err(format!("no route to {}, or nothing listens for its kind of address", first.remote.ip()))
+        }
+        _ => Ok(located),
     }
 }
 
 /// The way to an address from the first of our sockets that can reach it.
-fn flow_to(paths: &mut Paths, remote: SocketAddr, transport: Transport, listening: &[SocketAddr]) -> Option<Flow> {
+fn flow_to(paths: &mut Paths, address: Address, listening: &[(Transport, SocketAddr)]) -> Option<Flow> {
+    let Address { transport, remote } = address;
     let route = paths.local_for(remote.ip())?;
-    let fits = |socket: &&SocketAddr| socket.is_ipv4() == remote.is_ipv4();
-    let exact = listening.iter().filter(fits).find(|socket| socket.ip() == route);
-    let any = || listening.iter().filter(fits).find(|socket| socket.ip().is_unspecified());
-    let other = || listening.iter().find(fits);
+    let ours = listening.iter().filter(|(kind, _)| *kind == transport).map(|(_, socket)| *socket);
+    let fits = |socket: &SocketAddr| socket.is_ipv4() == remote.is_ipv4();
+    let exact = ours.clone().filter(fits).find(|socket| socket.ip() == route);
+    let any = || ours.clone().filter(fits).find(|socket| socket.ip().is_unspecified());
+    let other = || ours.clone().find(fits);
     let local = match exact.or_else(any).or_else(other) {
         Some(socket) => SocketAddr::new(if socket.ip().is_unspecified() { route } else { socket.ip() }, socket.port()),
-        // A connection of ours carries both ways, whether or not we listen.
         None if transport.is_reliable() => SocketAddr::new(route, transport.default_port()),
         None => return None,
     };
@@ -87,18 +83,26 @@ fn flow_to(paths: &mut Paths, remote: SocketAddr, transport: Transport, listenin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::settings::Settings;
+
+    async fn found(listening: &[&str]) -> Result<Vec<Flow>, String> {
+        let listening: Vec<_> =
+            listening.iter().map(|text| (Transport::Udp, text.parse().expect("an address"))).collect();
+        let resolver = Resolver::open(&Settings::default());
+        let located = locate(&resolver, &Target::new("127.0.0.1", None, None), &listening).await?;
+        Ok(located.ways().collect())
+    }
 
     #[tokio::test]
     async fn loopback_is_reached_from_itself() {
-        let listening = ["0.0.0.0:5060".parse().unwrap(), "[::]:5062".parse().unwrap()];
-        let flows = locate("127.0.0.1", None, Transport::Udp, &listening).await.unwrap();
+        let flows = found(&["0.0.0.0:5060", "[::]:5062"]).await.unwrap();
         assert_eq!(flows[0].local, "127.0.0.1:5060".parse().unwrap());
         assert_eq!(flows[0].remote, "127.0.0.1:5060".parse().unwrap());
     }
 
     #[tokio::test]
     async fn a_kind_of_address_that_nothing_listens_for_is_an_error() {
-        let listening = ["[::1]:5060".parse().unwrap()];
-        assert!(locate("127.0.0.1", None, Transport::Udp, &listening).await.is_err());
+        assert!(found(&["[::1]:5060"]).await.is_err());
+        assert!(found(&[]).await.is_err());
     }
 }

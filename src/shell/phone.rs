@@ -11,6 +11,7 @@ use crate::shell::error::{Problems, ShellError};
 use crate::shell::{prompt, seed};
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::Transport;
+use crate::sip::locate::Target;
 use crate::wire::sip::Uri;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use std::fs::File;
@@ -48,12 +49,9 @@ pub async fn call(order: Order, mut told: impl FnMut(News)) -> Result<Outcome, P
     let mut chance = Chance::from_seed(seed::fresh()?);
     let clock = Clock::start();
     let mut world = World::open(&settings, clock, None).await?;
-    let flows = world
-        .locate(&host, port, order.transport)
-        .await
-        .map_err(|why| ShellError::new(&order.target, why, "check the address after the @"))?;
-    let flow =
-        *flows.first().ok_or_else(|| ShellError::new(&order.target, "no address", "check the address after the @"))?;
+    let missing = |why: String| ShellError::new(&order.target, why, "check the address after the @");
+    let located = world.locate(&Target::new(&host, port, Some(order.transport))).await.map_err(missing)?;
+    let flow = located.order(&mut chance).first().copied().ok_or_else(|| missing("no address".to_owned()))?;
     let (tap, mut recording) = match &order.record {
         Some(path) => {
             let (samples, heard) = rtrb::RingBuffer::new(RECORD_RATE as usize * RING_SECONDS);

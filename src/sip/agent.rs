@@ -18,11 +18,12 @@ pub use terms::{Terms, TimerTerms};
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
+use crate::sip::announce::Announce;
 use crate::sip::arena::{Arena, Id};
 use crate::sip::core::{Core, Owner};
 use crate::sip::flow::{Body, Flow, Headers, Transmit};
 use crate::sip::outbox::TimerKey;
-use crate::sip::request::Draft;
+use crate::sip::request::{Draft, contact};
 use crate::sip::response::Answer;
 use crate::sip::session::{Session, TIMERS};
 use crate::sip::transaction::{ClientId, ClientKey, ServerTxId, TransactionTimer};
@@ -95,6 +96,11 @@ impl Agent {
 
     pub fn poll_event(&mut self) -> Option<Event> {
         self.core.out.events.pop_front()
+    }
+
+    /// What our addresses are called from now on.
+    pub fn set_announce(&mut self, announce: Announce) {
+        self.core.settings.announce = announce;
     }
 
     /// Sends a request outside any dialog. Its answers come as [`Event::Response`], its failure as [`Event::Failed`].
@@ -362,17 +368,20 @@ fn start_request(core: &mut Core, id: RequestId, request: OutgoingRequest) -> Cl
     let branch = core.mint.branch();
     let from = format!("{};tag={}", request.from, request.local_tag.unwrap_or_else(|| core.mint.tag()));
     let call_id = request.call_id.unwrap_or_else(|| core.mint.call_id());
+    let at = |user: &String| contact(user, request.flow, &core.settings.announce);
+    let contact = request.contact.clone().or_else(|| request.contact_user.as_ref().map(at));
     let draft = Draft {
         method: &request.method,
         uri: &request.uri,
         flow: request.flow,
+        announce: &core.settings.announce,
         branch: &branch,
         max_forwards: request.max_forwards,
         from: &from,
         to: &request.to,
         call_id: &call_id,
         cseq: request.cseq.unwrap_or(1),
-        contact: request.contact.as_deref(),
+        contact: contact.as_deref(),
         routes: &request.routes,
         headers: &request.headers,
         credentials: &Headers::new(),

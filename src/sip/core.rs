@@ -83,7 +83,7 @@ impl Core {
 
     /// Answers by a transaction; the bytes are given back for a session that repeats them.
     pub fn answer(&mut self, id: ServerTxId, answer: &Answer<'_>) -> Option<Bytes> {
-        let bytes = answer.write(self.servers.asked(id)?, &self.settings.user_agent);
+        let bytes = answer.write(self.servers.asked(id)?, &self.settings);
         // What is no status is written as 500 as well.
         let status = if (100..=699).contains(&answer.status) { answer.status } else { 500 };
         self.servers.respond(&mut self.out, id, status, bytes.clone());
@@ -100,7 +100,7 @@ impl Core {
         let to_tag = self.mint.stable_tag(&request);
         let asked = Asked { back: way_back(&request, flow), request, flow, to_tag };
         let answer = Answer { status, reason, headers, body: None };
-        let bytes = answer.write(&asked, &self.settings.user_agent);
+        let bytes = answer.write(&asked, &self.settings);
         self.out.send(asked.back, bytes);
     }
 }

@@ -1,6 +1,7 @@
 //! Floor 2: SIP state machines. No IO, no clock.
 
 pub mod agent;
+pub mod announce;
 mod arena;
 mod core;
 mod dialog;
@@ -8,6 +9,7 @@ pub mod digest;
 pub mod flow;
 pub mod guessing;
 pub mod keep_alive;
+pub mod locate;
 mod mint;
 pub mod notifier;
 mod outbox;

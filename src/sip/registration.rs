@@ -4,6 +4,7 @@
 
 use crate::base::chance::Chance;
 use crate::base::time::Time;
+use crate::sip::announce::Announce;
 use crate::sip::digest::{ClientCredentials, Responder};
 use crate::sip::flow::{Flow, Headers};
 use crate::wire::sip::{Contacts, Message, Name, Uri, escape_user, reason_phrase};
@@ -33,6 +34,11 @@ pub struct RegistrationSettings {
     /// What we ask for.
     pub expires: Duration,
     pub credentials: Option<ClientCredentials>,
+    /// What our address is called in Contact.
+    pub announce: Announce,
+    /// Whether proxies are told that they may add themselves to the way back (RFC 3327 §5.1). A registrar that requires
+    /// it has it in any case.
+    pub path: bool,
     /// Back-off by RFC 5626 §4.5: `base * 2^failures`, up to `max`, of which 50 to 100 % are waited.
     pub backoff_base: Duration,
     pub backoff_max: Duration,
@@ -48,6 +54,8 @@ impl RegistrationSettings {
             contact_user: contact_user.to_owned(),
             expires: Duration::from_secs(3_600),
             credentials: None,
+            announce: Announce::default(),
+            path: false,
             backoff_base: Duration::from_secs(30),
             backoff_max: Duration::from_secs(1_800),
             refused_retry: Duration::from_secs(1_800),
@@ -130,6 +138,10 @@ pub struct Registration {
     /// Whether to try again soon once the request in flight has failed.
     hurry: bool,
     action: Option<Register>,
+    /// Where the registrar wants requests of ours to go.
+    service_route: Vec<String>,
+    /// Whether the registrar insisted on the extension of RFC 3327.
+    path: bool,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -158,7 +170,6 @@ impl Registration {
         let expires = u32::try_from(settings.expires.as_secs()).unwrap_or(EXPIRES_MAX).clamp(1, EXPIRES_MAX);
         let responder = settings.credentials.clone().map(Responder::new);
         Registration {
-            settings,
             call_id,
             cseq: 0,
             flow: None,
@@ -172,6 +183,9 @@ impl Registration {
             leaving: false,
             hurry: false,
             action: None,
+            service_route: Vec::new(),
+            path: settings.path,
+            settings,
         }
     }
 
@@ -187,6 +201,19 @@ impl Registration {
     /// The trunk is reached by another flow from the next request on, as after a new resolution of its name.
     pub fn set_flow(&mut self, flow: Flow) {
         self.flow = Some(flow);
+    }
+
+    /// The last request failed on its way, and another address is tried at once.
+    pub fn try_flow(&mut self, flow: Flow, chance: &mut Chance) {
+        self.flow = Some(flow);
+        if matches!(self.phase, Phase::Resting { because: Rest::BackOff(_), .. }) {
+            self.begin(chance);
+        }
+    }
+
+    /// Values of Route for requests that begin with us, by the registrar's last word (RFC 3608).
+    pub fn service_route(&self) -> &[String] {
+        &self.service_route
     }
 
     /// The network was away and is back: whatever waits is tried soon, and what is registered is refreshed, since our
@@ -264,6 +291,10 @@ impl Registration {
             200..=299 => self.accepted(now, message, chance),
             401 | 407 => self.challenged(now, message, chance),
             423 => self.too_brief(now, message, chance),
+            421 if !self.path && wants_path(message) => {
+                self.path = true;
+                self.ask(self.expires, chance);
+            }
             // Whether we are there is for the trunk's own registrar to say, so a redirection is not followed.
             300..=399 => {
                 let to = message.header(Name::Contact).unwrap_or("nowhere");
@@ -306,6 +337,9 @@ impl Registration {
         self.cseq += 1;
         let uri = self.settings.registrar_uri.clone();
         let mut headers: Headers = vec![(Name::Expires, expires.to_string())];
+        if self.path {
+            headers.push((Name::Supported, "path".to_owned()));
+        }
         if let Some(responder) = &mut self.responder {
             // What can't be answered is reported when the challenge comes, not here.
             headers.extend(responder.headers("REGISTER", &uri, b"", chance).unwrap_or_default());
@@ -325,7 +359,7 @@ impl Registration {
     fn contact_uri(&self, flow: Flow) -> String {
         let user = escape_user(&self.settings.contact_user);
         let transport = if flow.transport.is_reliable() { ";transport=tcp" } else { "" };
-        format!("sip:{user}@{}{transport}", flow.local)
+        format!("sip:{user}@{}{transport}", self.settings.announce.socket(flow))
     }
 
     fn accepted(&mut self, now: Time, message: &Message, chance: &mut Chance) {
@@ -334,6 +368,7 @@ impl Registration {
             return self.back_off(now, "accepted for no time at all", None, chance);
         }
         self.failures = 0;
+        self.service_route = service_route::read(message);
         self.bound_until = Some(now + granted);
         let share = 500 + chance.below(401) as u32;
         let wake = now + (granted * share / 1_000).max(REFRESH_MIN);
@@ -443,7 +478,14 @@ impl Registration {
     fn gone(&mut self) {
         self.phase = Phase::Idle;
         self.bound_until = None;
+        self.service_route.clear();
     }
+}
+
+/// Whether a 421 asks for nothing but Path (RFC 3327 §5.1).
+fn wants_path(message: &Message) -> bool {
+    let mut required = message.values(Name::Require).peekable();
+    required.peek().is_some() && required.all(|token| token.eq_ignore_ascii_case("path"))
 }
 
 /// How an answer is told to people.
@@ -455,10 +497,7 @@ fn told(message: &Message) -> String {
 
 /// How long the registrar wants us to wait (RFC 3261 §20.33).
 fn retry_after(message: &Message) -> Option<Duration> {
-    let value = message.header(Name::RetryAfter)?;
-    let digits = value.split(|character: char| !character.is_ascii_digit()).next()?;
-    let seconds = digits.parse().ok()?;
-    Some(Duration::from_secs(seconds).clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX))
+    Some(message.retry_after()?.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX))
 }
 
 /// 50 to 100 % of a span, so that those who failed together don't come back together.
@@ -470,5 +509,6 @@ fn soon(now: Time, chance: &mut Chance) -> Time {
     now + Duration::from_millis(chance.below(QUICK_MS))
 }
 
+mod service_route;
 #[cfg(test)]
 mod tests;

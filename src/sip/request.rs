@@ -1,5 +1,6 @@
 //! The text of requests that we send.
 
+use crate::sip::announce::Announce;
 use crate::sip::flow::{Body, Flow, Headers, Transport};
 use crate::wire::sip::{Message, Method, Name, Writer};
 use bytes::Bytes;
@@ -16,6 +17,7 @@ pub(crate) struct Draft<'a> {
     pub method: &'a Method,
     pub uri: &'a str,
     pub flow: Flow,
+    pub announce: &'a Announce,
     pub branch: &'a str,
     pub max_forwards: u32,
     /// Whole values, with their tags.
@@ -35,7 +37,7 @@ pub(crate) struct Draft<'a> {
 impl Draft<'_> {
     pub fn write(&self) -> Bytes {
         let mut writer = Writer::request(self.method, self.uri);
-        writer.header(Name::Via, via(self.flow, self.branch));
+        writer.header(Name::Via, via(self.flow, self.announce, self.branch));
         for route in self.routes {
             writer.header(Name::Route, route);
         }
@@ -64,22 +66,22 @@ impl Draft<'_> {
 }
 
 /// Our Via. `rport` asks the peer to answer to where the request came from (RFC 3581).
-fn via(flow: Flow, branch: &str) -> String {
+fn via(flow: Flow, announce: &Announce, branch: &str) -> String {
     let transport = flow.transport.as_str();
     // Over TLS, where both know whom they talk to, the peer may use our connection for its own requests (RFC 5923 §5).
     let alias = if flow.transport == Transport::Tls { ";alias" } else { "" };
-    format!("SIP/2.0/{transport} {};branch={branch};rport{alias}", authority(flow))
+    format!("SIP/2.0/{transport} {};branch={branch};rport{alias}", authority(flow, announce))
 }
 
 /// Our Contact on a flow.
-pub(crate) fn contact(user: &str, flow: Flow) -> String {
+pub(crate) fn contact(user: &str, flow: Flow, announce: &Announce) -> String {
     let at = if user.is_empty() { "" } else { "@" };
-    format!("<sip:{user}{at}{}{}>", authority(flow), flow.transport.parameter())
+    format!("<sip:{user}{at}{}{}>", authority(flow, announce), flow.transport.parameter())
 }
 
 /// Address and port of our side, as they stand in a URI; without the zone of an IPv6 address, which is nobody else's.
-fn authority(flow: Flow) -> String {
-    match flow.local {
+fn authority(flow: Flow, announce: &Announce) -> String {
+    match announce.socket(flow) {
         std::net::SocketAddr::V4(local) => local.to_string(),
         std::net::SocketAddr::V6(local) => format!("[{}]:{}", local.ip(), local.port()),
     }

@@ -4,6 +4,7 @@
 
 mod crowd;
 mod events;
+mod finding;
 mod first_call;
 mod lab;
 mod life;

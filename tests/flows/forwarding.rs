@@ -4,8 +4,11 @@
 use crate::ladder::{play, play_in};
 use crate::world::Setting;
 use tandem::config::identity::ForwardsIn;
+use tandem_codecs::Codec;
 
+/// One codec, so that an INVITE with all its history still fits into a datagram.
 fn trusting(setting: &mut Setting) {
+    setting.trunk("acme").codecs = vec![Codec::Pcmu];
     let identity = &mut setting.trunk("acme").identity;
     identity.trusted = true;
     identity.forwards_in = ForwardsIn { diversion: true, history_info: true };

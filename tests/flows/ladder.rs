@@ -68,6 +68,7 @@ impl Player {
             ["media", name] => self.media(name, None, &line),
             ["media", name, kind] => self.media(name, Some(kind), &line),
             ["record", which @ ..] => self.record(which, &line),
+            ["trunk", name] => self.trunk(name, &line),
             ["letters", count] => {
                 let kept = self.world.mailbox.letters.len();
                 let counted = self.world.switch.counts().stored_messages;
@@ -171,6 +172,22 @@ impl Player {
         })
     }
 
+    /// `trunk acme [up | state registered | out udp:192.0.2.1:5060 | in udp:192.0.2.2:5060 | looked up]`.
+    fn trunk(&self, name: &str, line: &Line<'_>) -> Option<String> {
+        let trunks = self.world.switch.trunks(self.world.now());
+        let trunk = trunks.iter().find(|trunk| trunk.name == name).expect("a trunk");
+        let address = |text: &str| trunk.addresses.iter().find(|address| address.address == text);
+        let fits = |item: &str| match item.split_once(' ') {
+            None => trunk.up == (item == "up"),
+            Some(("state", state)) => trunk.state == state,
+            Some(("out", text)) => address(text).is_some_and(|address| address.out_for_s.is_some()),
+            Some(("in", text)) => address(text).is_some_and(|address| address.out_for_s.is_none()),
+            Some(("not", "found")) => trunk.lookup_failing,
+            _ => panic!("`{item}` of a trunk"),
+        };
+        line.items.iter().find(|item| !fits(item)).map(|item| format!("{item}: {trunk:?}"))
+    }
+
     fn record(&mut self, which: &[&str], line: &Line<'_>) -> Option<String> {
         let records = &self.world.books.records;
         let record = match which {
@@ -188,6 +205,14 @@ impl Player {
         world.note(format!("          {}", words.join(" ")));
         match words {
             ["wait", time] => world.pass(span(time)),
+            // Until something comes to that peer, whenever chance wants it.
+            ["wait", "for", name] => {
+                for _ in 0..36_000 {
+                    if world.peer(name).inbox.is_empty() {
+                        world.pass(Duration::from_millis(100));
+                    }
+                }
+            }
             [name, "registers"] => self.register(name),
             [name, "calls", target] => self.call(name, target, line),
             [caller, "talks", "to", called] => self.talk(caller, called, line),
@@ -230,6 +255,10 @@ impl Player {
                 let id = world.books.records.last().expect("a call").id.clone();
                 world.feed(Input::HangUp { id });
             }
+            ["dns", "is", "silent"] => world.dns.silent = true,
+            ["dns", "answers", "again"] => world.dns.silent = false,
+            ["dns", "forgets", name] => world.dns.forget(name),
+            ["dns", record @ ..] => world.dns.add(record),
             [name, "forwards", when, "to", number, after @ ..] => {
                 let when = [When::Always, When::Busy, When::NoAnswer].into_iter().find(|known| known.as_str() == *when);
                 let (when, to) = (when.expect("a time to forward"), Some((*number).to_owned()));

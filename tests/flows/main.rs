@@ -12,6 +12,7 @@
 //! in every message, and at the end of every ladder nothing may be left over. A failure prints the ladder as it ran.
 
 mod books;
+mod dns;
 mod expect;
 mod ladder;
 mod line;
@@ -22,6 +23,7 @@ mod sdp;
 mod world;
 
 mod advisories;
+mod announcing;
 mod answering;
 mod asking;
 mod cancelling;
@@ -30,6 +32,7 @@ mod connections;
 mod digits;
 mod ending;
 mod failing;
+mod finding;
 mod forwarding;
 mod headers;
 mod hearing;
@@ -42,9 +45,11 @@ mod overload;
 mod phones;
 mod prack;
 mod privacy;
+mod proxied;
 mod racing;
 mod raw;
 mod reaching;
+mod redirecting;
 mod referring;
 mod refreshing;
 mod registering;

@@ -1,13 +1,14 @@
 //! The switch in virtual time, its peers, its workers and its books.
 
 use crate::books::Books;
+use crate::dns::Dns;
 use crate::expect::leak;
 use crate::mailbox::Mailbox;
 use crate::peer::Peer;
 use crate::ports::Ports;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tandem::base::chance::Chance;
@@ -23,13 +24,14 @@ use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::Command;
 use tandem::sip::digest::Hashes;
 use tandem::sip::flow::{Flow, Transport};
+use tandem::sip::locate::{Address, Located, Target};
 use tandem::wire::sip::Message;
 use tandem_codecs::Codec;
 
 pub const REALM: &str = "tandem.local";
 const OURS: [&str; 2] = ["192.0.2.1:5060", "[2001:db8::1]:5060"];
 /// Everyone who may appear; none of the addresses is the beginning of another.
-const PEERS: [(&str, &str, Transport); 12] = [
+const PEERS: [(&str, &str, Transport); 15] = [
     ("alice", "192.0.2.11:5060", Transport::Udp),
     ("alice2", "192.0.2.12:5060", Transport::Udp),
     ("bob", "192.0.2.21:5060", Transport::Udp),
@@ -39,6 +41,10 @@ const PEERS: [(&str, &str, Transport); 12] = [
     ("dora", "[2001:db8::d]:5060", Transport::Udp),
     ("emil", "192.0.2.41:40001", Transport::Tcp),
     ("acme", "198.51.100.11:5060", Transport::Udp),
+    // Further servers of acme.
+    ("acme2", "198.51.100.21:5060", Transport::Udp),
+    ("acme3", "198.51.100.22:5060", Transport::Udp),
+    ("acme4", "198.51.100.23:5060", Transport::Tcp),
     ("globex", "198.51.100.12:5080", Transport::Udp),
     ("sixth", "[2001:db8::6]:5060", Transport::Udp),
     ("stranger", "203.0.113.9:5060", Transport::Udp),
@@ -50,6 +56,8 @@ const START: Wall = Wall::from_micros(1_780_000_000_000_000);
 pub struct Setting {
     pub settings: Settings,
     pub plan: String,
+    /// Records of DNS, a line each.
+    pub dns: String,
 }
 
 impl Default for Setting {
@@ -63,7 +71,7 @@ impl Default for Setting {
         settings.sip.session_expires = Duration::ZERO;
         settings.sip.dialog_interval = Duration::ZERO;
         settings.trunks = vec![trunk("acme", "198.51.100.11", None), trunk("globex", "198.51.100.12", Some(5080))];
-        Setting { settings, plan: PLAN.to_owned() }
+        Setting { settings, plan: PLAN.to_owned(), dns: String::new() }
     }
 }
 
@@ -200,8 +208,7 @@ pub struct World {
     /// Orders of this kind find the ring full, so often.
     pub full: Option<(&'static str, usize)>,
     pub log: Vec<String>,
-    /// Hosts that have no address.
-    pub lost: Vec<String>,
+    pub dns: Dns,
     /// What each peer was described before its last message.
     pub before: BTreeMap<String, Bytes>,
     inputs: VecDeque<Input>,
@@ -227,10 +234,16 @@ impl World {
             files: VecDeque::new(),
             full: None,
             log: Vec::new(),
-            lost: Vec::new(),
+            dns: Dns::default(),
             before: BTreeMap::new(),
             inputs: VecDeque::new(),
         };
+        for line in setting.dns.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            if !words.is_empty() {
+                world.dns.add(&words);
+            }
+        }
         world.feed(Input::Timeout);
         world
     }
@@ -307,8 +320,8 @@ impl World {
                 self.note(format!("          file {file} is wanted"));
                 self.files.push_back((ticket, file));
             }
-            Output::Locate { ticket, host, port, transport } => {
-                let result = self.locate(&host, port, transport);
+            Output::Locate { ticket, target } => {
+                let result = self.locate(&target);
                 self.inputs.push_back(Input::Located { ticket, result });
             }
             Output::Keep { ticket, user, forwarding } => {
@@ -372,13 +385,12 @@ impl World {
         }
     }
 
-    fn locate(&self, host: &str, port: Option<u16>, transport: Transport) -> Result<Vec<Flow>, String> {
-        if self.lost.iter().any(|lost| lost == host) {
-            return Err("no such host".to_owned());
-        }
-        let ip: IpAddr = host.parse().map_err(|_| "not an address".to_owned())?;
-        let local = OURS[usize::from(ip.is_ipv6())].parse().expect("an address");
-        Ok(vec![Flow { transport, local, remote: SocketAddr::new(ip, port.unwrap_or(5060)) }])
+    fn locate(&self, target: &Target) -> Result<Located<Flow>, String> {
+        let flow = |Address { transport, remote }| {
+            let local = OURS[usize::from(remote.is_ipv6())].parse().expect("an address");
+            Some(Flow { transport, local, remote })
+        };
+        Ok(self.dns.locate(target)?.filter_map(flow))
     }
 }
 

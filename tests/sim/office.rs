@@ -115,6 +115,10 @@ pub fn trunk_addresses() -> BTreeMap<String, SocketAddr> {
     hosts.into_iter().map(|(host, last)| (host.to_owned(), at(last))).collect()
 }
 
+/// The host with a further server, and the address of that, where nobody is.
+pub const TWO_SERVERS: &str = "sip.globex.test";
+pub const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 31));
+
 /// `variant` changes what a reload may change: the limit of a trunk or whether it is there, and how long a phone rings.
 pub fn settings(variant: u64) -> Settings {
     let mut settings = Settings::default();

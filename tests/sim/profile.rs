@@ -16,6 +16,8 @@ pub struct Profile {
     pub operator: f64,
     /// Whether the run ends with a drain while calls are in progress and more come.
     pub drains: bool,
+    /// Whether the first address of a trunk is nobody's.
+    pub dead_server: bool,
 }
 
 /// How peers behave, in shares of calls.
@@ -76,6 +78,7 @@ impl Profile {
             reload: Duration::ZERO,
             operator: 0.0,
             drains: false,
+            dead_server: false,
         }
     }
 
@@ -96,6 +99,7 @@ impl Profile {
         let mut profile = Profile::lossy(0.02);
         profile.manners.vanishes = 0.15;
         profile.manners.restarts = Duration::from_secs(90);
+        profile.dead_server = true;
         profile
     }
 
@@ -109,6 +113,7 @@ impl Profile {
         profile.reload = Duration::from_secs(20);
         profile.operator = 0.1;
         profile.drains = true;
+        profile.dead_server = true;
         profile
     }
 }

@@ -23,12 +23,15 @@ use tandem::call::io::{Input, Output};
 use tandem::call::switch::Switch;
 use tandem::sip::digest::ClientCredentials;
 use tandem::sip::flow::{Flow, Transmit, Transport};
+use tandem::sip::locate::{Located, Server, Target};
 use tandem::wire::sip::{Message, Method};
 
 /// 2026-11-23T10:00:00Z.
 pub const DAWN: Wall = Wall::from_micros(1_795_428_000_000_000);
 /// 64*T1, after which an INVITE that nobody answered is forgotten.
 const TRANSACTION: Duration = Duration::from_secs(32);
+/// Soon over, so that names are looked up often.
+const NAME_TTL: Duration = Duration::from_secs(30);
 /// Timeouts of the switch at one moment, after which it is spinning.
 const SPIN: u32 = 1_000;
 
@@ -218,8 +221,8 @@ impl World {
                     }
                 }
                 Output::Record(record) => self.books.keep(self.time, *record, &mut self.ledger),
-                Output::Locate { ticket, host, port, transport } => {
-                    let result = self.locate(&host, port, transport);
+                Output::Locate { ticket, target } => {
+                    let result = self.locate(&target);
                     let wait = below(&mut self.chance, Duration::from_millis(200));
                     self.after(wait, Happening::Answer(Input::Located { ticket, result }));
                 }
@@ -462,13 +465,22 @@ impl World {
         self.give(Input::HangUp { id });
     }
 
-    fn locate(&mut self, host: &str, port: Option<u16>, transport: Transport) -> Result<Vec<Flow>, String> {
+    fn locate(&mut self, target: &Target) -> Result<Located<Flow>, String> {
         if self.profile.faults.loss > 0.0 && self.chance.below(30) == 0 {
             return Err("the name server is silent".to_owned());
         }
-        let mut remote = *self.trunks.get(host).ok_or("no such name")?;
-        remote.set_port(port.unwrap_or(remote.port()));
-        Ok(vec![Flow { transport, local: office::GATEWAY, remote }])
+        let mut remote = *self.trunks.get(&target.host).ok_or("no such name")?;
+        remote.set_port(target.port.unwrap_or(remote.port()));
+        let transport = target.transport.unwrap_or(Transport::Udp);
+        let way = |remote| Flow { transport, local: office::GATEWAY, remote };
+        let mut located = Located::only(way(remote), NAME_TTL);
+        if target.host == office::TWO_SERVERS && self.profile.dead_server {
+            // The first of two servers is nobody's address.
+            remote.set_ip(office::NOBODY);
+            located.servers[0].rank = 1;
+            located.servers.insert(0, Server { rank: 0, weight: 0, ways: vec![way(remote)] });
+        }
+        Ok(located)
     }
 
     fn hear(&mut self, message: &Message) {

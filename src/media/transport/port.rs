@@ -147,7 +147,9 @@ mod tests {
         assert_eq!(port.admit(address("198.51.100.8:9"), 1), Verdict::Stranger);
         assert_eq!(port.admit(address("198.51.100.7:9"), 0), Verdict::Stranger);
         assert_eq!(port.admit(address("198.51.100.7:9"), 1), Verdict::Learnt);
-        assert_eq!(port.admit(address("10.0.0.1:4000"), 1), Verdict::Stranger);
+        assert_eq!(port.admit(address("198.51.100.8:9"), 2), Verdict::Stranger);
+        // The host that was signalled is the one that everybody else gives way to.
+        assert_eq!(port.admit(address("10.0.0.1:4000"), 1), Verdict::Learnt);
     }
 
     #[test]

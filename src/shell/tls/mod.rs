@@ -61,7 +61,7 @@ impl Tls {
     }
 
     fn read(settings: &Settings, is_trial: bool) -> Result<Option<Tls>, Vec<ShellError>> {
-        let trunks = || settings.trunks.iter().filter(|trunk| trunk.transport == TrunkTransport::Tls);
+        let trunks = || settings.trunks.iter().filter(|trunk| trunk.transport == Some(TrunkTransport::Tls));
         if settings.sip.tls.is_empty() && settings.http.tls.is_none() && trunks().next().is_none() {
             return Ok(None);
         }

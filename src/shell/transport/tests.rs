@@ -61,7 +61,7 @@ impl Desk {
 
     fn trunk(&mut self, host: &str, rule: ClientCertificate) {
         self.settings.trunks.push(Trunk {
-            transport: TrunkTransport::Tls,
+            transport: Some(TrunkTransport::Tls),
             tls: TrunkTls { ca: Some(self.path("ca.pem")), certificate: None, client_certificate: rule },
             ..Trunk::named("acme", host)
         });

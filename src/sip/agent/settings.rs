@@ -1,6 +1,7 @@
 //! What an agent is told at its start, and with each request.
 
 use crate::sip::agent::Terms;
+use crate::sip::announce::Announce;
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Body, Flow, Headers};
 use crate::wire::sip::Method;
@@ -16,6 +17,8 @@ pub struct AgentSettings {
     pub t4: Duration,
     /// Stands in User-Agent and Server; empty for neither.
     pub user_agent: String,
+    /// What our addresses are called in Via and Contact.
+    pub announce: Announce,
     /// Stands in every tag, branch and Call-ID of ours.
     pub shard: u8,
     /// Transactions of each side (client, server). A new request beyond is answered 503 without keeping state; requests
@@ -37,6 +40,7 @@ impl Default for AgentSettings {
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
             user_agent: "Tandem".to_owned(),
+            announce: Announce::default(),
             shard: 0,
             max_transactions: 20_000,
             max_sessions: 10_000,
@@ -68,6 +72,8 @@ pub struct OutgoingRequest {
     pub body: Option<Body>,
     /// A whole Contact value; none for no Contact.
     pub contact: Option<String>,
+    /// The user part of a Contact at our address as this way's peer is told it, where there is no `contact`.
+    pub contact_user: Option<String>,
     /// How long to wait for a final answer; none for 64*T1.
     pub max_wait: Option<Duration>,
 }
@@ -88,6 +94,7 @@ impl OutgoingRequest {
             headers: Headers::new(),
             body: None,
             contact: None,
+            contact_user: None,
             max_wait: None,
         }
     }

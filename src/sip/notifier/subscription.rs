@@ -3,9 +3,9 @@
 use crate::base::time::Time;
 use crate::sip::agent::{OutgoingRequest, RequestId};
 use crate::sip::dialog::Dialog;
-use crate::sip::flow::{Body, Flow};
+use crate::sip::flow::Body;
 use crate::sip::notifier::Package;
-use crate::sip::request::contact;
+use crate::sip::registrar::Binding;
 use crate::wire::sip::{Method, Name, escape_user};
 
 pub(super) struct Subscription {
@@ -79,21 +79,17 @@ impl Subscription {
             call_id: Some(self.dialog.call_id.clone()),
             cseq: Some(self.dialog.next_cseq()),
             local_tag: Some(self.dialog.local_tag.clone()),
-            contact: Some(self.our_contact(way.flow)),
+            contact_user: Some(escape_user(&self.resource).into_owned()),
             routes: way.routes,
             headers: vec![(Name::Event, event), (Name::SubscriptionState, state)],
             body,
             ..OutgoingRequest::new(Method::Notify, way.uri, way.flow, from, self.dialog.remote.clone())
         }
     }
-
-    fn our_contact(&self, flow: Flow) -> String {
-        contact(&escape_user(&self.resource), flow)
-    }
 }
 
-/// A NOTIFY that nobody subscribed to, about whoever has `address`, who is at `uri` (RFC 3842 §4).
-pub fn unsolicited(package: Package, address: &str, uri: String, flow: Flow, text: String) -> OutgoingRequest {
+/// A NOTIFY that nobody subscribed to, about whoever has `address`, for one of their phones (RFC 3842 §4).
+pub fn unsolicited(package: Package, address: &str, phone: Binding, text: String) -> OutgoingRequest {
     let address = format!("<{address}>");
     let event = (Name::Event, package.as_str().to_owned());
     // There is no subscription that could go on.
@@ -101,7 +97,8 @@ pub fn unsolicited(package: Package, address: &str, uri: String, flow: Flow, tex
     OutgoingRequest {
         headers: vec![event, state],
         body: Some(Body { content_type: package.content_type().into(), bytes: text.into() }),
-        contact: Some(contact("", flow)),
-        ..OutgoingRequest::new(Method::Notify, uri, flow, address.clone(), address)
+        contact_user: Some(String::new()),
+        routes: phone.path,
+        ..OutgoingRequest::new(Method::Notify, phone.uri, phone.flow, address.clone(), address)
     }
 }

@@ -223,6 +223,6 @@ fn a_notify_goes_within_the_dialog() {
     assert_eq!(request.routes, ["<sip:192.0.2.20;lr>"]);
     assert_eq!(request.flow.remote, "192.0.2.20:5060".parse().unwrap());
     assert_eq!((request.call_id.as_deref(), request.cseq), (Some("c"), Some(1)));
-    assert_eq!(request.contact.as_deref(), Some("<sip:bob@192.0.2.1:5060>"));
+    assert_eq!(request.contact_user.as_deref(), Some("bob"));
     assert!(request.headers.contains(&(Name::Event, "dialog;id=7".to_owned())));
 }

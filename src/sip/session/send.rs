@@ -68,6 +68,7 @@ impl Request<'_> {
             method: &self.method,
             uri: &way.uri,
             flow: way.flow,
+            announce: &core.settings.announce,
             branch,
             max_forwards: MAX_FORWARDS,
             from: &dialog.local,

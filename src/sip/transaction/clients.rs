@@ -61,8 +61,11 @@ impl<O> Clients<O> {
         patience: Option<Duration>,
         owner: O,
     ) -> ClientId {
-        let moved = self.refusals.over_tcp(flow, &request, out.now.time);
-        let fallback = moved.as_ref().map(|_| Box::new(Fallback { flow, request: request.clone(), patience }));
+        // A text must not fill datagrams, whatever the peer takes (RFC 3428 §8).
+        let must = *key.method() == Method::Message;
+        let moved = self.refusals.over_tcp(flow, &request, out.now.time, must);
+        let fallback = moved.as_ref().filter(|_| !must);
+        let fallback = fallback.map(|_| Box::new(Fallback { flow, request: request.clone(), patience }));
         let (flow, request) = moved.unwrap_or((flow, request));
         let (machine, effects) = Machine::start(key.method(), request, self.timing, flow, patience);
         let id = ClientId(self.entries.insert(Entry { machine, key: key.clone(), flow, owner, fallback }).number());

@@ -41,9 +41,11 @@ impl Refusals {
         self.until.get(&peer).is_some_and(|&until| now < until)
     }
 
-    /// The flow and the text by which a request goes first, if not as it is.
-    pub fn over_tcp(&self, flow: Flow, request: &Bytes, now: Time) -> Option<(Flow, Bytes)> {
-        if flow.transport != Transport::Udp || request.len() <= DATAGRAM_BYTES || self.holds(flow.remote, now) {
+    /// The flow and the text by which a request goes first, if not as it is. Where it `must`, it goes so even to a peer that
+    /// took no connection lately.
+    pub fn over_tcp(&self, flow: Flow, request: &Bytes, now: Time, must: bool) -> Option<(Flow, Bytes)> {
+        let fits = flow.transport != Transport::Udp || request.len() <= DATAGRAM_BYTES;
+        if fits || !must && self.holds(flow.remote, now) {
             return None;
         }
         // A Request-URI may hold anything but a line end, so that the first such line is our Via.

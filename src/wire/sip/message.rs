@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::time::Duration;
 
 /// A request or a response: its bytes and an index into them. Cloning it copies the index only.
 #[derive(Clone, Debug)]
@@ -196,6 +197,13 @@ impl Message {
     /// The Expires field in seconds. None if absent or malformed; the largest number if it is larger than that.
     pub fn expires(&self) -> Option<u32> {
         self.header(Name::Expires).and_then(number)
+    }
+
+    /// How long the sender wants to be left alone (RFC 3261 §20.33).
+    pub fn retry_after(&self) -> Option<Duration> {
+        let value = self.header(Name::RetryAfter)?;
+        let digits = value.split(|character: char| !character.is_ascii_digit()).next()?;
+        digits.parse().ok().map(Duration::from_secs)
     }
 
     /// Whether the lists of that name hold the token in any case, with or without parameters.
