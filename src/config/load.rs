@@ -296,7 +296,7 @@ port = 70000
             [
                 "t.toml:2: sessions last 2m, shorter than the 5m that peers have to ask for; let min_se <= session_expires",
                 "t.toml:7: `prack`: `always` is no use of PRACK; write \"supported\", \"required\" or \"never\"",
-                "t.toml:8: `min_se`: `1m` is out of range; choose from \"90s\" to \"24h\"",
+                "t.toml:8: `min_se`: `1m` is out of range; choose from \"1m30s\" to \"1d\"",
             ]
         );
     }
