@@ -257,12 +257,12 @@ proptest! {
         bitrate in prop::option::of(any::<u32>()),
         complexity in any::<u8>(),
         expected_loss_percent in any::<u8>(),
-        (inband_fec, dtx) in any::<(bool, bool)>(),
+        (inband_fec, dtx, cbr) in any::<(bool, bool, bool)>(),
         frames in prop::collection::vec((1..7usize, any::<i16>(), 0..20u8), 1..5),
         room in 0..1_600usize,
     ) {
         let settings = EncoderSettings {
-            rate, bitrate, complexity, inband_fec, expected_loss_percent, dtx, max_bandwidth: None,
+            rate, bitrate, complexity, inband_fec, expected_loss_percent, dtx, cbr, max_bandwidth: None,
         };
         let mut encoder = Encoder::new(codec, settings).unwrap();
         let mut payload = vec![0; room];
