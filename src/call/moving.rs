@@ -27,6 +27,16 @@ pub struct Arrival {
     pub shown: Party,
 }
 
+/// A leg of another call that is expected in this one.
+pub struct Guest {
+    pub arrival: Arrival,
+    pub flow: Flow,
+    pub speaks: Repertoire,
+    pub lines: Vec<(MediaLine, Option<Bond>)>,
+    /// What the books will say of it.
+    pub record: LegRecord,
+}
+
 /// A leg on its way.
 pub struct Moved {
     session: SessionId,
@@ -131,17 +141,9 @@ impl Call {
         }
     }
 
-    /// Makes room for a leg of another call. `guest` is what the books will say of it.
-    pub fn expect(
-        &mut self,
-        exchange: &mut Exchange,
-        now: Now,
-        arrival: Arrival,
-        flow: Flow,
-        speaks: Repertoire,
-        lines: Vec<(MediaLine, Option<Bond>)>,
-        guest: LegRecord,
-    ) {
+    /// Makes room for a leg of another call.
+    pub fn expect(&mut self, exchange: &mut Exchange, now: Now, guest: Guest) {
+        let Guest { arrival, flow, speaks, lines, record } = guest;
         let key = self.leg_key(self.legs.len());
         let media = Media::open(exchange, key, self.worker, flow.local.ip(), speaks, lines);
         let leg = Leg {
@@ -149,7 +151,7 @@ impl Call {
             arrival: Some(Box::new(arrival)),
             ..Leg::new(key, End::Sip { flow, session: None }, LegStage::Preparing)
         };
-        self.add_leg(leg, guest);
+        self.add_leg(leg, record);
         exchange.timers.set(Timer::Patience(self.key), now.time + PATIENCE);
         exchange.keep(&self.record);
     }
@@ -303,8 +305,8 @@ impl Call {
         for opposite in
             opposites.iter_mut().filter(|opposite| opposite.bond == Bond::SOUND && opposite.format.is_none())
         {
-            let offered = opposite.line.iter().flat_map(|line| &line.formats);
-            opposite.format = offered.filter(|format| format.codec().is_some()).cloned().next();
+            let mut offered = opposite.line.iter().flat_map(|line| &line.formats);
+            opposite.format = offered.find(|format| format.codec().is_some()).cloned();
         }
         let Some(session) = self.legs[leg].session() else { return Err(Failure::new(481, "")) };
         let Some(media) = self.legs[leg].media.as_mut() else { return Err(Failure::new(503, "No Media Port")) };

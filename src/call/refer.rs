@@ -7,7 +7,7 @@ use crate::call::admission::{self, Identity};
 use crate::call::exchange::{LegKey, Timer};
 use crate::call::leg::{End, Leg, Stage as LegStage};
 use crate::call::media::Media;
-use crate::call::moving::Arrival;
+use crate::call::moving::{Arrival, Guest};
 use crate::call::record::{CallRecord, EndedBy, State};
 use crate::call::state::{Call, CallerSide, Origin, PATIENCE, Stage};
 use crate::call::stream::Bond;
@@ -240,7 +240,7 @@ impl Switch {
         let Some(old) = self.calls.get(&from) else { return };
         let Some(flow) = old.legs[order.transferee].flow() else { return };
         let by = &old.record.legs[referrer].target;
-        let guest =
+        let record =
             old.record_of_guest(now, order.transferee, format!("transferred by {by} out of call {}", old.record.id));
         let speaks = old.repertoire_of(&self.exchange, order.transferee);
         let fellows = self.fellows_in(place);
@@ -248,11 +248,12 @@ impl Switch {
         let shown = old.shown(&self.exchange, order.transferee);
         let transfers = old.transfers + 1;
         let arrival = Arrival { from, instead_of: place.leg, shown };
+        let guest = Guest { arrival, flow, speaks, lines, record };
         let onward = Onward { call: place.call, leg: order.transferee, referral: Some(referral) };
         self.with_call(from, |call, exchange| call.go_onward(exchange, now, onward));
         self.with_call(place.call, |call, exchange| {
             call.transfers = call.transfers.max(transfers);
-            call.expect(exchange, now, arrival, flow, speaks, lines, guest);
+            call.expect(exchange, now, guest);
         });
     }
 

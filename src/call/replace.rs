@@ -5,7 +5,7 @@ use crate::call::admission::Identity;
 use crate::call::exchange::{CallKey, LegKey};
 use crate::call::failure::Failure;
 use crate::call::leg::Stage as LegStage;
-use crate::call::moving::Arrival;
+use crate::call::moving::{Arrival, Guest};
 use crate::call::state::Stage;
 use crate::call::switch::Switch;
 use crate::call::transfer::Onward;
@@ -91,11 +91,12 @@ impl Switch {
         let shown = call.shown(&self.exchange, 0);
         let arrival = Arrival { from: caller, instead_of: place.leg, shown };
         let whose = &other.record.legs[place.leg].target;
-        let guest = call.record_of_guest(now, 0, format!("took the place of {whose} from call {}", call.record.id));
+        let record = call.record_of_guest(now, 0, format!("took the place of {whose} from call {}", call.record.id));
         let speaks = call.repertoire_of(&self.exchange, 0);
         let lines = call.lines_of(0, &self.fellows_in(place));
+        let guest = Guest { arrival, flow, speaks, lines, record };
         let onward = Onward { call: place.call, leg: 0, referral: None };
         self.with_call(caller, |call, exchange| call.go_onward(exchange, now, onward));
-        self.with_call(place.call, |call, exchange| call.expect(exchange, now, arrival, flow, speaks, lines, guest));
+        self.with_call(place.call, |call, exchange| call.expect(exchange, now, guest));
     }
 }
