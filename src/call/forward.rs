@@ -139,9 +139,14 @@ impl Call {
             to,
             at: now.wall,
         });
-        let Some(route) = decision.route.filter(|route| route.targets.iter().any(Target::takes_calls)) else {
+        let Some(mut route) = decision.route.filter(|route| route.targets.iter().any(Target::takes_calls)) else {
             return refused(480, "which the dialplan doesn't let that user call");
         };
+        // Who was busy isn't called again by another way.
+        route.targets.retain(|target| !self.was_busy(exchange, target));
+        if !route.targets.iter().any(Target::takes_calls) {
+            return refused(482, "and came from there");
+        }
         exchange.count_forward(&account.name, true);
         self.caller.max_forwards -= 1;
         let shown = self.caller.shown.clone();
@@ -156,6 +161,12 @@ impl Call {
         self.failure = None;
         self.tell_forwarded(exchange, now);
         Ok(())
+    }
+
+    fn was_busy(&self, exchange: &Exchange, target: &Target) -> bool {
+        let Target::User { name } = target else { return false };
+        let Some(account) = exchange.accounts.find(name) else { return false };
+        self.forwards.iter().any(|forward| forward.why == Why::Busy && forward.user == account.name)
     }
 
     /// 181 Call Is Being Forwarded (RFC 3261 §21.1.3).
