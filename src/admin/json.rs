@@ -1,7 +1,7 @@
 //! The shapes of the API: every time is RFC 3339 in UTC, every unknown value null.
 
 use crate::base::time::Wall;
-use crate::call::forwarding::Forwarding;
+use crate::call::account::forwarding::Forwarding;
 use crate::call::record::{CallRecord, LegRecord, StreamRecord};
 use crate::call::view::{AddressView, CallView, RegistrationView, TrunkView};
 use crate::config::settings::User;

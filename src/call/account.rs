@@ -1,6 +1,8 @@
 //! The people who may register and call: who they are, not where their phones are.
 
-use crate::call::forwarding::Forwarding;
+pub mod forwarding;
+
+use crate::call::account::forwarding::Forwarding;
 use crate::call::party::Party;
 use crate::sip::digest::Hashes;
 use std::collections::HashMap;

@@ -1,5 +1,7 @@
 //! Who is calling: a trunk by its address, a user by digest, or a stranger.
 
+mod silence;
+
 use crate::base::time::Now;
 use crate::call::exchange::Exchange;
 use crate::call::io::Notice;

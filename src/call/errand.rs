@@ -4,9 +4,9 @@
 use crate::base::time::Now;
 use crate::call::exchange::{CallKey, LegKey};
 use crate::call::failure::Failure;
-use crate::call::moving::Moved;
 use crate::call::record::EndedBy;
 use crate::call::switch::Switch;
+use crate::call::transfer::moving::Moved;
 use crate::wire::sip::Replaces;
 
 pub enum Errand {

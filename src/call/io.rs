@@ -1,7 +1,7 @@
 //! What the call floor takes from the world and gives to it. The shell carries each item out; a simulator does the same.
 
 use crate::call::account::Accounts;
-use crate::call::forwarding::Forwarding;
+use crate::call::account::forwarding::Forwarding;
 use crate::call::letter::{PostNews, PostOrder};
 use crate::call::record::CallRecord;
 use crate::config::settings::Settings;

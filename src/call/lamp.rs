@@ -1,5 +1,8 @@
 //! Who is in a call: what busy lamps and presence show of it. A user's lamps follow the calls that changed in a turn.
 
+pub(super) mod subscribed;
+mod watched;
+
 use crate::call::exchange::CallKey;
 use crate::call::leg::Stage as LegStage;
 use crate::call::state::{Call, Stage};

@@ -1,11 +1,11 @@
 //! One side of a call: its SIP session or its local end, and its media.
 
-use crate::call::brought::Brought;
-use crate::call::dial::Destination;
 use crate::call::exchange::LegKey;
+use crate::call::media::stream::{Bond, Opposite};
 use crate::call::media::{Media, SDP};
-use crate::call::moving::Arrival;
-use crate::call::stream::{Bond, Opposite};
+use crate::call::party::brought::Brought;
+use crate::call::set_up::dial::Destination;
+use crate::call::transfer::moving::Arrival;
 use crate::media::command::Clip;
 use crate::sip::agent::SessionId;
 use crate::sip::flow::Flow;

@@ -1,6 +1,11 @@
 //! A message from A to B, a value that belongs to no network, so that it can go on to any; and what is asked of the store
 //! that keeps those for people who are away.
 
+mod deliver;
+mod letterbox;
+mod messaged;
+pub(super) mod post;
+
 use crate::base::time::Wall;
 use crate::call::io::Ticket;
 use crate::call::party::Party;

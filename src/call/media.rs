@@ -1,8 +1,11 @@
 //! The media of a SIP leg: its lines in their order, and what was said of them.
 
+pub(super) mod negotiate;
+pub(super) mod stream;
+
 use crate::call::exchange::{Exchange, LegKey};
-use crate::call::negotiate::{self, Agreed, Disagreement};
-use crate::call::stream::{Bond, Opposite, Repertoire, SilenceLimits, Stream};
+use crate::call::media::negotiate::{Agreed, Disagreement};
+use crate::call::media::stream::{Bond, Opposite, Repertoire, SilenceLimits, Stream};
 use crate::config::settings::Dtmf;
 use crate::media::command::{Command, PortId, Report, Source};
 use crate::sip::flow::{Body, Flow};

@@ -1,66 +1,37 @@
-//! Floor 3: calls. `switch` is the way in; `state` is what a call is, and there is a file for each thing that happens to it:
-//! `invited`, `set_up`, `dial`, `progress`, `answered`, `refused`, `redirected`, `forward`, `local_end`, `setting`, `talk`,
-//! `reoffer`, `change`, `asked`, `inform`, `release`; and for what happens between two of them: `refer`, `transfer`,
-//! `replace`, `moving`, by `errand`s.
-//! A text is a `letter`: `messaged`, `deliver` and, for users who are away, `letterbox`. Who is watched lights
-//! a `lamp`: `subscribed`, `watched`.
+//! Floor 3: calls. `switch` is the way in; `exchange` is what all calls share; `state` is what a call is, and there is a file
+//! or a room for each thing that happens to it:
+//! - `admission`: who asks, and may they.
+//! - `set_up`: from the INVITE to the answer: `invited`, `dial`, `progress`, `answered`, `refused`, `redirected`, `forward`.
+//! - `talk`: `reoffer`, `change`, `inform`, `asked`, `music`.
+//! - `transfer`: what happens between two calls, by `errand`s: `refer`, `replace`, `moving`.
+//! - `release`: the end.
+//!
+//! What a call is made of: `leg`, `media` (its `stream`s, and how they are `negotiate`d), `party`, `trunk`, `account`.
+//! A text is a `letter`. Who is watched lights a `lamp`.
 
 pub mod account;
 mod admission;
-mod answered;
-mod asked;
-mod brought;
-mod change;
-mod deliver;
-mod dial;
-mod diversion;
 mod errand;
 mod exchange;
 mod failure;
-mod forward;
-pub mod forwarding;
-mod inform;
-mod invited;
 pub mod io;
 mod lamp;
 mod leg;
 pub mod letter;
-mod letterbox;
 mod load;
-mod local_end;
 mod media;
-mod messaged;
-mod moving;
-mod music;
-mod negotiate;
 pub mod party;
 pub mod phone;
-mod place;
-mod post;
-mod privacy;
-mod progress;
 mod reason;
 pub mod record;
-mod redirected;
-mod refer;
-mod refused;
 mod release;
-mod reoffer;
-mod replace;
 mod requested;
-mod rests;
 mod set_up;
-mod setting;
-mod silence;
 mod state;
-mod stream;
-mod subscribed;
 pub mod switch;
 mod talk;
 mod terms;
-mod tone;
 mod transfer;
 mod trunk;
 mod trunks;
 pub mod view;
-mod watched;

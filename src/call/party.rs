@@ -1,8 +1,12 @@
 //! A party of a call: who it is by whose word, and how the other side is told of it (RFC 3323, RFC 3325).
 
+pub(super) mod brought;
+pub(super) mod diversion;
+pub(super) mod privacy;
+
 use crate::call::admission::Identity;
 use crate::call::exchange::Exchange;
-use crate::call::privacy::Privacy;
+use crate::call::party::privacy::Privacy;
 use crate::config::identity::{CallerIn, TrunkIdentity};
 use crate::sip::flow::Headers;
 use crate::wire::sip::{Message, Name, NameAddr, Scheme, Uri, escape_user, quote};

@@ -5,7 +5,7 @@ use crate::base::time::{Now, Time};
 use crate::call::io::{Input, Output};
 use crate::call::leg::{Said, description_of};
 use crate::call::media::SDP;
-use crate::call::negotiate::{self, Agreed, Local};
+use crate::call::media::negotiate::{self, Agreed, Local};
 use crate::media::command::{Clip, Command, Event as MediaEvent, PortId, Report, Source, Tap};
 use crate::sip::agent::{Agent, AgentSettings, Ending, Event, Failure, Invite, SessionEvent, SessionId};
 use crate::sip::digest::ClientCredentials;

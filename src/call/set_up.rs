@@ -1,17 +1,28 @@
 //! Targets tried in order, until one is under way.
 
+mod answered;
+pub(super) mod dial;
+pub(super) mod forward;
+mod invited;
+mod local_end;
+mod progress;
+mod redirected;
+mod refused;
+mod setting;
+mod tone;
+
 use crate::base::time::Now;
-use crate::call::dial::Destination;
 use crate::call::errand::Errand;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::leg::End;
-use crate::call::negotiate;
+use crate::call::media::negotiate;
+use crate::call::media::stream::Repertoire;
 use crate::call::party::Audience;
 use crate::call::reason::q850_reason;
 use crate::call::record::EndedBy;
+use crate::call::set_up::dial::Destination;
 use crate::call::state::{Call, Stage};
-use crate::call::stream::Repertoire;
 use crate::config::settings::Settings;
 use crate::dialplan::route::Target;
 use crate::sip::flow::Flow;

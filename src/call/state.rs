@@ -2,15 +2,15 @@
 
 use crate::base::time::Time;
 use crate::call::admission::Identity;
-use crate::call::asked::Carried;
-use crate::call::change::Change;
-use crate::call::diversion::Diversion;
 use crate::call::exchange::{CallKey, Exchange, LegKey};
 use crate::call::failure::Failure;
-use crate::call::forward::Forward;
 use crate::call::leg::Leg;
 use crate::call::party::Party;
+use crate::call::party::diversion::Diversion;
 use crate::call::record::{CallRecord, LegRecord};
+use crate::call::set_up::forward::Forward;
+use crate::call::talk::asked::Carried;
+use crate::call::talk::change::Change;
 use crate::call::transfer::{Onward, Passed};
 use crate::call::view::{CallView, Phase};
 use crate::config::identity::HeaderPatterns;

@@ -1,13 +1,19 @@
 //! While two legs talk: their media joined, and both watched.
 
+pub(super) mod asked;
+pub(super) mod change;
+mod inform;
+pub(super) mod music;
+mod reoffer;
+
 use crate::base::time::{Now, Time};
 use crate::call::exchange::Exchange;
 use crate::call::leg::{End, Leg};
 use crate::call::media::Media;
+use crate::call::media::stream::SilenceLimits;
 use crate::call::reason::q850_reason;
 use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
-use crate::call::stream::SilenceLimits;
 use crate::media::command::Source;
 use std::time::Duration;
 

@@ -1,6 +1,10 @@
 //! A transfer as the call sees it that somebody is to leave: what the referrer is told of it (RFC 3515 §2.4.4), and its
 //! end. A transfer that fails leaves the call as it was.
 
+pub(super) mod moving;
+mod refer;
+mod replace;
+
 use crate::base::time::Now;
 use crate::call::admission::{self, Identity};
 use crate::call::errand::Errand;

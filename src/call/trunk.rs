@@ -1,12 +1,14 @@
 //! A configured peer: where it is, whether it answers, whether we are registered there, how many calls it carries.
 
 mod asking;
+mod place;
+pub(super) mod rests;
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time, Wall};
 use crate::call::io::{Notice, Output, Ticket};
-use crate::call::place::Place;
-use crate::call::rests::{Fault, Rests};
+use crate::call::trunk::place::Place;
+use crate::call::trunk::rests::{Fault, Rests};
 use crate::call::trunks::{Requests, Work};
 use crate::call::view::{AddressView, TrunkView};
 use crate::config::settings::{self, ClientCertificate, TrunkTransport};

@@ -1,8 +1,8 @@
 //! The accounts of a gateway: those in its configuration, and those in its store.
 
 use crate::base::chance::Chance;
+use crate::call::account::forwarding::Forwarding;
 use crate::call::account::{Account, Accounts};
-use crate::call::forwarding::Forwarding;
 use crate::config::settings::{Secret, Settings};
 use crate::shell::error::ShellError;
 use crate::shell::store::{NewUser, Store, StoredUser, UserError};

@@ -3,7 +3,7 @@
 use crate::admin::answer::{Answer, Refusal};
 use crate::admin::json;
 use crate::admin::router::AppState;
-use crate::call::forwarding::Forwarding;
+use crate::call::account::forwarding::Forwarding;
 use crate::dialplan::change::AFTER_S;
 use crate::dialplan::is_dialable;
 use crate::dialplan::route::Target;

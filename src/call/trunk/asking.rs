@@ -3,7 +3,7 @@
 use super::Trunk;
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
-use crate::call::rests::Fault;
+use crate::call::trunk::rests::Fault;
 use crate::call::trunks::{Asked, Purpose, Requests, Work};
 use crate::sip::agent::{Failure, OutgoingRequest};
 use crate::sip::flow::Flow;

@@ -1,7 +1,7 @@
 //! Where the calls of users go, of those in the configuration file too.
 
 use super::Store;
-use crate::call::forwarding::Forwarding;
+use crate::call::account::forwarding::Forwarding;
 use crate::shell::error::ShellError;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::call::forwarding::Forwarding;
+use crate::call::account::forwarding::Forwarding;
 use crate::call::letter::{Letter, LetterId, Pile};
 use crate::call::party::Party;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};

@@ -1,7 +1,7 @@
 //! One media line of a leg: joined to the line of the other leg that has the same bond, or refused.
 
 use crate::call::exchange::Exchange;
-use crate::call::negotiate::{self, Agreed, Content, Disagreement, Line, Sound, fmtp, relayed};
+use crate::call::media::negotiate::{self, Agreed, Content, Disagreement, Line, Sound, fmtp, relayed};
 use crate::config::settings::Dtmf;
 use crate::media::command::{Command, PortId, Protocol, Source};
 use crate::wire::description::{Direction, Format, Kind, Media as MediaLine};

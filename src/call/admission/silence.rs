@@ -10,7 +10,7 @@ impl Switch {
     /// Whether a request is dropped without a word: its User-Agent is one of those named, or it comes from where many
     /// missing accounts were asked for and names no user who was there lately. Trunks are heard, and who is in a
     /// call or watches somebody.
-    pub(super) fn ignores(&mut self, now: Now, flow: Flow, message: &Message) -> bool {
+    pub(in crate::call) fn ignores(&mut self, now: Now, flow: Flow, message: &Message) -> bool {
         if !message.is_request() || self.exchange.trunks.at(flow.remote).is_some() {
             return false;
         }

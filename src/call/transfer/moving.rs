@@ -2,18 +2,18 @@
 //! its peer is told in an offer or answer. The record of each call keeps what the leg did there.
 
 use crate::base::time::Now;
-use crate::call::brought::Brought;
 use crate::call::errand::Errand;
 use crate::call::exchange::{CallKey, Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::leg::{End, Leg, Stage as LegStage};
 use crate::call::media::Media;
-use crate::call::negotiate;
+use crate::call::media::negotiate;
+use crate::call::media::stream::{self, Bond, Repertoire};
 use crate::call::party::Party;
+use crate::call::party::brought::Brought;
 use crate::call::reason::sip_reason;
 use crate::call::record::LegRecord;
 use crate::call::state::{Call, PATIENCE, Stage};
-use crate::call::stream::{self, Bond, Repertoire};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::{Body, Flow};
 use crate::wire::description::{Description, Kind, Media as MediaLine};

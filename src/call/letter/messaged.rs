@@ -4,8 +4,8 @@ use crate::base::time::Now;
 use crate::call::admission::{self, Admission, Identity};
 use crate::call::io::Notice;
 use crate::call::letter::Letter;
+use crate::call::letter::post::Posted;
 use crate::call::party::Party;
-use crate::call::post::Posted;
 use crate::call::switch::Switch;
 use crate::dialplan::route::Request;
 use crate::sip::agent::ServerId;
@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 const MAX_FORWARDS: u32 = 70;
 
 impl Switch {
-    pub(super) fn messaged(&mut self, now: Now, id: ServerId, flow: Flow, message: &Message) {
+    pub(in crate::call) fn messaged(&mut self, now: Now, id: ServerId, flow: Flow, message: &Message) {
         let identity = match admission::admit(&mut self.exchange, now, flow, message) {
             Admission::Admitted(identity) => identity,
             Admission::Unknown { stale } => {

@@ -6,7 +6,7 @@ use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
 use crate::call::leg::{Said, Stage as LegStage, description_of};
-use crate::call::negotiate::Disagreement;
+use crate::call::media::negotiate::Disagreement;
 use crate::call::reason::{phrase, sip_reason};
 use crate::call::state::{Call, Stage};
 use crate::sip::flow::Body;

@@ -17,7 +17,7 @@ use crate::wire::events::pidf;
 use crate::wire::sip::{Message, Name};
 
 impl Switch {
-    pub(super) fn subscribed(&mut self, now: Now, id: ServerId, flow: Flow, message: &Message) {
+    pub(in crate::call) fn subscribed(&mut self, now: Now, id: ServerId, flow: Flow, message: &Message) {
         let Some(watcher) = self.user_of(now, id, flow, message, "SUBSCRIBE") else { return };
         let outcome = match message.to().is_ok_and(|to| to.tag().is_some()) {
             true => self.refreshed(now, flow, message, &watcher),
@@ -26,7 +26,7 @@ impl Switch {
         self.exchange.agent.respond(now, id, outcome.status, outcome.reason, outcome.headers, None);
     }
 
-    pub(super) fn published(&mut self, now: Now, id: ServerId, flow: Flow, message: &Message) {
+    pub(in crate::call) fn published(&mut self, now: Now, id: ServerId, flow: Flow, message: &Message) {
         let Some(publisher) = self.user_of(now, id, flow, message, "PUBLISH") else { return };
         let outcome = self.publish(now, flow, message, &publisher);
         if outcome.status == 200 {
@@ -38,7 +38,7 @@ impl Switch {
 
     /// Ends the subscriptions of those who no longer may watch, and of whom they watched, after the accounts or the
     /// settings changed.
-    pub(super) fn judge_watchers(&mut self) {
+    pub(in crate::call) fn judge_watchers(&mut self) {
         let exchange = &mut self.exchange;
         let (accounts, settings) = (&exchange.accounts, &exchange.settings);
         exchange.notifier.end(|watcher, resource, package| {

@@ -4,9 +4,9 @@ use crate::base::time::Now;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::reason::{phrase, q850_reason, sip_reason};
-use crate::call::redirected::Redirected;
-use crate::call::rests::Fault;
+use crate::call::set_up::redirected::Redirected;
 use crate::call::state::{Call, Stage};
+use crate::call::trunk::rests::Fault;
 use crate::sip::agent::{Ending, Failure as SipFailure};
 use crate::wire::sip::{Message, Name, reason_phrase};
 

@@ -3,8 +3,8 @@
 use crate::base::time::Now;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::io::{Output, Ticket};
+use crate::call::letter::post::{Delivery, Keeping, Round, is_stale};
 use crate::call::letter::{Letter, LetterId, Pile, PostNews, PostOrder};
-use crate::call::post::{Delivery, Keeping, Round, is_stale};
 use crate::dialplan::route::Target;
 use crate::sip::agent::ServerId;
 use crate::sip::flow::Headers;

@@ -1,16 +1,16 @@
 //! One leg towards a phone or a trunk: its port, then its INVITE.
 
 use crate::base::time::Now;
-use crate::call::brought::Brought;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::leg::{End, Leg, Stage as LegStage};
 use crate::call::media::Media;
-use crate::call::negotiate::{self, Disagreement};
+use crate::call::media::negotiate::{self, Disagreement};
+use crate::call::media::stream::{Bond, Repertoire};
 use crate::call::party::Party;
+use crate::call::party::brought::Brought;
 use crate::call::record::LegRecord;
 use crate::call::state::{Call, PATIENCE, Stage};
-use crate::call::stream::{Bond, Repertoire};
 use crate::media::command::PortId;
 use crate::sip::agent::Invite;
 use crate::sip::digest::ClientCredentials;

@@ -5,8 +5,8 @@ use crate::call::admission::Identity;
 use crate::call::exchange::Exchange;
 use crate::call::failure::Failure;
 use crate::call::leg::End;
+use crate::call::set_up::tone;
 use crate::call::state::Call;
-use crate::call::tone;
 use crate::dialplan::change::Change;
 use crate::dialplan::route::{Request, Target};
 

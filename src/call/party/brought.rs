@@ -2,10 +2,10 @@
 //! fields that may pass. Everything else stays on its leg.
 
 use crate::call::admission::Identity;
-use crate::call::diversion;
 use crate::call::exchange::Exchange;
+use crate::call::party::diversion;
+use crate::call::party::privacy::Privacy;
 use crate::call::party::{Audience, Party, Side};
-use crate::call::privacy::Privacy;
 use crate::call::state::Call;
 use crate::config::identity::HeaderPatterns;
 use crate::sip::flow::Headers;

@@ -4,8 +4,8 @@
 use crate::base::time::Now;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::letter::Letter;
+use crate::call::letter::post::{Attempt, Delivery, DeliveryKey, is_away};
 use crate::call::party::{Audience, Side};
-use crate::call::post::{Attempt, Delivery, DeliveryKey, is_away};
 use crate::dialplan::route::Target;
 use crate::sip::agent::{Failure, OutgoingRequest, RequestId};
 use crate::sip::digest::{self, ClientCredentials};

@@ -5,22 +5,22 @@ use crate::call::admission::Identity;
 use crate::call::exchange::{CallKey, LegKey};
 use crate::call::failure::Failure;
 use crate::call::leg::Stage as LegStage;
-use crate::call::moving::{Arrival, Guest};
 use crate::call::state::Stage;
 use crate::call::switch::Switch;
 use crate::call::transfer::Onward;
+use crate::call::transfer::moving::{Arrival, Guest};
 use crate::dialplan::route::{Request, Target};
 use crate::wire::sip::Replaces;
 
 impl Switch {
     /// The leg whose dialog Replaces names.
-    pub(super) fn replaced(&self, replaces: &Replaces) -> Option<LegKey> {
+    pub(in crate::call) fn replaced(&self, replaces: &Replaces) -> Option<LegKey> {
         let session = self.exchange.agent.session_in(&replaces.call_id, &replaces.to_tag, &replaces.from_tag)?;
         self.exchange.session_owner(session)
     }
 
     /// RFC 3891 §3. A caller may take the place of a phone of their own, and of a ringing one that they may pick up.
-    pub(super) fn replace(&mut self, now: Now, caller: CallKey, replaces: &Replaces) {
+    pub(in crate::call) fn replace(&mut self, now: Now, caller: CallKey, replaces: &Replaces) {
         let outcome = self.place_for(now, caller, replaces);
         match outcome {
             Ok(place) => self.give_place(now, caller, place),
@@ -65,7 +65,7 @@ impl Switch {
     }
 
     /// The call that rings longest at a user is the caller's.
-    pub(super) fn pick_up(&mut self, now: Now, caller: CallKey, user: &str) {
+    pub(in crate::call) fn pick_up(&mut self, now: Now, caller: CallKey, user: &str) {
         let wanted = format!("user:{user}");
         let ringing = self.calls.iter().filter(|(key, call)| **key != caller && call.stage == Stage::Trying);
         let ringing = ringing.filter_map(|(&key, call)| {

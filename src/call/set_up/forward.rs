@@ -3,10 +3,10 @@
 
 use crate::base::time::Now;
 use crate::call::account::Account;
-use crate::call::diversion::{Diversion, Why};
 use crate::call::exchange::Exchange;
 use crate::call::failure::Failure;
 use crate::call::party::Party;
+use crate::call::party::diversion::{Diversion, Why};
 use crate::call::state::Call;
 use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::{Caller, Request, Target};

@@ -2,19 +2,19 @@
 
 use crate::base::time::Now;
 use crate::call::admission::{self, Admission, Identity};
-use crate::call::brought::{Brought, of_interest};
-use crate::call::diversion::{self, Diversion};
 use crate::call::exchange::{LegKey, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
 use crate::call::leg::{End, Leg, Said, Stage as LegStage, description_of};
+use crate::call::media::negotiate;
+use crate::call::media::stream::{self, Bond, Repertoire};
 use crate::call::media::{Media, SDP};
-use crate::call::negotiate;
 use crate::call::party::Party;
-use crate::call::privacy::Privacy;
+use crate::call::party::brought::{Brought, of_interest};
+use crate::call::party::diversion::{self, Diversion};
+use crate::call::party::privacy::Privacy;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::call::state::{Call, CallerSide, PATIENCE};
-use crate::call::stream::{self, Bond, Repertoire};
 use crate::call::switch::Switch;
 use crate::call::trunk::Trunk;
 use crate::config::identity::HeaderPatterns;
@@ -50,7 +50,7 @@ struct Invitation<'a> {
 }
 
 impl Switch {
-    pub(super) fn invited(&mut self, now: Now, session: SessionId, flow: Flow, message: &Message) {
+    pub(in crate::call) fn invited(&mut self, now: Now, session: SessionId, flow: Flow, message: &Message) {
         if self.records_failing.is_some() {
             let headers = vec![(Name::RetryAfter, RETRY_AFTER.to_owned())];
             return self.exchange.agent.turn_away(now, session, 503, "No Records", headers);

@@ -7,11 +7,11 @@ use crate::call::admission::{self, Identity};
 use crate::call::exchange::{LegKey, Timer};
 use crate::call::leg::{End, Leg, Stage as LegStage};
 use crate::call::media::Media;
-use crate::call::moving::{Arrival, Guest};
+use crate::call::media::stream::Bond;
 use crate::call::record::{CallRecord, EndedBy, State};
 use crate::call::state::{Call, CallerSide, Origin, PATIENCE, Stage};
-use crate::call::stream::Bond;
 use crate::call::switch::Switch;
+use crate::call::transfer::moving::{Arrival, Guest};
 use crate::call::transfer::{Onward, Referral, Subscription};
 use crate::config::settings::Transfer;
 use crate::dialplan::route::{Decision, Request, Target};
@@ -43,7 +43,7 @@ struct Order {
 }
 
 impl Switch {
-    pub(super) fn referred(&mut self, now: Now, leg: LegKey, id: ServerId, message: &Message) {
+    pub(in crate::call) fn referred(&mut self, now: Now, leg: LegKey, id: ServerId, message: &Message) {
         let order = match self.understand(leg, message) {
             Ok(order) => order,
             Err(Refusal { status, reason }) => {
@@ -258,7 +258,7 @@ impl Switch {
     }
 
     /// The open lines of whoever is on the other side of a place.
-    pub(super) fn fellows_in(&self, place: LegKey) -> Vec<(Kind, Bond)> {
+    pub(in crate::call) fn fellows_in(&self, place: LegKey) -> Vec<(Kind, Bond)> {
         let Some(call) = self.calls.get(&place.call) else { return Vec::new() };
         let other = call.other(place.leg).or((place.leg > 0).then_some(0));
         other.map(|other| call.bonds_of(other)).unwrap_or_default()
