@@ -45,7 +45,15 @@ const MEDIA: Keys = Keys {
 };
 const STORE: Keys = Keys { known: &["url"], later: &[] };
 const LIMITS: Keys = Keys {
-    known: &["calls", "transactions", "contacts", "tcp_connections", "tcp_connections_per_address", "message_bytes"],
+    known: &[
+        "calls",
+        "transactions",
+        "contacts",
+        "registrations",
+        "tcp_connections",
+        "tcp_connections_per_address",
+        "message_bytes",
+    ],
     later: &[],
 };
 const USER: Keys =
@@ -159,6 +167,7 @@ fn limits(part: &Section<'_>) -> Limits {
         calls: count("calls", default.calls),
         transactions: count("transactions", default.transactions),
         contacts: count("contacts", default.contacts),
+        registrations: count("registrations", default.registrations),
         tcp_connections: count("tcp_connections", default.tcp_connections),
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
         message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),

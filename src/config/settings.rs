@@ -85,6 +85,8 @@ pub struct Limits {
     pub transactions: usize,
     /// Contacts that one account may register.
     pub contacts: usize,
+    /// Contacts of all accounts together.
+    pub registrations: usize,
     pub tcp_connections: usize,
     pub tcp_connections_per_address: usize,
     /// Bytes of one SIP message.
@@ -282,6 +284,8 @@ impl Default for Limits {
             transactions: 20_000,
             // A desk phone, a mobile, a softphone and what was left behind by a crash.
             contacts: 10,
+            // About a kilobyte each.
+            registrations: 100_000,
             // Half of what file descriptors usually allow, the other half being media.
             tcp_connections: 10_000,
             // An office behind one address.
