@@ -541,11 +541,11 @@ impl Switch {
 fn registrar_limits(settings: &Settings) -> RegistrarLimits {
     RegistrarLimits {
         contacts: settings.limits.contacts,
+        bindings: settings.limits.registrations,
         min: settings.sip.registration_min,
         max: settings.sip.registration_max,
         default: settings.sip.registration_default,
         domain: settings.sip.domain.clone(),
-        ..Default::default()
     }
 }
 

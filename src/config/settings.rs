@@ -145,6 +145,8 @@ pub struct Limits {
     pub transactions: usize,
     /// Contacts that one account may register.
     pub contacts: usize,
+    /// Contacts of all accounts together.
+    pub registrations: usize,
     /// Transfers that one conversation may go through.
     pub transfers: usize,
     /// SIP over TCP, TLS and WebSocket together.
@@ -544,6 +546,7 @@ impl Default for Limits {
             transactions: 20_000,
             // A desk phone, a mobile, a softphone and what was left behind by a crash.
             contacts: 10,
+            registrations: 100_000,
             // Reception, a department, a person, back again; more is two machines that pass a caller to and fro.
             transfers: 10,
             // Half of what file descriptors usually allow, the other half being media.

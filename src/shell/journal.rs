@@ -29,15 +29,19 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
+use std::time::Duration;
+use tokio::sync::Notify;
 
 /// Bytes of a file after which the other one is used, if it is empty by then.
 const ROTATE_BYTES: u64 = 4 << 20;
 /// Bytes of records that wait in memory while the disk takes none: about 4,000 records.
 const HELD_BYTES: usize = 4 << 20;
+/// How long a reader of the books waits for the last records.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// The loop's end of the journal.
 #[derive(Debug)]
@@ -92,6 +96,12 @@ struct Shared {
     written: AtomicU64,
     imported: AtomicU64,
     recorder: OnceLock<Thread>,
+    /// The recorder waits for records, rather than for the end of the pause between two batches.
+    resting: AtomicBool,
+    /// Somebody waits for what is written to be in the store.
+    hurry: AtomicBool,
+    /// Told after each batch.
+    caught_up: Notify,
 }
 
 impl Journal {
@@ -155,9 +165,7 @@ impl Journal {
             Ok(()) => self.shared.spool_works(),
             Err(error) => self.shared.spool_fails(self.active.path(), &error),
         }
-        if let Some(recorder) = self.shared.recorder.get() {
-            recorder.unpark();
-        }
+        self.shared.wake_recorder();
         self.buffer.is_empty()
     }
 
@@ -241,6 +249,23 @@ impl JournalWatch {
         self.0.written.load(Ordering::Acquire).saturating_sub(self.0.imported.load(Ordering::Acquire))
     }
 
+    /// Waits until the store has what is written by now, a moment at most: after a failure of the store it may stay behind.
+    pub async fn catch_up(&self) {
+        let wanted = self.0.written.load(Ordering::Acquire);
+        let reached = async {
+            loop {
+                let told = self.0.caught_up.notified();
+                if self.0.imported.load(Ordering::Acquire) >= wanted {
+                    return;
+                }
+                self.0.hurry.store(true, Ordering::SeqCst);
+                self.0.wake_recorder();
+                told.await;
+            }
+        };
+        let _ = tokio::time::timeout(CATCH_UP, reached).await;
+    }
+
     /// Records that neither disk nor memory could take.
     pub fn lost(&self) -> u64 {
         self.0.lost.load(Ordering::Relaxed)
@@ -253,6 +278,17 @@ impl JournalWatch {
 }
 
 impl Shared {
+    fn wake_recorder(&self) {
+        // A wake-up costs more than a record, so there is one for a batch. The fence stands against that of the recorder,
+        // between what it says and what it looks at.
+        fence(Ordering::SeqCst);
+        if (self.resting.load(Ordering::SeqCst) || self.hurry.load(Ordering::SeqCst))
+            && let Some(recorder) = self.recorder.get()
+        {
+            recorder.unpark();
+        }
+    }
+
     fn spool_works(&self) {
         if self.spool_fails.swap(false, Ordering::Relaxed) {
             *self.spool.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -40,11 +40,13 @@ pub async fn list(State(state): State<AppState>, query: Result<Query<ListQuery>,
         failed: query.failed,
         limit: query.limit.min(LIMIT),
     };
+    state.journal.catch_up().await;
     let records = state.store.records(&filter).await?;
     Ok(Json(serde_json::json!({ "records": records.iter().map(json::record).collect::<Vec<_>>() })))
 }
 
 pub async fn one(State(state): State<AppState>, Path(id): Path<String>) -> Answer {
+    state.journal.catch_up().await;
     match state.store.record(&id).await? {
         Some(record) => Ok(Json(json::record(&record))),
         None => Err(Refusal::new(

@@ -1,19 +1,20 @@
 //! The thread that carries records from the journal to the store.
 
 use super::reserve::Reserve;
-use super::{Journal, Shared, Start};
+use super::{Journal, Shared, Start, latest};
 use crate::base::time::Wall;
 use crate::call::record::CallRecord;
 use crate::shell::error::ShellError;
 use crate::shell::store::Store;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 
-/// The least time between two batches: records of a busy gateway share a transaction, a single one doesn't wait.
-const BATCH_INTERVAL: Duration = Duration::from_millis(100);
+/// The least time between two batches: records of a busy gateway share a transaction, and a short call is written once. A
+/// single record doesn't wait, nor does one that somebody asks for.
+const BATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// The longest time without a look at the file, and without a sign of life on it.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How soon a store that failed is tried again.
@@ -86,6 +87,7 @@ impl Carrier {
             }
             let failed = result.is_err();
             self.shared.store_is(result.err());
+            self.shared.caught_up.notify_waiters();
             if last {
                 return;
             }
@@ -99,16 +101,20 @@ impl Carrier {
 
     /// Lets the least interval pass, then waits for a batch, for the end, or for the longest interval.
     fn rest(&self, until: Instant) {
-        let stopping = || self.stopping.load(Ordering::Acquire);
+        let wanted = || self.stopping.load(Ordering::Acquire) || self.shared.hurry.swap(false, Ordering::SeqCst);
         while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            if stopping() {
+            if wanted() {
                 return;
             }
             std::thread::park_timeout(left);
         }
-        if self.offset == self.start.first.written() && !self.start.first.is_sealed() && !stopping() {
+        // Said before the file is looked at, so that what is written after the look wakes this thread.
+        self.shared.resting.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if self.offset == self.start.first.written() && !self.start.first.is_sealed() && !wanted() {
             std::thread::park_timeout(IDLE_INTERVAL);
         }
+        self.shared.resting.store(false, Ordering::SeqCst);
     }
 
     /// Imports all that is written, and gives back the files that are done with.
@@ -135,16 +141,17 @@ impl Carrier {
             if end == self.offset {
                 return Ok(());
             }
-            self.import(&records)?;
+            self.import(records)?;
             self.offset = end;
         }
         Ok(())
     }
 
-    fn import(&self, records: &[CallRecord]) -> Result<(), ShellError> {
-        if !records.is_empty() {
-            self.runtime.block_on(self.store.put_records(records))?;
-            self.shared.imported.fetch_add(records.len() as u64, Ordering::Release);
+    fn import(&self, records: Vec<CallRecord>) -> Result<(), ShellError> {
+        let count = records.len() as u64;
+        if count > 0 {
+            self.runtime.block_on(self.store.put_records(&latest(records.into_iter())))?;
+            self.shared.imported.fetch_add(count, Ordering::Release);
         }
         Ok(())
     }

@@ -470,3 +470,20 @@ async fn calls_go_on_over_a_disk_that_is_full_and_then_is_not() {
     assert_eq!((all(&store).await.len(), watch.lost()), (1_000, 0));
     store.close().await;
 }
+
+/// Who asks for the books right after a call finds the call in them, though batches are further apart.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_waits_finds_the_last_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&url(folder.path())).await.unwrap();
+    let (mut journal, _) = Journal::recover(folder.path(), &store).await.unwrap();
+    let recorder = Recorder::start(&mut journal, store.clone()).unwrap();
+    for id in 0..20 {
+        write(&mut journal, id..id + 1, State::Open);
+        write(&mut journal, id..id + 1, State::Closed);
+        journal.watch().catch_up().await;
+        assert_eq!(journal.watch().pending(), 0);
+        assert_eq!(all(&store).await.len(), id + 1);
+    }
+    recorder.stop().await;
+}
