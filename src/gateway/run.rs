@@ -14,6 +14,7 @@ use crate::dialplan::plan::{Plan, PlanContext};
 use crate::dialplan::route::Request;
 use crate::gateway::accounts;
 use crate::gateway::gauges::Gauges;
+use crate::gateway::phones::Phones;
 use crate::shell::clock::Clock;
 use crate::shell::control::{Control, ReloadReport, Status};
 use crate::shell::drive::{HOUSEKEEPING, World};
@@ -46,6 +47,7 @@ struct Gateway {
     switch: Switch,
     world: World,
     store: Store,
+    phones: Phones,
     recorder: Option<Recorder>,
     control: mpsc::Receiver<Control>,
     settings: Arc<ArcSwap<Settings>>,
@@ -103,13 +105,15 @@ impl Gateway {
         let now = clock.now();
         let workers = world.workers.len();
         world.keep_letters(store.clone());
-        let switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
+        let mut switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
+        let phones = Phones::restore(store.clone(), &mut switch, now, &world.listening()).await?;
         greet(&settings, http, https, &world);
         Ok(Gateway {
             config,
             switch,
             world,
             store,
+            phones,
             recorder,
             control,
             settings: shared,
@@ -135,7 +139,7 @@ impl Gateway {
                 _ = hang_up.recv() => self.reload_and_say().await,
                 _ = terminate.recv() => self.drain(),
                 _ = interrupt.recv() => self.drain(),
-                _ = housekeeping.tick() => self.keep_house(),
+                _ = housekeeping.tick() => self.keep_house().await,
             }
         }
         self.stop().await;
@@ -187,6 +191,7 @@ impl Gateway {
     async fn stop(mut self) {
         self.world.flush();
         self.gauges.update(&self.switch, &mut self.world);
+        self.phones.finish(&mut self.switch, self.world.clock.now()).await;
         drop(self.world.close());
         if let Some(recorder) = self.recorder {
             recorder.stop().await;
@@ -195,7 +200,7 @@ impl Gateway {
         tracing::info!("ended");
     }
 
-    fn keep_house(&mut self) {
+    async fn keep_house(&mut self) {
         self.world.flush();
         let why = match self.world.journal() {
             Some(journal) if !journal.has_room() => Some("the books can't be kept".to_owned()),
@@ -203,6 +208,7 @@ impl Gateway {
         };
         self.world.tell(&mut self.switch, Input::RecordsFailing { why });
         self.gauges.update(&self.switch, &mut self.world);
+        self.phones.keep(&mut self.switch, self.world.clock.now()).await;
     }
 
     async fn answer(&mut self, control: Control) {

@@ -8,6 +8,7 @@
 
 mod binding;
 mod gruu;
+mod kept;
 mod request;
 
 pub use binding::Binding;
@@ -18,7 +19,7 @@ use crate::base::timers::Timers;
 use crate::sip::flow::{Flow, Headers};
 use crate::sip::registrar::request::{EXTENSIONS, Request, Wanted, Wish};
 use crate::wire::sip::{HeaderError, Message, Name, Uri, date};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 /// Changes that wait to be polled; older ones are dropped, as they only inform.
@@ -110,6 +111,8 @@ pub struct Registrar {
     /// Bindings by their epoch.
     epochs: HashMap<u64, u64>,
     changes: VecDeque<Change>,
+    /// Users whose bindings are others than those that are kept elsewhere; none where nobody keeps them.
+    unkept: Option<BTreeSet<String>>,
 }
 
 impl Registrar {
@@ -125,6 +128,7 @@ impl Registrar {
             given_out: 0,
             epochs: HashMap::new(),
             changes: VecDeque::new(),
+            unkept: None,
         }
     }
 
@@ -272,6 +276,7 @@ impl Registrar {
     }
 
     fn commit(&mut self, user: &str, staged: Staged) {
+        self.mark(user);
         for (gone, why) in staged.removed {
             // What was added and removed by one and the same request was never there.
             if gone.id != 0 {
@@ -303,6 +308,7 @@ impl Registrar {
 
     fn remove(&mut self, id: u64, why: Removal) {
         let Some(user) = self.owners.get(&id).cloned() else { return };
+        self.mark(&user);
         self.unlink(id);
         let Some(bindings) = self.users.get_mut(&user) else { return };
         let position = bindings.iter().position(|binding| binding.id == id);
