@@ -29,7 +29,7 @@ impl Phones {
         let reachable = kept.into_iter().filter(|(_, binding)| is_ours(binding.flow, listening));
         let count = switch.restore_phones(now, reachable);
         if count > 0 {
-            tracing::info!("{count} phones are registered since before this start");
+            tracing::info!("phones that are registered since before this start: {count}");
         }
         Ok(Phones { store, writing: None })
     }

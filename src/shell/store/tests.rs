@@ -1,9 +1,9 @@
 use super::*;
+use crate::base::time::{Now, Time};
 use crate::call::account::forwarding::Forwarding;
 use crate::call::letter::{Letter, LetterId, Pile};
 use crate::call::party::Party;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
-use crate::base::time::{Now, Time};
 use crate::media::command::Report;
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::registrar::Binding;

@@ -169,16 +169,19 @@ impl Registrar {
         bindings
     }
 
-    /// Where `user` is called: of a phone that keeps several flows, the latest one only.
-    pub fn targets(&self, now: Now, user: &str) -> Vec<Binding> {
-        let mut targets: Vec<Binding> = Vec::new();
+    /// Where `user` is called, phone by phone: of one that keeps several flows (RFC 5626), the next is for when those before
+    /// it have failed. None of the lists is empty.
+    pub fn phones(&self, now: Now, user: &str) -> Vec<Vec<Binding>> {
+        let mut phones: Vec<Vec<Binding>> = Vec::new();
         for binding in self.bindings(now, user) {
             let is_other_flow = |known: &Binding| known.reg_id.is_some() && known.instance == binding.instance;
-            if binding.reg_id.is_none() || !targets.iter().any(is_other_flow) {
-                targets.push(binding);
+            let same = phones.iter_mut().find(|flows| binding.reg_id.is_some() && flows.iter().any(is_other_flow));
+            match same {
+                Some(flows) => flows.push(binding),
+                None => phones.push(vec![binding]),
             }
         }
-        targets
+        phones
     }
 
     /// The phone that a URI of ours names (RFC 5627), public or temporary; whether it is there is another question.
