@@ -47,7 +47,7 @@ impl Call {
     /// Tries targets until one is under way; when none is left, the caller is told why. What the called side said counts
     /// for more than what we couldn't do, and what a rule says at last for most.
     pub fn try_next(&mut self, exchange: &mut Exchange, now: Now) {
-        self.is_redirected = false;
+        self.redirected_to = None;
         let mut last = self.failure.take().map(|(_, failure)| failure);
         while let Some(target) = self.next_target(exchange) {
             let tried = match self.forward_at_once(exchange, now, &target) {

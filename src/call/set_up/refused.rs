@@ -102,8 +102,11 @@ impl Call {
         exchange.timers.cancel(Timer::Ring(self.key));
         let Some((seen, failure)) = self.failure.clone() else { return self.try_next(exchange, now) };
         // Who declines for everyone declines for those that others divert to as well.
-        let leads_on = self.is_redirected && !(600..700).contains(&seen)
-            || self.target.as_ref().is_some_and(|target| target.leads_on(seen) || target.leads_on(failure.status));
+        if !(600..700).contains(&seen) && self.follow(exchange, now) {
+            return self.try_next(exchange, now);
+        }
+        let target = self.target.as_ref();
+        let leads_on = target.is_some_and(|target| target.leads_on(seen) || target.leads_on(failure.status));
         if leads_on && self.has_more() || self.forward_after(exchange, now, seen) {
             return self.try_next(exchange, now);
         }
