@@ -411,6 +411,7 @@ impl Switch {
             SessionEvent::Pracked { message } => call.pracked(exchange, now, leg, &message),
             SessionEvent::Cancelled { reason } => call.caller_gave_up(exchange, now, reason),
             SessionEvent::Reoffered { message } => call.reoffered(exchange, now, leg, &message),
+            SessionEvent::Withdrawn => call.change_withdrawn(exchange, now, leg),
             SessionEvent::ReAcked { message } => call.acknowledged(exchange, now, leg, &message),
             SessionEvent::Reanswered { message } => call.reanswered(exchange, now, leg, &message),
             SessionEvent::Rerefused { .. } => call.rerefused(exchange, now, leg),

@@ -131,7 +131,6 @@ to = [{ trunk = \"acme\" }]
         tandem -> acme INVITE
         acme -> tandem 302 (Contact: <sip:carol@anywhere.example>)
         tandem -> alice 181
-        tandem -> alice 181
         tandem -> carol INVITE
         carol -> tandem 486
         tandem -> alice 486

@@ -34,7 +34,6 @@ impl Session {
             Stage::Calling(_) => return self.cancel(core, reason),
             Stage::Alerting(_) => {
                 let ending = SessionEvent::Ended { by: Ending::Local };
-                self.close_offers(core);
                 self.conclude(core, ending);
                 return self.refuse(core, 480, "", &Vec::new());
             }
@@ -47,9 +46,11 @@ impl Session {
             Stage::Leaving(_) | Stage::Over => return,
         }
         self.ack(core, None);
-        let Stage::Up(up) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
-        self.close_offers(core);
-        self.leave(core, up.dialog, reason, Some(Ending::Local));
+        let left = std::mem::replace(&mut self.stage, Stage::Over);
+        self.close_offers(core, &left);
+        if let Stage::Up(up) = left {
+            self.leave(core, up.dialog, reason, Some(Ending::Local));
+        }
     }
 
     /// Sends BYE and stays until it is answered.
@@ -98,9 +99,10 @@ impl Session {
     /// The peer's BYE, in any stage (§15.1.2).
     pub(super) fn bye_received(&mut self, core: &mut Core, server: ServerTxId, message: &Message) {
         core.reply(server, 200, Vec::new());
-        self.close_offers(core);
+        let left = std::mem::replace(&mut self.stage, Stage::Over);
+        self.close_offers(core, &left);
         let reason = message.header(Name::Reason).map(str::to_owned);
-        match std::mem::replace(&mut self.stage, Stage::Over) {
+        match left {
             // The caller hangs up before our final answer: the INVITE needs one all the same.
             Stage::Alerting(alerting) => {
                 core.reply(alerting.server, 487, Vec::new());
