@@ -275,15 +275,20 @@ impl Gateway {
         assert!(came.is_some(), "{there} phones of {user} are registered, not {contacts}; the log:\n{}", self.log());
     }
 
-    /// Waits until so many calls are up.
+    /// Waits until so many calls are answered, and no other is up.
     #[track_caller]
     pub fn await_calls(&self, count: usize, limit: Duration) -> Vec<Value> {
         let mut calls = Vec::new();
         let came = wait::within(limit, || {
             calls = self.calls();
-            (calls.len() == count).then_some(())
+            (calls.len() == count && calls.iter().all(|call| call["state"] == "talking")).then_some(())
         });
-        assert!(came.is_some(), "{} calls are up, not {count}: {calls:#?}\nthe log:\n{}", calls.len(), self.log());
+        assert!(
+            came.is_some(),
+            "{} calls are up, not {count} that are answered: {calls:#?}\nthe log:\n{}",
+            calls.len(),
+            self.log()
+        );
         calls
     }
 
