@@ -9,7 +9,7 @@ mod progress;
 mod redirected;
 mod refused;
 mod setting;
-mod tone;
+pub(super) mod tone;
 
 use crate::base::time::Now;
 use crate::call::errand::Errand;
@@ -42,6 +42,7 @@ impl Call {
             return;
         }
         self.try_next(exchange, now);
+        self.keep_company(exchange, now);
     }
 
     /// Tries targets until one is under way; when none is left, the caller is told why. What the called side said counts

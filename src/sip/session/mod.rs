@@ -29,7 +29,7 @@ pub(crate) use ask::Asking;
 use invite::Calling;
 pub(crate) use prack::Acknowledgement;
 
-use crate::sip::agent::{Ending, Event, SessionEvent, SessionId, Terms};
+use crate::sip::agent::{Ending, Event, Question, SessionEvent, SessionId, Terms};
 use crate::sip::core::Core;
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::Responder;
@@ -139,11 +139,22 @@ struct Up {
     asking: usize,
     /// A BYE, with its reason, that waits for the peer's ACK (§15).
     bye: Option<Option<String>>,
+    /// What the peer is sent when it hangs up.
+    farewell: Option<Box<Question>>,
 }
 
 impl Up {
     fn new(dialog: Dialog) -> Box<Up> {
-        Box::new(Up { dialog, ack_due: None, unacked: None, unpracked: None, probe: None, asking: 0, bye: None })
+        Box::new(Up {
+            dialog,
+            ack_due: None,
+            unacked: None,
+            unpracked: None,
+            probe: None,
+            asking: 0,
+            bye: None,
+            farewell: None,
+        })
     }
 }
 

@@ -113,7 +113,7 @@ impl Session {
                 ours.is_limited = true;
                 self.ours = Some(ours);
             }
-            200..=299 => self.reoffer_accepted(core, client, *ours, message),
+            200..=299 => self.reoffer_accepted(core, *ours, message),
             491 if ours.glares < MAX_GLARES => {
                 let wait = self.wait_after_glare(core);
                 self.try_again(core, ours, wait);
@@ -130,7 +130,7 @@ impl Session {
         }
     }
 
-    fn reoffer_accepted(&mut self, core: &mut Core, client: ClientId, ours: Ours, message: Message) {
+    fn reoffer_accepted(&mut self, core: &mut Core, ours: Ours, message: Message) {
         // Where another fork has answered the call since, the one that we asked is none of its business any more.
         let tag = message.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
         let dialog = match &mut self.stage {
