@@ -305,6 +305,7 @@ impl Gateway {
             after_restart: after_restart(&before, &settings),
         };
         self.world.tls().store(certificates.map(Arc::new));
+        self.world.reload(&before, &settings);
         self.world.tell(&mut self.switch, Input::Accounts(accounts));
         self.world.tell(&mut self.switch, Input::Reload { settings: Arc::clone(&settings), plan });
         self.settings.store(settings);
@@ -373,6 +374,14 @@ fn after_restart(before: &Settings, after: &Settings) -> Vec<String> {
         "media.ports or media.workers",
     );
     say(before.store != after.store || before.data != after.data, "store.url or data");
+    let timing = |sip: &config::settings::Sip| (sip.t1, sip.nonce_lifetime);
+    say(timing(&before.sip) != timing(&after.sip), "sip.t1 or sip.nonce_lifetime");
+    let connections = |limits: &config::settings::Limits| {
+        let most = (limits.tcp_connections, limits.tcp_connections_per_address, limits.message_bytes);
+        (most, limits.connection_idle, limits.message_time)
+    };
+    say(connections(&before.limits) != connections(&after.limits), "a limit of connections in [limits]");
+    say(before.limits.transactions != after.limits.transactions, "limits.transactions");
     sentences
 }
 

@@ -361,6 +361,15 @@ impl World {
         }
     }
 
+    /// Takes on what settings say of the world beside sockets and workers.
+    pub fn reload(&mut self, before: &Settings, settings: &Settings) {
+        self.prompts.clone_from(&settings.media.prompts);
+        // Who asks the same servers keeps what they said.
+        if before.sip.dns != settings.sip.dns {
+            self.resolver = Resolver::open(settings);
+        }
+    }
+
     /// Where a host is, with our side of the way there.
     pub async fn locate(&self, target: &Target) -> Result<Located<Flow>, String> {
         paths::locate(&self.resolver, target, &self.listening()).await
