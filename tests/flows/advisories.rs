@@ -1,5 +1,19 @@
-//! One test for each class of advisories that peers of ours had and that applies to what there is so far. Those about
-//! media stand beside the engine (`media/engine/tests/hostile`), those about connections beside the transports.
+//! One test for each class of advisories that peers of ours had and that applies to what there is so far. Here stand those
+//! about signalling; the others stand beside what they are about:
+//!
+//! - Sound to and from strangers, spoofed BYEs and reports, floods of SSRCs, damaged packets: `media/engine/tests/hostile`,
+//!   `media/engine/tests/relaying` and `media/transport/port`.
+//! - Connections that idle, drip, lie about lengths or never finish a handshake; certificates of the wrong name:
+//!   `shell/transport/tests`; for HTTP `admin/serve` and `admin/tests`, where tokens, bodies and names are tried too.
+//! - Messages that overflow or loop a parser: `wire_torture`, `wire_hostile`, `wire_probes`, and the fuzz corpus.
+//! - Circles of names and floods of records in DNS: `sip/locate/search/tests` and `shell/resolver/tests`.
+//! - Bombs of XML: `wire/xml`, and below. Damaged sound files, and names that lead out of their folder: `shell/prompt`.
+//! - Guessing of passwords, scanners, overload: `overload`. Races of dialogs and forks: `racing`, `answering`.
+//! - Forwards, redirections and transfers as a way to expensive numbers: `forwarding`, `redirecting`, `referring`.
+//! - What one side learns of the other: `privacy`, and each ladder, as a leak fails it.
+//! - Passwords in what is logged: `config/settings`; strangers' line ends in it: `base/plain`. Statements in names: `store`.
+//!
+//! Classes about SRTP, DTLS, ICE, TURN, STIR and XMPP have nothing here to be tested on.
 
 use crate::ladder::{play, play_in};
 use crate::raw::{Raw, request, signed};
