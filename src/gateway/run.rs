@@ -14,6 +14,7 @@ use crate::dialplan::plan::{Plan, PlanContext};
 use crate::dialplan::route::Request;
 use crate::gateway::accounts;
 use crate::gateway::gauges::Gauges;
+use crate::gateway::phones::Phones;
 use crate::shell::clock::Clock;
 use crate::shell::control::{Control, ReloadReport, Status};
 use crate::shell::drive::{HOUSEKEEPING, World};
@@ -55,6 +56,7 @@ struct Gateway {
     switch: Switch,
     world: World,
     store: Store,
+    phones: Phones,
     recorder: Option<Recorder>,
     control: mpsc::Receiver<Control>,
     settings: Arc<ArcSwap<Settings>>,
@@ -113,13 +115,15 @@ impl Gateway {
         let now = clock.now();
         let workers = world.workers.len();
         world.keep_letters(store.clone());
-        let switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
+        let mut switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
+        let phones = Phones::restore(store.clone(), &mut switch, now, &world.listening()).await?;
         greet(&settings, http, https, &world);
         Ok(Gateway {
             config,
             switch,
             world,
             store,
+            phones,
             recorder,
             control,
             settings: shared,
@@ -146,7 +150,7 @@ impl Gateway {
                 _ = hang_up.recv() => self.reload_and_say().await,
                 _ = terminate.recv() => self.drain(),
                 _ = interrupt.recv() => self.drain(),
-                _ = housekeeping.tick() => self.keep_house(),
+                _ = housekeeping.tick() => self.keep_house().await,
             }
         }
         self.stop().await;
@@ -198,6 +202,7 @@ impl Gateway {
     async fn stop(mut self) {
         self.world.flush();
         self.gauges.update(&self.switch, &mut self.world);
+        self.phones.finish(&mut self.switch, self.world.clock.now()).await;
         drop(self.world.close());
         if let Some(recorder) = self.recorder {
             recorder.stop().await;
@@ -206,7 +211,7 @@ impl Gateway {
         tracing::info!("ended");
     }
 
-    fn keep_house(&mut self) {
+    async fn keep_house(&mut self) {
         self.world.flush();
         let why = match self.world.journal() {
             Some(journal) if !journal.has_room() => Some("the books can't be kept".to_owned()),
@@ -214,6 +219,7 @@ impl Gateway {
         };
         self.world.tell(&mut self.switch, Input::RecordsFailing { why });
         self.gauges.update(&self.switch, &mut self.world);
+        self.phones.keep(&mut self.switch, self.world.clock.now()).await;
     }
 
     async fn answer(&mut self, control: Control) {
@@ -310,6 +316,7 @@ impl Gateway {
             after_restart: after_restart(&before, &settings),
         };
         self.world.tls().store(certificates.map(Arc::new));
+        self.world.reload(&before, &settings);
         self.world.tell(&mut self.switch, Input::Accounts(accounts));
         self.world.tell(&mut self.switch, Input::Reload { settings: Arc::clone(&settings), plan });
         self.settings.store(settings);
@@ -391,6 +398,14 @@ fn after_restart(before: &Settings, after: &Settings) -> Vec<String> {
         "media.ports or media.workers",
     );
     say(before.store != after.store || before.data != after.data, "store.url or data");
+    let timing = |sip: &config::settings::Sip| (sip.t1, sip.nonce_lifetime);
+    say(timing(&before.sip) != timing(&after.sip), "sip.t1 or sip.nonce_lifetime");
+    let connections = |limits: &config::settings::Limits| {
+        let most = (limits.tcp_connections, limits.tcp_connections_per_address, limits.message_bytes);
+        (most, limits.connection_idle, limits.message_time)
+    };
+    say(connections(&before.limits) != connections(&after.limits), "a limit of connections in [limits]");
+    say(before.limits.transactions != after.limits.transactions, "limits.transactions");
     sentences
 }
 

@@ -1,6 +1,7 @@
 //! The loop that drives a machine of the call floor: what arrives goes in with the clock's reading, what comes out is
 //! carried out. Records reach the journal before any datagram of the same turn leaves.
 
+use crate::base::plain::Plain;
 use crate::base::time::{Now, Time};
 use crate::call::io::{Input, Notice, Output};
 use crate::call::phone::Phone;
@@ -388,6 +389,15 @@ impl World {
         }
     }
 
+    /// Takes on what settings say of the world beside sockets and workers.
+    pub fn reload(&mut self, before: &Settings, settings: &Settings) {
+        self.prompts.clone_from(&settings.media.prompts);
+        // Who asks the same servers keeps what they said.
+        if before.sip.dns != settings.sip.dns {
+            self.resolver = Resolver::open(settings);
+        }
+    }
+
     /// Where a host is, with our side of the way there.
     pub async fn locate(&self, target: &Target) -> Result<Located<Flow>, String> {
         paths::locate(&self.resolver, target, &self.listening()).await
@@ -400,20 +410,28 @@ impl World {
     }
 }
 
+/// What strangers write doesn't look like a line of ours.
 fn log(notice: &Notice) {
     match notice {
-        Notice::Registered { user, contact, flow } => tracing::info!("{user} registered {contact} from {flow}"),
-        Notice::Unregistered { user, contact } => tracing::info!("{user} is no longer at {contact}"),
+        Notice::Registered { user, contact, flow } => {
+            tracing::info!("{} registered {} from {flow}", Plain(user), Plain(contact));
+        }
+        Notice::Unregistered { user, contact } => {
+            tracing::info!("{} is no longer at {}", Plain(user), Plain(contact));
+        }
         Notice::Denied { user, flow, what } => {
-            tracing::warn!("{what} from {flow} denied: wrong credentials for {}", user.as_deref().unwrap_or("nobody"));
+            let user = user.as_deref().unwrap_or("nobody");
+            tracing::warn!("{what} from {flow} denied: wrong credentials for {}", Plain(user));
         }
-        Notice::CallStarted { id, caller, dialled } => tracing::info!("call {id}: {caller} dials {dialled}"),
-        Notice::CallAnswered { id, target } => tracing::info!("call {id}: answered by {target}"),
-        Notice::CallEnded { id, status, cause } => tracing::info!("call {id}: ended {status}: {cause}"),
-        Notice::TrunkChanged { trunk, state } => tracing::info!("trunk {trunk}: {state}"),
+        Notice::CallStarted { id, caller, dialled } => {
+            tracing::info!("call {id}: {} dials {}", Plain(caller), Plain(dialled));
+        }
+        Notice::CallAnswered { id, target } => tracing::info!("call {id}: answered by {}", Plain(target)),
+        Notice::CallEnded { id, status, cause } => tracing::info!("call {id}: ended {status}: {}", Plain(cause)),
+        Notice::TrunkChanged { trunk, state } => tracing::info!("trunk {trunk}: {}", Plain(state)),
         Notice::Guessing { account, source } => {
-            tracing::warn!("passwords of {account} are being guessed from {source}: it has to wait");
+            tracing::warn!("passwords of {} are being guessed from {source}: it has to wait", Plain(account));
         }
-        Notice::Malformed { flow, why } => tracing::debug!("unreadable message from {flow}: {why}"),
+        Notice::Malformed { flow, why } => tracing::debug!("unreadable message from {flow}: {}", Plain(why)),
     }
 }

@@ -304,6 +304,30 @@ async fn a_message_that_comes_byte_by_byte_has_one_limit_for_all_of_it() {
     drip.await.unwrap();
 }
 
+/// AST-2016-005 and others: neither a handshake that never ends nor a length that is a lie keeps a connection or memory.
+#[tokio::test]
+async fn a_handshake_without_end_and_a_length_that_is_a_lie_are_ended() {
+    let mut desk = Desk::new();
+    desk.settings.limits.message_time = Duration::from_millis(300);
+    let mut gateway = desk.open().await;
+    let mut silent = TcpStream::connect(gateway.at(Transport::Tls)).await.unwrap();
+    assert_eq!(read(&mut silent).await, "", "a client that says nothing at all");
+    let mut half = TcpStream::connect(gateway.at(Transport::Tls)).await.unwrap();
+    half.write_all(&[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]).await.unwrap();
+    assert_eq!(read(&mut half).await, "", "half a hello");
+    for length in ["4294967295", "16777216", "18446744073709551615", "-1"] {
+        let mut liar = TcpStream::connect(gateway.at(Transport::Tcp)).await.unwrap();
+        let text = options("x").replace("Content-Length: 0", &format!("Content-Length: {length}"));
+        liar.write_all(text.as_bytes()).await.unwrap();
+        // Either the beginning is told, so that it can be answered, or nothing is; the connection ends in any case.
+        while let Arrival::Message { bytes, .. } = gateway.next().await {
+            assert!(bytes.len() < 1_000, "{length}");
+        }
+        let _ = liar.write_all(&[b'x'; 100]).await;
+        assert_eq!(read(&mut liar).await, "", "{length}");
+    }
+}
+
 #[tokio::test]
 async fn an_idle_connection_is_closed_and_a_single_line_end_is_no_message() {
     let mut desk = Desk::new();
