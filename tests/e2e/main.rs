@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a test touches the world, and waits for it")]
 
 mod crowd;
+mod edge;
 mod events;
 mod finding;
 mod first_call;
