@@ -26,6 +26,8 @@ pub struct Account<'a> {
     pub answers: bool,
     /// A user whose presence it watches; empty for nobody.
     pub watches: &'a str,
+    /// Its address; none for the given host of the gateway's net.
+    pub at: Option<Ipv4Addr>,
     /// The proxy that it speaks through, an address and a port; empty for the gateway itself.
     pub through: &'a str,
     /// More parameters of the account, as baresip writes them: each begins with a semicolon.
@@ -40,6 +42,7 @@ impl Account<'_> {
         transport: "udp",
         answers: true,
         watches: "",
+        at: None,
         through: "",
         more: "",
     };
@@ -51,10 +54,10 @@ impl Baresip {
     #[track_caller]
     pub fn start(gateway: &Gateway, host: u8, account: &Account<'_>, speech: &Path) -> Baresip {
         need("baresip", "baresip-core");
-        let host = gateway.net.host(host);
+        let host = account.at.unwrap_or(gateway.net.host(host));
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path();
-        let Account { user, password, codecs, transport, answers, watches, through, more } = account;
+        let Account { user, password, codecs, transport, answers, watches, through, more, .. } = account;
         let (contacts, modules) = match watches.is_empty() {
             true => (String::new(), ""),
             false => (
