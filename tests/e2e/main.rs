@@ -14,4 +14,5 @@ mod nat;
 mod phones;
 mod provider;
 mod secure;
+mod sipp_own;
 mod transports;

@@ -2,8 +2,8 @@
 //! nameless, so that they go when nobody is in them any more, however the test ends.
 
 use super::program::{need, run};
+use super::quiet;
 use std::fs::File;
-use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 use std::process::Command;
@@ -35,8 +35,7 @@ impl Nat {
         need("nft", "nftables");
         let before = own();
         let Some(world) = make() else {
-            // Past the harness, which keeps what a test that passes prints to itself.
-            let _ = std::io::stderr().write_all(b"SKIPPED: only root may make the network namespaces of a NAT\n");
+            quiet::skipped("only root may make the network namespaces of a NAT");
             return None;
         };
         let nat = Nat { world, router: make()?, house: make()?, before };
