@@ -10,6 +10,7 @@ mod first_call;
 mod lab;
 mod life;
 mod mistakes;
+mod modern;
 mod nat;
 mod phones;
 mod provider;
