@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::base::time::{Now, Time, Wall};
@@ -99,6 +99,7 @@ const PEERS: [(&str, &str, Transport); 5] = [
     ("mallory", "203.0.113.9:5060", Transport::Udp),
     ("carol", "192.0.2.31:40001", Transport::Tcp),
 ];
+const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 const METHODS: [&str; 16] = [
     "INVITE",
     "ACK",
@@ -242,18 +243,9 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        let problems = Problems::default();
-        let settings = reading::settings(&document::parse("fuzz.toml", SETTINGS, &problems), &problems);
-        assert!(problems.is_empty(), "{:?}", problems.into_sorted());
-        let settings = Arc::new(settings);
-        let mut context = PlanContext::of(&settings);
-        let names = ["alice", "bob", "carol"];
-        let user = |name: &str| PlanUser { name: name.to_owned(), number: None, country: None };
-        context.users = names.map(user).to_vec();
-        let plan = Plan::parse(&[("plan.toml".to_owned(), PLAN.to_owned())], &context).expect("a plan");
-        let plan = Arc::new(plan);
+        let (settings, plan) = read_once();
         let now = Now::simulated(Time::from_millis(1_000), WALL);
-        let (chance, accounts) = (Chance::from_number(7), Arc::new(accounts(&names)));
+        let (chance, accounts) = (Chance::from_number(7), Arc::new(accounts(&NAMES)));
         let switch = Switch::new(Arc::clone(&settings), Arc::clone(&plan), accounts, chance, 1, now);
         let mut bench = Bench {
             switch,
@@ -506,7 +498,7 @@ impl Bench {
                 None => Input::Timeout,
             },
             1 => Input::Accounts(Arc::new(accounts(&["alice", "carol"]))),
-            2 => Input::Accounts(Arc::new(accounts(&["alice", "bob", "carol"]))),
+            2 => Input::Accounts(Arc::new(accounts(&NAMES))),
             3 => Input::Reload { settings: Arc::clone(&self.settings), plan: Arc::clone(&self.plan) },
             4 => Input::RecordsFailing { why: deeds.number().is_multiple_of(2).then(|| "full".to_owned()) },
             5 => Input::EndAll,
@@ -602,6 +594,10 @@ impl Bench {
     fn close(&mut self) {
         self.feed(Input::EndAll);
         for _ in 0..20 {
+            let counts = self.switch.counts();
+            if (counts.calls, counts.sessions, counts.ports) == (0, 0, 0) {
+                break;
+            }
             while let Some(command) = self.orders.pop_front() {
                 self.carry_out(command, false);
             }
@@ -613,6 +609,22 @@ impl Bench {
         let counts = self.switch.counts();
         assert_eq!((counts.calls, counts.sessions, counts.ports), (0, 0, 0), "{counts:?}");
     }
+}
+
+/// Settings and plan are the same each time, and cost more than a whole input.
+fn read_once() -> (Arc<Settings>, Arc<Plan>) {
+    static READ: OnceLock<(Arc<Settings>, Arc<Plan>)> = OnceLock::new();
+    READ.get_or_init(|| {
+        let problems = Problems::default();
+        let settings = reading::settings(&document::parse("fuzz.toml", SETTINGS, &problems), &problems);
+        assert!(problems.is_empty(), "{:?}", problems.into_sorted());
+        let mut context = PlanContext::of(&settings);
+        let user = |name: &str| PlanUser { name: name.to_owned(), number: None, country: None };
+        context.users = NAMES.map(user).to_vec();
+        let plan = Plan::parse(&[("plan.toml".to_owned(), PLAN.to_owned())], &context).expect("a plan");
+        (Arc::new(settings), Arc::new(plan))
+    })
+    .clone()
 }
 
 fn is(remote: SocketAddr, address: &str) -> bool {

@@ -2,6 +2,7 @@
 //! test starts a gateway of its own on loopback addresses of its own; `make tools` installs the other programs.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a test touches the world, and waits for it")]
 
+mod codes;
 mod crowd;
 mod edge;
 mod events;
