@@ -17,4 +17,5 @@ mod phones;
 mod provider;
 mod secure;
 mod sipp_own;
+mod transfer;
 mod transports;
