@@ -112,11 +112,6 @@ fn inconsistencies(record: &CallRecord) -> Vec<String> {
             wrong.push(format!("leg {index} ({}) has no report of its media", leg.target));
         }
     }
-    let ports: Vec<u64> = record.legs.iter().filter_map(|leg| Some(leg.media?.received_packets)).collect();
-    let doubled = ports.iter().enumerate().any(|(index, port)| *port != 0 && ports[..index].contains(port));
-    if doubled {
-        wrong.push("two legs have the report of one port".to_owned());
-    }
     wrong
 }
 

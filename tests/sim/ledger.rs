@@ -13,8 +13,15 @@ pub struct Ledger {
     pub violations: Vec<Violation>,
     /// Calls whose media is to be looked at, before anything changes.
     pub inspections: Vec<usize>,
-    /// Addresses from which nothing will be sent any more.
-    pub silenced: Vec<SocketAddr>,
+    /// Sound on its way to the gateway.
+    pub spoken: Vec<Speech>,
+}
+
+/// A packet of sound.
+pub struct Speech {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub packet: Vec<u8>,
 }
 
 pub struct Violation {
@@ -43,6 +50,8 @@ pub struct Story {
     pub vanished: Option<Time>,
     /// An operator ended the call.
     pub operated: bool,
+    /// Packets of sound that the caller said and heard.
+    pub traffic: (u64, u64),
     pub legs: BTreeMap<String, Leg>,
 }
 
@@ -73,6 +82,8 @@ pub struct Leg {
     pub hung_up: Option<Time>,
     pub vanished: Option<Time>,
     pub over: Option<(Time, String)>,
+    /// Packets of sound that it said and heard.
+    pub traffic: (u64, u64),
 }
 
 impl Ledger {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   run ──▶ world ──▶ Switch::handle        peers: an agent each, with a script for every call
-//!             │          │ outputs           worker: a model of the media threads
+//!             │          │ outputs           worker: the media engine, with ports and sockets of its own
 //!             ▼          ▼                   books: the records, as the journal would have them
 //!           network ──▶ peers                ledger: what each side of each call saw
 //!                                            verdict: what must be true of all of it
@@ -23,6 +23,7 @@ mod provider;
 mod reference;
 mod run;
 mod script;
+mod sound;
 mod trace;
 mod verdict;
 mod voice;

@@ -1,5 +1,6 @@
 //! The gateway's configuration: who has which phones, which trunks there are, and the dialplan.
 
+use crate::sound::tone;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -184,7 +185,7 @@ fn forwarding(user: &str) -> Forwarding {
 pub fn clip(file: &str) -> Result<Arc<Clip>, String> {
     match file {
         "missing.wav" => Err("no such file".to_owned()),
-        _ => Ok(Arc::new(Clip { rate: 8_000, samples: vec![0; 40_000] })),
+        _ => Ok(Arc::new(Clip { rate: 8_000, samples: tone(8_000, 16_000) })),
     }
 }
 

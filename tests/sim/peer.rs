@@ -7,7 +7,7 @@ mod talk;
 pub use place::Call;
 pub use talk::Side;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Speech};
 use crate::network::below;
 use crate::office::GATEWAY;
 use crate::profile::Manners;
@@ -159,7 +159,7 @@ impl Peer {
     }
 
     pub fn receive(&mut self, now: Now, flow: Flow, message: Message, ledger: &mut Ledger) {
-        if now.time < self.deaf_until || self.forgotten.contains(message.call_id()) {
+        if self.is_deaf(now.time) || self.forgotten.contains(message.call_id()) {
             return;
         }
         self.agent.receive(now, flow, message);
@@ -190,7 +190,7 @@ impl Peer {
     pub fn poll_transmit(&mut self, now: Now) -> Option<Transmit> {
         loop {
             let transmit = self.agent.poll_transmit()?;
-            let silent = now.time < self.deaf_until
+            let silent = self.is_deaf(now.time)
                 || !self.forgotten.is_empty()
                     && Message::parse(transmit.bytes.clone())
                         .is_ok_and(|message| self.forgotten.contains(message.call_id()));
@@ -333,9 +333,35 @@ impl Peer {
         }
     }
 
-    fn port(&mut self) -> SocketAddr {
+    /// An address for sound, and what the gateway sees of it.
+    fn port(&mut self) -> (SocketAddr, SocketAddr) {
         self.next_port = if self.next_port >= 60_000 { 30_000 } else { self.next_port + 2 };
-        SocketAddr::new(self.address.ip(), self.next_port)
+        let port = self.next_port;
+        let is_hidden = self.address.ip() != self.public.ip();
+        let public = SocketAddr::new(self.public.ip(), if is_hidden { port + 1 } else { port });
+        (SocketAddr::new(self.address.ip(), port), public)
+    }
+
+    fn is_deaf(&self, now: Time) -> bool {
+        now < self.deaf_until
+    }
+
+    /// Says something in a call, if it is to be heard there: from where, where to, and the packet.
+    pub fn say(&mut self, now: Time, call: usize, is_caller: bool) -> Option<Speech> {
+        let mut talks = self.talks.values_mut();
+        let talk = talks.find(|talk| talk.call == call && talk.is_caller == is_caller && talk.is_up())?;
+        let (to, packet) = talk.voice.say(now)?;
+        Some(Speech { from: talk.voice.public, to, packet })
+    }
+
+    /// Hears what a port of the gateway's sends.
+    pub fn hear(&mut self, now: Time, to: SocketAddr, number: u16, packet: &[u8], ledger: &mut Ledger) {
+        let Some(talk) = self.talks.values_mut().find(|talk| talk.voice.public == to) else { return };
+        if now >= self.deaf_until
+            && let Err(why) = talk.voice.listen(now, number, packet)
+        {
+            ledger.violation(now, Some(talk.call), format!("{} hears: {why}", self.name));
+        }
     }
 }
 

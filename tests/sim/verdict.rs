@@ -54,9 +54,8 @@ pub fn judge(world: &mut World) {
     if world.switch.counts().registrations > 0 {
         world.ledger.violation(world.time, None, "registrations that never expire");
     }
-    if world.worker.open_ports() > 0 {
-        let what = format!("{} ports of the worker are open", world.worker.open_ports());
-        world.ledger.violation(world.time, None, what);
+    if let Some(remains) = world.worker.remains() {
+        world.ledger.violation(world.time, None, format!("left over in the worker: {remains}"));
     }
     for trunk in world.switch.trunks(world.now()) {
         if trunk.calls > 0 {
@@ -166,6 +165,23 @@ impl Judge<'_> {
         if self.is_perfect() {
             self.compare_times(record, wrong);
             self.compare_way(wrong);
+        }
+        if self.world.profile.worker.forgets == 0.0 {
+            self.compare_traffic(record, wrong);
+        }
+    }
+
+    /// A leg's report counts no more than its peer has said, and no less than it has heard.
+    fn compare_traffic(&self, record: &CallRecord, wrong: &mut Vec<String>) {
+        let of_leg = |call_id: &String| self.story.legs.get(call_id).map(|leg| leg.traffic);
+        for (index, entry) in record.legs.iter().enumerate() {
+            let traffic = if index == 0 { Some(self.story.traffic) } else { of_leg(&entry.call_id) };
+            let (Some((said, heard)), Some(report)) = (traffic, entry.media) else { continue };
+            if report.received_packets > said || report.sent_packets < heard {
+                let (received, sent) = (report.received_packets, report.sent_packets);
+                let counted = format!("received {received} and sent {sent}");
+                wrong.push(format!("leg {index} said {said} packets and heard {heard}: its record {counted}"));
+            }
         }
     }
 

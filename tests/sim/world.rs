@@ -2,7 +2,8 @@
 //! shell drives it.
 
 use crate::books::Books;
-use crate::ledger::Ledger;
+use crate::inspect::Hearing;
+use crate::ledger::{Ledger, Speech};
 use crate::network::below;
 use crate::office;
 use crate::peer::{Call, Peer, Phone, Role, Way};
@@ -47,6 +48,8 @@ pub struct World {
     pub datagrams: u64,
     /// Talks whose media was compared with the worker's ports.
     pub inspected: u64,
+    /// Calls whose sides are saying something.
+    pub hearings: BTreeMap<usize, Hearing>,
     at: HashMap<IpAddr, usize>,
     /// Where each peer was when it was last looked at.
     places: Vec<SocketAddr>,
@@ -85,8 +88,20 @@ struct Invited {
     heard: Option<Time>,
 }
 
-enum Happening {
-    Datagram { to: SocketAddr, flow: Flow, bytes: Bytes },
+pub enum Happening {
+    /// The sides of a call say something.
+    Say {
+        call: usize,
+    },
+    /// What they heard is compared with what they said.
+    Compare {
+        call: usize,
+    },
+    Datagram {
+        to: SocketAddr,
+        flow: Flow,
+        bytes: Bytes,
+    },
     Answer(Input),
     Place,
     Reload,
@@ -101,7 +116,7 @@ impl World {
         let now = Now::simulated(Time::ZERO, DAWN);
         let switch_chance = Chance::from_number(chance.u64());
         let switch = Switch::new(settings, plan, office::accounts(), switch_chance, 1, now);
-        let worker = Worker::new(profile.worker, Chance::from_number(chance.u64()));
+        let worker = Worker::new(profile.worker, Chance::from_number(chance.u64()), DAWN);
         let peers = peers(&profile, &mut chance);
         let mut world = World {
             time: Time::ZERO,
@@ -116,6 +131,7 @@ impl World {
             trace: trace.map(Trace::new),
             datagrams: 0,
             inspected: 0,
+            hearings: BTreeMap::new(),
             trunks: office::trunk_addresses(),
             inbox: Vec::new(),
             on_the_way: BTreeMap::new(),
@@ -245,7 +261,29 @@ impl World {
         }
         self.look();
         self.wind(Clock::Switch, self.switch.poll_timeout());
+        self.hand_over();
+    }
+
+    /// Sound reaches the gateway, in no time.
+    pub fn speak(&mut self, speech: Speech) {
+        let Speech { from, to, packet } = speech;
+        self.worker.receive(self.time, to, from, &packet);
+        self.hand_over();
+    }
+
+    /// What the worker has sent reaches the peers, in no time.
+    fn hand_over(&mut self) {
+        for (number, to, packet) in self.worker.take_left() {
+            if let Some(&peer) = self.at.get(&to.ip()) {
+                self.peers[peer].hear(self.time, to, number, &packet, &mut self.ledger);
+            }
+        }
         self.wind(Clock::Worker, self.worker.poll_timeout());
+    }
+
+    /// Whether sound may have gone astray since then through nobody's fault.
+    pub fn is_disturbed(&self, since: Time) -> bool {
+        self.worker.is_held_up(since)
     }
 
     pub fn drain(&mut self) {
@@ -262,7 +300,7 @@ impl World {
         }
     }
 
-    fn after(&mut self, span: Duration, happening: Happening) {
+    pub fn after(&mut self, span: Duration, happening: Happening) {
         self.scheduled += 1;
         self.on_the_way.insert((self.time + span, self.scheduled), happening);
     }
@@ -298,6 +336,8 @@ impl World {
                 }
                 self.settle(peer);
             }
+            Happening::Say { call } => self.say(call),
+            Happening::Compare { call } => self.compare(call),
             Happening::Answer(input) => self.arrive(input),
             Happening::Place => self.place(),
             Happening::Reload => {
@@ -336,7 +376,7 @@ impl World {
                 while let Some(event) = self.worker.poll_event(self.time) {
                     self.arrive(Input::Media(event));
                 }
-                self.wind(Clock::Worker, self.worker.poll_timeout());
+                self.hand_over();
             }
             Clock::Peer(peer) => {
                 self.spins = 0;
@@ -360,10 +400,9 @@ impl World {
         for call in std::mem::take(&mut self.ledger.inspections) {
             self.inspect(call);
         }
-        for address in std::mem::take(&mut self.ledger.silenced) {
-            self.worker.falls_silent(address);
+        for speech in std::mem::take(&mut self.ledger.spoken) {
+            self.speak(speech);
         }
-        self.wind(Clock::Worker, self.worker.poll_timeout());
         let now = self.now();
         let public = self.peers[peer].public;
         let before = std::mem::replace(&mut self.places[peer], public);

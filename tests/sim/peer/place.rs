@@ -5,6 +5,7 @@ use super::{Errand, Peer, Role};
 use crate::ledger::{Ledger, Story};
 use crate::office::{DOMAIN, GATEWAY};
 use crate::script::{Offer, Placing};
+use crate::sound::Tag;
 use crate::voice::Voice;
 use tandem::base::time::Now;
 use tandem::sip::agent::Invite;
@@ -21,7 +22,7 @@ impl Peer {
     pub fn place(&mut self, now: Now, call: Call, ledger: &mut Ledger) {
         let number = ledger.stories.len();
         let Call { dialled, placing } = call;
-        let mut voice = Voice::new(self.port(), placing.codecs.clone());
+        let mut voice = Voice::new(self.port(), placing.codecs.clone(), Tag { call: number, is_caller: true });
         let body = match placing.offer {
             Offer::InInvite => Some(voice.offer(Direction::SendRecv, false)),
             Offer::Late | Offer::LateUnanswered => None,
@@ -71,6 +72,7 @@ impl Peer {
             ended: None,
             vanished: None,
             operated: false,
+            traffic: (0, 0),
             legs: Default::default(),
         });
         self.errands.set(Errand::GiveUp(id), now.time + placing.patience);

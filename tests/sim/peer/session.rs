@@ -2,9 +2,10 @@
 
 use super::talk::{Side, Stage, Talk};
 use super::{Errand, Peer, Role};
-use crate::ledger::{Final, Ledger};
+use crate::ledger::{Final, Ledger, Speech};
 use crate::network::below;
 use crate::script::{Offer, Ringing, Step, Taking, Then};
+use crate::sound::Tag;
 use crate::voice::Voice;
 use std::time::Duration;
 use tandem::base::time::{Now, Time};
@@ -12,11 +13,18 @@ use tandem::sip::agent::{Ending, SessionEvent, SessionId};
 use tandem::wire::description::Direction;
 use tandem::wire::sip::{Message, Name};
 
-const INSPECTION: Duration = Duration::from_secs(10);
+const INSPECTION: Duration = Duration::from_secs(8);
+/// An inspection takes so long, with time to spare.
+const LAST_INSPECTION: Duration = Duration::from_millis(500);
+/// Packets that are said now and then, and at once.
+const WORD: usize = 3;
 
 impl Peer {
-    /// Its side of a call, once that is answered.
-    pub fn side(&self, call: usize, is_caller: bool) -> Option<Side<'_>> {
+    /// Its side of a call, once that is answered, if it could hear and speak ever since `since`.
+    pub fn side(&self, call: usize, is_caller: bool, since: Time) -> Option<Side<'_>> {
+        if since < self.deaf_until {
+            return None;
+        }
         self.talks.values().find(|talk| talk.call == call && talk.is_caller == is_caller)?.side()
     }
 
@@ -37,7 +45,7 @@ impl Peer {
             return self.agent.refuse(now, id, status, "", headers);
         }
         let taking = Taking::draw(&mut self.chance, &self.manners);
-        let voice = Voice::new(self.port(), taking.codecs.clone());
+        let voice = Voice::new(self.port(), taking.codecs.clone(), Tag { call, is_caller: false });
         if !voice.suits(&message) {
             if let Some(leg) = ledger.leg(call, message.call_id()) {
                 leg.refused = Some(488);
@@ -81,6 +89,7 @@ impl Peer {
                 match body {
                     Ok(body) => {
                         talk.early = Some(body.clone());
+                        talk.speak(now.time, ledger);
                         self.agent.progress(now, id, 183, "", Vec::new(), Some(body));
                     }
                     Err(why) => ledger.violation(now.time, Some(talk.call), format!("offer to {}: {why}", self.name)),
@@ -141,12 +150,16 @@ impl Peer {
         self.agent.cancel(now, id, None);
     }
 
-    /// Has its media looked at, now and then and at last right before it hangs up.
+    /// Says a word and has its media looked at: now and then, and at last right before it hangs up.
     pub(super) fn inspect(&mut self, now: Now, id: SessionId, ledger: &mut Ledger) {
-        let Some(talk) = self.talks.get(&id).filter(|talk| talk.stage == Stage::Up) else { return };
+        let is_deaf = self.is_deaf(now.time);
+        let Some(talk) = self.talks.get_mut(&id).filter(|talk| talk.stage == Stage::Up) else { return };
+        if !is_deaf {
+            talk.speak(now.time, ledger);
+        }
         ledger.inspections.push(talk.call);
         let Some(end) = self.errands.deadline(Errand::HangUp(id)) else { return };
-        let last = Time::from_nanos(end.nanos().saturating_sub(1_000_000));
+        let last = Time::from_nanos(end.nanos().saturating_sub(LAST_INSPECTION.as_nanos() as u64));
         if now.time < last {
             self.errands.set(Errand::Inspect(id), last.min(now.time + INSPECTION));
         }
@@ -336,7 +349,7 @@ impl Peer {
     /// The session is gone.
     fn leave(&mut self, at: Time, id: SessionId, how: String, ledger: &mut Ledger) {
         let Some(talk) = self.talks.remove(&id) else { return };
-        ledger.silenced.push(talk.voice.address);
+        talk.tell_traffic(ledger);
         if talk.is_caller {
             let story = &mut ledger.stories[talk.call];
             if let Some(before) = story.ended.replace((at, how.clone())) {
@@ -364,6 +377,13 @@ impl Peer {
 }
 
 impl Talk {
+    fn speak(&mut self, now: Time, ledger: &mut Ledger) {
+        for _ in 0..WORD {
+            let Some((to, packet)) = self.voice.say(now) else { return };
+            ledger.spoken.push(Speech { from: self.voice.public, to, packet });
+        }
+    }
+
     fn is_empty_handed(&self) -> bool {
         self.talking.steps.iter().any(|&(_, step)| step == Step::Empty)
     }
