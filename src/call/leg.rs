@@ -86,14 +86,13 @@ impl Leg {
         self.stage != Stage::Gone
     }
 
-    /// What the other leg may expect to send and hear here.
+    /// What the other leg may expect to send and hear here. Whoever hears a clip is let speak, though nobody listens: a
+    /// phone behind a NAT that sends nothing can't be sent anything.
     pub fn opposites(&self) -> Vec<Opposite> {
-        let wish = match (&self.media, &self.end) {
-            (Some(media), _) => return media.opposites(),
-            (None, End::Clip { .. }) => Direction::SendOnly,
-            (None, _) => Direction::SendRecv,
-        };
-        vec![Opposite { bond: Bond::SOUND, wish, line: None, format: None }]
+        match &self.media {
+            Some(media) => media.opposites(),
+            None => vec![Opposite { bond: Bond::SOUND, wish: Direction::SendRecv, line: None, format: None }],
+        }
     }
 
     /// Whether it waits for its port, in order to be called.

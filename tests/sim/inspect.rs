@@ -69,11 +69,11 @@ impl World {
                 check("called side", theirs, mine.wish, before, Some(mine.tag), hearing.began, &mut wrong);
             }
             _ if is_alone => {
-                // An echo, or a clip, which takes nothing.
+                // An echo, or a clip.
                 let is_echo = self.ledger.stories[call].dialled == "*43";
-                let other = if is_echo { Direction::SendRecv } else { Direction::SendOnly };
                 let voice = is_echo.then_some(caller.voice.tag);
-                check("caller", caller.voice, other, &hearing.caller, voice, hearing.began, &mut wrong);
+                let both = Direction::SendRecv;
+                check("caller", caller.voice, both, &hearing.caller, voice, hearing.began, &mut wrong);
             }
             _ => return,
         }

@@ -25,13 +25,18 @@ mod run;
 mod script;
 mod sound;
 mod trace;
+mod trouble;
 mod verdict;
 mod voice;
 mod worker;
 mod world;
 
 use profile::Profile;
-use run::run;
+use run::{Sweep, number, run};
+use std::time::Duration;
+
+/// Calls of each world that is drawn from a seed.
+const CALLS: u64 = 150;
 
 /// Nothing goes wrong on the way: what the peers do is all that happens.
 #[test]
@@ -64,6 +69,30 @@ fn calls_through_reloads_and_a_drain() {
 #[test]
 fn more_calls_than_the_gateway_takes() {
     run("more_calls_than_the_gateway_takes", Profile::crowded, 2_000, 1);
+}
+
+/// Worlds of all kinds, with faults of all kinds, or one of them by `TANDEM_SIM_SEED`.
+#[test]
+fn two_hundred_worlds() {
+    sweep("two_hundred_worlds", 1, 200, None).run();
+}
+
+/// New worlds for as long as `TANDEM_SIM_SOAK` says, in seconds, from a seed that nobody has tried before.
+#[test]
+#[ignore = "it runs for as long as one likes: `make soak SOAK_TIME=3600`"]
+#[expect(clippy::disallowed_methods, reason = "the time of day is where the seeds begin")]
+fn soak() {
+    let time = Duration::from_secs(number("TANDEM_SIM_SOAK").unwrap_or(60));
+    let today = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
+    sweep("two_hundred_worlds", today.as_secs() << 20, u64::MAX, Some(time)).run();
+}
+
+fn sweep(name: &'static str, first: u64, seeds: u64, time: Option<Duration>) -> Sweep {
+    let calls = number("TANDEM_SIM_CALLS").unwrap_or(CALLS) as usize;
+    match number("TANDEM_SIM_SEED") {
+        Some(seed) => Sweep { name, first: seed, seeds: 1, calls, time: None },
+        None => Sweep { name, first, seeds: number("TANDEM_SIM_SEEDS").unwrap_or(seeds), calls, time },
+    }
 }
 
 #[test]

@@ -158,7 +158,10 @@ pub fn plan(settings: &Settings) -> Plan {
         .unwrap_or_else(|problems| panic!("the simulated plan: {problems:?}"))
 }
 
-pub fn accounts() -> Arc<Accounts> {
+/// The one who isn't a user any more after some reloads.
+pub const LEAVER: &str = "user8";
+
+pub fn accounts(variant: u64) -> Arc<Accounts> {
     let account = |name: String| Account {
         number: Some(number_of(&name)),
         country: None,
@@ -167,7 +170,8 @@ pub fn accounts() -> Arc<Accounts> {
         forwarding: forwarding(&name),
         name,
     };
-    Arc::new(Accounts::new(users().into_iter().map(account)))
+    let stays = |user: &String| user != LEAVER || variant % 3 != 2;
+    Arc::new(Accounts::new(users().into_iter().filter(stays).map(account)))
 }
 
 /// Who is never there sends calls on, and so do two others, when busy and without answer.

@@ -9,7 +9,7 @@ pub use talk::Side;
 
 use crate::ledger::{Ledger, Speech};
 use crate::network::below;
-use crate::office::GATEWAY;
+use crate::office::{self, GATEWAY};
 use crate::profile::Manners;
 use crate::provider::Provider;
 use std::collections::{BTreeMap, HashSet};
@@ -250,8 +250,8 @@ impl Peer {
         phone.cseq += 1;
         let transport = self.transport.parameter();
         let contact = format!("<sip:{}@{}{transport}>", phone.user, self.address);
-        let uri = format!("sip:{}", crate::office::DOMAIN);
-        let aor = format!("<sip:{}@{}>", phone.user, crate::office::DOMAIN);
+        let uri = format!("sip:{}", office::DOMAIN);
+        let aor = format!("<sip:{}@{}>", phone.user, office::DOMAIN);
         let mut headers = vec![(Name::Expires, EXPIRES.to_string())];
         headers.extend(phone.responder.headers("REGISTER", &uri, b"", &mut self.chance).unwrap_or_default());
         let request = OutgoingRequest {
@@ -279,6 +279,11 @@ impl Peer {
             401 if phone.challenges < 3 && phone.responder.challenged(message).is_ok() => {
                 phone.challenges += 1;
                 Duration::ZERO
+            }
+            // It isn't a user any more, for a while.
+            401 | 403 if phone.user == office::LEAVER => {
+                (phone.is_registered, phone.challenges) = (false, 0);
+                Duration::from_secs(10)
             }
             status => {
                 ledger.violation(now.time, None, format!("REGISTER of {} was answered {status}", self.name));

@@ -3,6 +3,7 @@
 
 use crate::books::Books;
 use crate::ledger::{Final, Leg, Story};
+use crate::office;
 use crate::reference;
 use crate::world::{DAWN, World};
 use std::collections::BTreeMap;
@@ -57,7 +58,7 @@ pub fn judge(world: &mut World) {
     if let Some(remains) = world.worker.remains() {
         world.ledger.violation(world.time, None, format!("left over in the worker: {remains}"));
     }
-    for trunk in world.switch.trunks(world.now()) {
+    for trunk in world.switch.trunks(world.gateway_now()) {
         if trunk.calls > 0 {
             let what = format!("trunk {} still counts {} calls", trunk.name, trunk.calls);
             world.ledger.violation(world.time, None, what);
@@ -116,9 +117,10 @@ impl Judge<'_> {
             Some(Final::Refused { status, reason }) => {
                 // Where no record can be kept there is no call.
                 let unwilling = reason == "No Records";
-                let reloads = !self.world.profile.reload.is_zero();
-                // A carrier that a reload took away, or that isn't found again yet, is a stranger.
-                let is_lost = self.story.caller == "globex" && reloads && *status == 401;
+                // Whoever a reload took away, or who isn't found again yet, is a stranger.
+                let reloads = !self.world.profile.troubles.reload.is_zero();
+                let may_be_lost = self.story.caller == "globex" || self.story.caller == office::LEAVER;
+                let is_lost = may_be_lost && reloads && matches!(status, 401 | 403);
                 let unknown = is_lost || self.is_unknown() && matches!(status, 401 | 403);
                 !unwilling && !unknown
             }
@@ -186,8 +188,7 @@ impl Judge<'_> {
     }
 
     fn is_perfect(&self) -> bool {
-        let profile = &self.world.profile;
-        profile.faults.loss == 0.0 && profile.manners.vanishes == 0.0 && profile.operator == 0.0
+        self.world.profile.is_calm()
     }
 
     /// On a perfect network the books know each moment to a fraction of a second.
@@ -257,12 +258,17 @@ impl Judge<'_> {
             Some(answered) => Some(answered),
             None => record.ended,
         };
-        let ended = ended.map_or(Time::ZERO, since_dawn);
+        let ended = match self.world.profile.troubles.clock_jump.is_zero() {
+            true => ended.map_or(Time::ZERO, since_dawn),
+            // What its clock says is of no use.
+            false => self.world.books.moments(&record.id).closed.unwrap_or_default(),
+        };
         let patience = if self.is_perfect() { Duration::from_secs(1) } else { PATIENCE };
         if leg.invited > ended + self.world.profile.faults.longest() + patience {
             wrong.push(format!("{peer} was called at {:?}, long after the end", leg.invited));
         }
-        if leg.vanished.is_some() || !self.world.knows_of(call_id) {
+        let end = leg.over.as_ref().map_or(self.world.time, |(at, _)| *at);
+        if leg.vanished.is_some() || !self.world.knows_of(call_id) || self.world.was_cut(ended, end) {
             return;
         }
         match &leg.over {

@@ -134,10 +134,6 @@ impl Worker {
         std::mem::take(&mut self.left)
     }
 
-    pub fn is_open(&self, number: u16) -> bool {
-        self.numbers.contains_key(&number)
-    }
-
     /// What is open or at work, in words; none where nothing is.
     pub fn remains(&self) -> Option<String> {
         let (relays, transcoders) = (self.counters.relays.value(), self.counters.transcoders.value());

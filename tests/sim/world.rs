@@ -11,6 +11,7 @@ use crate::profile::Profile;
 use crate::provider::Provider;
 use crate::script::Placing;
 use crate::trace::Trace;
+use crate::trouble::{Cut, Trouble};
 use crate::worker::Worker;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
@@ -60,14 +61,18 @@ pub struct World {
     on_the_way: BTreeMap<(Time, u64), Happening>,
     scheduled: u64,
     clocks: Timers<Clock>,
-    chance: Chance,
+    pub chance: Chance,
+    /// What was ever cut off.
+    pub cuts: Vec<Cut>,
+    /// By how many microseconds the gateway's time of day is wrong.
+    pub clock_is_off_us: i64,
     /// The last INVITE that the switch has sent, by its Call-ID.
     invites: HashMap<String, Invited>,
     fingerprint: u64,
     spins: u32,
     looks: u64,
     to_place: usize,
-    variant: u64,
+    pub variant: u64,
     pub is_draining: bool,
 }
 
@@ -104,7 +109,7 @@ pub enum Happening {
     },
     Answer(Input),
     Place,
-    Reload,
+    Trouble(Trouble),
     HangUp,
 }
 
@@ -115,7 +120,7 @@ impl World {
         let plan = Arc::new(office::plan(&settings));
         let now = Now::simulated(Time::ZERO, DAWN);
         let switch_chance = Chance::from_number(chance.u64());
-        let switch = Switch::new(settings, plan, office::accounts(), switch_chance, 1, now);
+        let switch = Switch::new(settings, plan, office::accounts(0), switch_chance, 1, now);
         let worker = Worker::new(profile.worker, Chance::from_number(chance.u64()), DAWN);
         let peers = peers(&profile, &mut chance);
         let mut world = World {
@@ -138,6 +143,8 @@ impl World {
             scheduled: 0,
             clocks: Timers::default(),
             chance,
+            cuts: Vec::new(),
+            clock_is_off_us: 0,
             invites: HashMap::new(),
             fingerprint: 0xcbf2_9ce4_8422_2325,
             spins: 0,
@@ -153,16 +160,22 @@ impl World {
         }
         // Phones register first.
         world.after(Duration::from_secs(10), Happening::Place);
-        if !world.profile.reload.is_zero() {
-            world.after(world.profile.reload, Happening::Reload);
+        for trouble in Trouble::ALL {
+            world.expect_trouble(trouble);
         }
         world.give(Input::Timeout);
         (0..world.peers.len()).for_each(|peer| world.settle(peer));
         world
     }
 
+    /// As a clock shows it that is right.
     pub fn now(&self) -> Now {
         Now::simulated(self.time, DAWN)
+    }
+
+    /// As the gateway's own clock shows it.
+    pub fn gateway_now(&self) -> Now {
+        Now::simulated(self.time, Wall::from_micros(DAWN.micros() + self.clock_is_off_us))
     }
 
     /// A number that two equal runs share.
@@ -216,7 +229,7 @@ impl World {
 
     fn turn(&mut self) {
         self.clocks.cancel(Clock::Turn);
-        let now = self.now();
+        let now = self.gateway_now();
         for input in std::mem::take(&mut self.inbox) {
             self.switch.handle(now, input);
         }
@@ -236,19 +249,24 @@ impl World {
                         self.switch.handle(now, Input::MediaRefused(refused));
                     }
                 }
-                Output::Record(record) => self.books.keep(self.time, *record, &mut self.ledger),
+                Output::Record(record) => {
+                    let is_right = self.profile.troubles.clock_jump.is_zero();
+                    self.books.keep(self.time, *record, is_right, &mut self.ledger);
+                }
                 Output::Locate { ticket, target } => {
                     let result = self.locate(&target);
-                    let wait = below(&mut self.chance, Duration::from_millis(200));
+                    let wait = below(&mut self.chance, self.profile.names.slow);
                     self.after(wait, Happening::Answer(Input::Located { ticket, result }));
                 }
                 Output::Load { ticket, file } => {
-                    let wait = below(&mut self.chance, Duration::from_millis(100));
+                    let wait = below(&mut self.chance, self.profile.store.slow);
                     self.after(wait, Happening::Answer(Input::Loaded { ticket, result: office::clip(&file) }));
                 }
                 Output::Keep { ticket, .. } => {
-                    let wait = below(&mut self.chance, Duration::from_millis(100));
-                    self.after(wait, Happening::Answer(Input::Kept { ticket, result: Ok(()) }));
+                    let wait = below(&mut self.chance, self.profile.store.slow);
+                    let fails = self.chance.happens(self.profile.store.fails);
+                    let result = if fails { Err("the store is busy".to_owned()) } else { Ok(()) };
+                    self.after(wait, Happening::Answer(Input::Kept { ticket, result }));
                 }
                 // Nobody writes texts here.
                 Output::Post(order) => unreachable!("{order:?}"),
@@ -267,23 +285,23 @@ impl World {
     /// Sound reaches the gateway, in no time.
     pub fn speak(&mut self, speech: Speech) {
         let Speech { from, to, packet } = speech;
-        self.worker.receive(self.time, to, from, &packet);
-        self.hand_over();
+        let is_cut = self.at.get(&from.ip()).is_some_and(|&peer| self.cut_until(peer, true).is_some());
+        if !is_cut {
+            self.worker.receive(self.time, to, from, &packet);
+            self.hand_over();
+        }
     }
 
     /// What the worker has sent reaches the peers, in no time.
     fn hand_over(&mut self) {
         for (number, to, packet) in self.worker.take_left() {
-            if let Some(&peer) = self.at.get(&to.ip()) {
+            if let Some(&peer) = self.at.get(&to.ip())
+                && self.cut_until(peer, false).is_none()
+            {
                 self.peers[peer].hear(self.time, to, number, &packet, &mut self.ledger);
             }
         }
         self.wind(Clock::Worker, self.worker.poll_timeout());
-    }
-
-    /// Whether sound may have gone astray since then through nobody's fault.
-    pub fn is_disturbed(&self, since: Time) -> bool {
-        self.worker.is_held_up(since)
     }
 
     pub fn drain(&mut self) {
@@ -340,20 +358,7 @@ impl World {
             Happening::Compare { call } => self.compare(call),
             Happening::Answer(input) => self.arrive(input),
             Happening::Place => self.place(),
-            Happening::Reload => {
-                self.variant += 1;
-                let settings = Arc::new(office::settings(self.variant));
-                let plan = Arc::new(office::plan(&settings));
-                self.give(Input::Reload { settings, plan });
-                if self.chance.below(3) == 0 {
-                    self.give(Input::RecordsFailing { why: Some("the disk is full".to_owned()) });
-                    let mended = Input::RecordsFailing { why: None };
-                    self.after(Duration::from_secs(2), Happening::Answer(mended));
-                }
-                if !self.all_placed() {
-                    self.after(self.profile.reload, Happening::Reload);
-                }
-            }
+            Happening::Trouble(trouble) => self.trouble(trouble),
             Happening::HangUp => self.hang_up_one(),
         }
     }
@@ -384,6 +389,8 @@ impl World {
                 if let Role::Provider(provider) = &self.peers[peer].role
                     && provider.is_forsaken(now.time)
                     && self.profile.faults.loss < 0.15
+                    && self.profile.troubles.partition.is_zero()
+                    && self.profile.names.fails < 0.1
                     && !self.is_draining
                 {
                     let what = format!("the gateway doesn't register with {} any more", self.peers[peer].name);
@@ -423,9 +430,13 @@ impl World {
         for byte in bytes.iter().chain(&self.time.nanos().to_le_bytes()) {
             self.fingerprint = (self.fingerprint ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        let delays = match flow.transport {
-            Transport::Udp => self.profile.faults.carry(&mut self.chance),
-            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => self.stream(flow),
+        let is_inbound = flow.local != office::GATEWAY;
+        let far = if is_inbound { flow.local } else { flow.remote };
+        let cut = self.at.get(&far.ip()).and_then(|&peer| self.cut_until(peer, is_inbound));
+        let delays = match (flow.transport, cut) {
+            (Transport::Udp, None) => self.profile.faults.carry(&mut self.chance),
+            (Transport::Udp, Some(_)) => Vec::new(),
+            (Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss, cut) => self.stream(flow, cut),
         };
         if let Some(trace) = &mut self.trace
             && let Ok(message) = Message::parse(bytes.clone())
@@ -440,13 +451,14 @@ impl World {
         }
     }
 
-    /// A connection loses nothing and keeps the order, unless it is closed.
-    fn stream(&mut self, flow: Flow) -> Vec<Duration> {
+    /// A connection loses nothing and keeps the order, unless it is closed. Where it is cut, all comes later.
+    fn stream(&mut self, flow: Flow, cut: Option<Time>) -> Vec<Duration> {
         if flow.local == office::GATEWAY && !self.places.contains(&flow.remote) {
             self.after(Duration::ZERO, Happening::Answer(Input::FlowFailed { flow }));
             return Vec::new();
         }
-        let soonest = self.time + self.profile.faults.delay + below(&mut self.chance, self.profile.faults.jitter);
+        let soonest =
+            cut.unwrap_or(self.time) + self.profile.faults.delay + below(&mut self.chance, self.profile.faults.jitter);
         let last = self.streams.entry((flow.local, flow.remote)).or_default();
         *last = soonest.max(*last);
         vec![*last - self.time]
@@ -505,7 +517,7 @@ impl World {
     }
 
     fn locate(&mut self, target: &Target) -> Result<Located<Flow>, String> {
-        if self.profile.faults.loss > 0.0 && self.chance.below(30) == 0 {
+        if self.chance.happens(self.profile.names.fails) {
             return Err("the name server is silent".to_owned());
         }
         let mut remote = *self.trunks.get(&target.host).ok_or("no such name")?;
@@ -580,7 +592,7 @@ impl World {
         }
         self.looks += 1;
         // Trunks are shown in many words, which take their time.
-        let trunks = if self.looks.is_multiple_of(16) { self.switch.trunks(self.now()) } else { Vec::new() };
+        let trunks = if self.looks.is_multiple_of(16) { self.switch.trunks(self.gateway_now()) } else { Vec::new() };
         for trunk in trunks {
             if trunk.max_calls.is_some() && trunk.calls > office::GLOBEX_CALLS + 2 {
                 self.ledger.violation(self.time, None, format!("{} calls over {}", trunk.calls, trunk.name));
