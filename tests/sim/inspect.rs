@@ -65,15 +65,15 @@ impl World {
         match (&called, &hearing.called) {
             (Some(called), Some(before)) => {
                 let (mine, theirs) = (caller.voice, called.voice);
-                check("caller", mine, theirs.wish, &hearing.caller, Some(theirs.tag), hearing.began, &mut wrong);
-                check("called side", theirs, mine.wish, before, Some(mine.tag), hearing.began, &mut wrong);
+                self.check("caller", mine, theirs.wish, &hearing.caller, Some(theirs.tag), hearing.began, &mut wrong);
+                self.check("called side", theirs, mine.wish, before, Some(mine.tag), hearing.began, &mut wrong);
             }
             _ if is_alone => {
                 // An echo, or a clip.
                 let is_echo = self.ledger.stories[call].dialled == "*43";
                 let voice = is_echo.then_some(caller.voice.tag);
                 let both = Direction::SendRecv;
-                check("caller", caller.voice, both, &hearing.caller, voice, hearing.began, &mut wrong);
+                self.check("caller", caller.voice, both, &hearing.caller, voice, hearing.began, &mut wrong);
             }
             _ => return,
         }
@@ -86,7 +86,7 @@ impl World {
     /// The caller's side, and the one that answered it, if that isn't the gateway itself; none while there is no such call.
     fn sides(&self, call: usize, since: Time) -> Option<(Side<'_>, Option<Side<'_>>)> {
         let story = self.ledger.stories.get(call)?;
-        if story.vanished.is_some() || story.legs.values().any(|leg| leg.vanished.is_some()) {
+        if story.is_tainted() || story.vanished.is_some() || story.legs.values().any(|leg| leg.vanished.is_some()) {
             return None;
         }
         let side = |is_caller: bool| self.peers.iter().find_map(|peer| peer.side(call, is_caller, since));
@@ -104,36 +104,47 @@ impl World {
             _ => Duration::from_secs(50),
         }
     }
-}
 
-/// One side, of which `other` is what the other side wants, `before` what it had heard before, and `expected` whose voice
-/// it is to hear.
-fn check(
-    name: &str,
-    voice: &Voice,
-    other: Direction,
-    before: &Ear,
-    expected: Option<Tag>,
-    since: Time,
-    wrong: &mut Vec<String>,
-) {
-    let wish = voice.wish;
-    let (sends, hears) = (wish.sends() && other.receives(), wish.receives() && other.sends());
-    if voice.believes() != Some((sends, hears)) {
-        let believes = voice.believes();
-        wrong.push(format!("the {name} wants {wish:?}, its peer {other:?}: it believes (sends, hears) {believes:?}"));
+    /// One side, of which `other` is what the other side wants, `before` what it had heard before, and `expected` whose
+    /// voice it is to hear.
+    #[expect(clippy::too_many_arguments, reason = "both sides are compared in the same way")]
+    fn check(
+        &self,
+        name: &str,
+        voice: &Voice,
+        other: Direction,
+        before: &Ear,
+        expected: Option<Tag>,
+        since: Time,
+        wrong: &mut Vec<String>,
+    ) {
+        let wish = voice.wish;
+        let (sends, hears) = (wish.sends() && other.receives(), wish.receives() && other.sends());
+        if voice.believes() != Some((sends, hears)) {
+            let believes = voice.believes();
+            wrong.push(format!(
+                "the {name} wants {wish:?}, its peer {other:?}: it believes (sends, hears) {believes:?}"
+            ));
+        }
+        let heard = voice.ear.heard - before.heard;
+        if hears && voice.ear.loud == before.loud && self.can_reach(voice) {
+            wrong.push(format!("the {name} hears nothing: {heard} packets of silence came"));
+        }
+        if !hears && heard > 0 {
+            wrong.push(format!("the {name} is to hear nothing, and {heard} packets came"));
+        }
+        if let (Some(expected), Some((tag, at))) = (expected, voice.ear.voice)
+            && at >= since
+            && tag != expected
+        {
+            wrong.push(format!("the {name} hears {tag:?} in place of {expected:?}"));
+        }
     }
-    let heard = voice.ear.heard - before.heard;
-    if hears && voice.ear.loud == before.loud {
-        wrong.push(format!("the {name} hears nothing: {heard} packets of silence came"));
-    }
-    if !hears && heard > 0 {
-        wrong.push(format!("the {name} is to hear nothing, and {heard} packets came"));
-    }
-    if let (Some(expected), Some((tag, at))) = (expected, voice.ear.voice)
-        && at >= since
-        && tag != expected
-    {
-        wrong.push(format!("the {name} hears {tag:?} in place of {expected:?}"));
+
+    /// Whether the gateway's port has ever heard of a side, if that is behind a NAT: one that is held at once has not said
+    /// a word.
+    fn can_reach(&self, voice: &Voice) -> bool {
+        let port = voice.gateway.map(|gateway| gateway.port());
+        voice.address == voice.public || port.is_some_and(|port| self.worker.knows(port, voice.public))
     }
 }

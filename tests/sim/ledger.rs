@@ -137,6 +137,35 @@ impl Ledger {
 }
 
 impl Story {
+    pub fn new(caller: &str, dialled: String, offer: Offer, call_id: String, placed: Time) -> Story {
+        Story {
+            caller: caller.to_owned(),
+            dialled,
+            offer,
+            call_id,
+            placed,
+            finals: Vec::new(),
+            gave_up: None,
+            heard_ringing: false,
+            hung_up: None,
+            ended: None,
+            vanished: None,
+            operated: false,
+            traffic: (0, 0),
+            legs: BTreeMap::new(),
+        }
+    }
+
+    /// Whether nobody decent has placed it.
+    pub fn is_rude(&self) -> bool {
+        self.caller == "boor"
+    }
+
+    /// Whether somebody without manners may have had a hand in it.
+    pub fn is_tainted(&self) -> bool {
+        self.is_rude() || self.dialled.starts_with('5')
+    }
+
     pub fn is_answered(&self) -> bool {
         self.finals.iter().any(|(_, how)| *how == Final::Answered)
     }

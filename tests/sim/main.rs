@@ -13,6 +13,7 @@
 //! many seeds of each test instead of the usual few. A violation prints what to run, and the ladder of its call.
 
 mod books;
+mod boor;
 mod inspect;
 mod ledger;
 mod network;

@@ -86,6 +86,7 @@ enum Errand {
     /// Answers, or refuses.
     Decide(SessionId),
     GiveUp(SessionId),
+    Speak(SessionId),
     Inspect(SessionId),
     HangUp(SessionId),
     Step(SessionId, usize),
@@ -177,6 +178,7 @@ impl Peer {
                 Errand::Ring(id) => self.ring(now, id, ledger),
                 Errand::Decide(id) => self.decide(now, id, ledger),
                 Errand::GiveUp(id) => self.give_up(now, id, ledger),
+                Errand::Speak(id) => self.speak(now, id, ledger),
                 Errand::Inspect(id) => self.inspect(now, id, ledger),
                 Errand::HangUp(id) => self.hang_up(now, id, ledger),
                 Errand::Step(id, step) => self.step(now, id, step),

@@ -12,6 +12,8 @@ pub struct Profile {
     pub names: Names,
     pub store: Store,
     pub troubles: Troubles,
+    /// Share of calls with the boor.
+    pub rude: f64,
     /// The mean time between two calls.
     pub gap: Duration,
     /// Share of calls that an operator ends.
@@ -111,6 +113,7 @@ impl Profile {
             names: Names { fails: 0.0, slow: Duration::from_millis(200) },
             store: Store { fails: 0.0, slow: Duration::from_millis(100) },
             troubles: Troubles::default(),
+            rude: 0.0,
             gap: Duration::from_millis(400),
             operator: 0.0,
             drains: false,
@@ -151,6 +154,7 @@ impl Profile {
         let mut profile = Profile { gap: below(&mut chance, Duration::from_millis(800)), ..Profile::perfect() };
         profile.gap += Duration::from_millis(50);
         profile.manners.long_talk = 0.05;
+        profile.rude = if chance.below(2) == 0 { 0.2 } else { 0.0 };
         if chance.below(4) == 0 {
             return profile;
         }

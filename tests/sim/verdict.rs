@@ -86,7 +86,7 @@ impl Judge<'_> {
     fn faults(&self, records: &[&CallRecord]) -> Vec<String> {
         let mut wrong = Vec::new();
         let story = self.story;
-        if story.vanished.is_none() {
+        if story.vanished.is_none() && !story.is_rude() {
             if story.finals.len() != 1 {
                 wrong.push(format!("the caller has {} final answers", story.finals.len()));
             } else if !story.is_over() {
@@ -94,7 +94,8 @@ impl Judge<'_> {
             }
         }
         let fewest = usize::from(self.must_have_record());
-        let most = usize::from(!self.is_unknown());
+        // Whoever repeats a request in another form calls again.
+        let most = if story.is_rude() { usize::MAX } else { usize::from(!self.is_unknown()) };
         if !(fewest..=most).contains(&records.len()) {
             wrong.push(format!("{} records for one call", records.len()));
         }
@@ -102,7 +103,10 @@ impl Judge<'_> {
             self.compare(record, &mut wrong);
         }
         for (call_id, leg) in &story.legs {
-            self.leg(call_id, leg, records.first().copied(), &mut wrong);
+            let id = call_id.split(' ').next().unwrap_or_default();
+            let knows = |record: &&&CallRecord| record.legs.iter().any(|entry| entry.call_id == id);
+            let record = records.iter().find(knows).or(records.first()).copied();
+            self.leg(call_id, leg, record, &mut wrong);
         }
         wrong
     }
@@ -118,9 +122,13 @@ impl Judge<'_> {
                 // Where no record can be kept there is no call.
                 let unwilling = reason == "No Records";
                 // Whoever a reload took away, or who isn't found again yet, is a stranger.
-                let reloads = !self.world.profile.troubles.reload.is_zero();
-                let may_be_lost = self.story.caller == "globex" || self.story.caller == office::LEAVER;
-                let is_lost = may_be_lost && reloads && matches!(status, 401 | 403);
+                let profile = &self.world.profile;
+                let reloads = !profile.troubles.reload.is_zero();
+                let is_lost = match self.story.caller.as_str() {
+                    "globex" => reloads || profile.names.fails > 0.0 || profile.names.slow > Duration::from_secs(1),
+                    office::LEAVER => reloads,
+                    _ => false,
+                } && matches!(status, 401 | 403);
                 let unknown = is_lost || self.is_unknown() && matches!(status, 401 | 403);
                 !unwilling && !unknown
             }
@@ -149,26 +157,26 @@ impl Judge<'_> {
         };
         must(agrees, format!("the caller saw {:?}, its record says {}", self.final_answer(), record.status));
         let answered = story.legs.values().any(|leg| leg.answered.is_some());
-        if record.answered.is_some() && !story.legs.is_empty() {
+        if record.answered.is_some() && !story.legs.is_empty() && !story.is_tainted() {
             must(answered, "it counts as answered, and nobody has answered".to_owned());
         }
         let caller_left = story.hung_up.is_some() || story.gave_up.is_some();
         let caller_lost = story.ended.as_ref().is_some_and(|(_, how)| how.contains("PeerGone"));
         if record.ended_by == EndedBy::Caller {
-            must(caller_left || caller_lost, "its record says that the caller ended it".to_owned());
+            must(caller_left || caller_lost || story.is_rude(), "its record says that the caller ended it".to_owned());
         }
         let callee_left = story.legs.values().any(|leg| {
             let lost = |(_, how): &(Time, String)| how.contains("NoAck") || how.contains("PeerGone");
             leg.hung_up.is_some() || leg.over.as_ref().is_some_and(lost)
         });
         if record.ended_by == EndedBy::Callee && record.answered.is_some() {
-            must(callee_left, "its record says that the called side ended it".to_owned());
+            must(callee_left || story.is_tainted(), "its record says that the called side ended it".to_owned());
         }
         if self.is_perfect() {
             self.compare_times(record, wrong);
             self.compare_way(wrong);
         }
-        if self.world.profile.worker.forgets == 0.0 {
+        if self.world.profile.worker.forgets == 0.0 && !story.is_tainted() {
             self.compare_traffic(record, wrong);
         }
     }
@@ -188,7 +196,7 @@ impl Judge<'_> {
     }
 
     fn is_perfect(&self) -> bool {
-        self.world.profile.is_calm()
+        self.world.profile.is_calm() && !self.story.is_tainted()
     }
 
     /// On a perfect network the books know each moment to a fraction of a second.

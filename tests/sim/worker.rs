@@ -31,6 +31,8 @@ pub struct Worker {
     numbers: BTreeMap<u16, PortId>,
     /// The number of the port that each slot of the engine has, or had last.
     slots: Vec<u16>,
+    /// Where the sound of a port comes from, by its number.
+    learnt: BTreeMap<u16, SocketAddr>,
     /// What the switch is told, in this order.
     news: VecDeque<(Time, Event)>,
     /// What left: the number of the port, where to, and the packet.
@@ -53,6 +55,7 @@ impl Worker {
             open: BTreeMap::new(),
             numbers: BTreeMap::new(),
             slots: Vec::new(),
+            learnt: BTreeMap::new(),
             news: VecDeque::new(),
             left: Vec::new(),
             held_up: Time::ZERO,
@@ -83,6 +86,7 @@ impl Worker {
                 self.flush();
                 if let Some(number) = self.open.remove(&port) {
                     self.numbers.remove(&number);
+                    self.learnt.remove(&number);
                     self.range.give_back(now, number);
                 }
             }
@@ -134,6 +138,11 @@ impl Worker {
         std::mem::take(&mut self.left)
     }
 
+    /// Whether the sound of a port is known to come from there.
+    pub fn knows(&self, number: u16, source: SocketAddr) -> bool {
+        self.learnt.get(&number) == Some(&source)
+    }
+
     /// What is open or at work, in words; none where nothing is.
     pub fn remains(&self) -> Option<String> {
         let (relays, transcoders) = (self.counters.relays.value(), self.counters.transcoders.value());
@@ -174,6 +183,11 @@ impl Worker {
         }
         self.flush();
         while let Some(event) = self.engine.poll_event() {
+            if let Event::Learnt { port, source } = &event
+                && let Some(&number) = self.open.get(port)
+            {
+                self.learnt.insert(number, *source);
+            }
             if !matches!(event, Event::Closed { .. }) || !self.chance.happens(self.faults.forgets) {
                 self.tell(now, event);
             }

@@ -2,14 +2,15 @@
 //! shell drives it.
 
 use crate::books::Books;
+use crate::boor::Boor;
 use crate::inspect::Hearing;
-use crate::ledger::{Ledger, Speech};
+use crate::ledger::{Ledger, Speech, Story};
 use crate::network::below;
 use crate::office;
 use crate::peer::{Call, Peer, Phone, Role, Way};
 use crate::profile::Profile;
 use crate::provider::Provider;
-use crate::script::Placing;
+use crate::script::{Offer, Placing};
 use crate::trace::Trace;
 use crate::trouble::{Cut, Trouble};
 use crate::worker::Worker;
@@ -43,6 +44,7 @@ pub struct World {
     pub switch: Switch,
     pub worker: Worker,
     pub peers: Vec<Peer>,
+    boor: Boor,
     pub ledger: Ledger,
     pub books: Books,
     pub trace: Option<Trace>,
@@ -83,6 +85,7 @@ enum Clock {
     Turn,
     Worker,
     Peer(usize),
+    Boor,
 }
 
 /// An INVITE of the switch's.
@@ -130,6 +133,7 @@ impl World {
             at: peers.iter().enumerate().map(|(index, peer)| (peer.public.ip(), index)).collect(),
             places: peers.iter().map(|peer| peer.public).collect(),
             streams: HashMap::new(),
+            boor: Boor::new(Chance::from_number(chance.u64())),
             peers,
             ledger: Ledger::default(),
             books: Books::default(),
@@ -341,6 +345,12 @@ impl World {
                 }
                 self.arrive(Input::Received { flow, bytes });
             }
+            Happening::Datagram { to, bytes, .. } if to == office::BOOR => {
+                if let Ok(message) = Message::parse(bytes) {
+                    self.boor.receive(self.time, &message);
+                    self.be_rude();
+                }
+            }
             Happening::Datagram { to, flow, bytes } => {
                 let Some(&peer) = self.at.get(&to.ip()) else { return };
                 if self.peers[peer].public != to {
@@ -383,6 +393,10 @@ impl World {
                 }
                 self.hand_over();
             }
+            Clock::Boor => {
+                self.spins = 0;
+                self.be_rude();
+            }
             Clock::Peer(peer) => {
                 self.spins = 0;
                 let now = self.now();
@@ -422,6 +436,15 @@ impl World {
             self.transmit(Transmit { flow: Flow { local: public, ..transmit.flow }, ..transmit });
         }
         self.wind(Clock::Peer(peer), self.peers[peer].poll_timeout());
+    }
+
+    /// Sends what the boor has to send.
+    fn be_rude(&mut self) {
+        let flow = Flow { transport: Transport::Udp, local: office::BOOR, remote: office::GATEWAY };
+        while let Some(bytes) = self.boor.poll_transmit(self.time) {
+            self.transmit(Transmit { flow, bytes: bytes.into() });
+        }
+        self.wind(Clock::Boor, self.boor.poll_timeout());
     }
 
     fn transmit(&mut self, transmit: Transmit) {
@@ -469,13 +492,23 @@ impl World {
             return;
         }
         self.to_place -= 1;
+        if self.to_place > 0 {
+            let gap = below(&mut self.chance, self.profile.gap * 2);
+            self.after(gap, Happening::Place);
+        }
+        let (is_rude, users) = (self.chance.happens(self.profile.rude), office::users());
+        if is_rude && self.chance.below(2) == 0 {
+            let dialled = office::number_of(&users[self.chance.below(users.len() as u64) as usize]);
+            let number = self.ledger.stories.len();
+            let call_id = self.boor.call(self.time, number, &dialled);
+            self.ledger.place(Story::new("boor", dialled, Offer::InInvite, call_id, self.time));
+            return self.be_rude();
+        }
         let now = self.now();
         let peer = self.caller(now.time);
         let dialled = match &self.peers[peer].role {
-            Role::Provider(_) => {
-                let users = office::users();
-                office::number_of(&users[self.chance.below(users.len() as u64) as usize])
-            }
+            Role::Provider(_) => office::number_of(&users[self.chance.below(users.len() as u64) as usize]),
+            _ if is_rude => format!("5{}", 1_000 + self.chance.below(9_000)),
             _ => office::dialled(&mut self.chance),
         };
         let placing = Placing::draw(&mut self.chance, &self.profile.manners);
@@ -484,10 +517,6 @@ impl World {
         if self.chance.happens(self.profile.operator) {
             let wait = below(&mut self.chance, Duration::from_secs(30));
             self.after(wait, Happening::HangUp);
-        }
-        if self.to_place > 0 {
-            let gap = below(&mut self.chance, self.profile.gap * 2);
-            self.after(gap, Happening::Place);
         }
     }
 
@@ -553,7 +582,11 @@ impl World {
             Ok(message) => message,
             Err(why) => return self.ledger.violation(self.time, None, format!("the gateway wrote nonsense: {why}")),
         };
-        if let Err(defect) = message.check() {
+        // What is missing in a request is missing in the answer that says so.
+        let repeats = transmit.flow.remote == office::BOOR && !message.is_request() && message.status() == 400;
+        if let Err(defect) = message.check()
+            && !repeats
+        {
             let call = self.ledger.call_of(message.call_id());
             let start = String::from_utf8_lossy(&transmit.bytes).lines().take(8).collect::<Vec<_>>().join(" | ");
             let what = format!("the gateway wrote what is not legal: {}: {start}", defect.detail);
@@ -573,7 +606,7 @@ impl World {
         let known = self.ledger.call_of(message.call_id());
         let Some(call) = known.or(named) else { return };
         self.ledger.belongs(message.call_id(), call);
-        let Some(story) = self.ledger.stories.get(call) else { return };
+        let Some(story) = self.ledger.stories.get(call).filter(|story| !story.is_rude()) else { return };
         let records = self.books.of_caller(&story.call_id);
         let what = match records.as_slice() {
             [record] if record.ended.is_some() => "an INVITE was sent for a call that is over",

@@ -59,22 +59,7 @@ impl Peer {
                 ..Invite::new(flow, uri, from, format!("<sip:{dialled}@{DOMAIN}>"))
             },
         );
-        let call = ledger.place(Story {
-            caller: self.name.clone(),
-            dialled,
-            offer: placing.offer,
-            call_id: call_id.clone(),
-            placed: now.time,
-            finals: Vec::new(),
-            gave_up: None,
-            heard_ringing: false,
-            hung_up: None,
-            ended: None,
-            vanished: None,
-            operated: false,
-            traffic: (0, 0),
-            legs: Default::default(),
-        });
+        let call = ledger.place(Story::new(&self.name, dialled, placing.offer, call_id.clone(), now.time));
         self.errands.set(Errand::GiveUp(id), now.time + placing.patience);
         self.talks.insert(
             id,

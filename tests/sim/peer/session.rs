@@ -16,8 +16,9 @@ use tandem::wire::sip::{Message, Name};
 const INSPECTION: Duration = Duration::from_secs(8);
 /// An inspection takes so long, with time to spare.
 const LAST_INSPECTION: Duration = Duration::from_millis(500);
-/// Packets that are said now and then, and at once.
+/// A word is so many packets, said at once, and then there is a pause.
 const WORD: usize = 3;
+const PAUSE: Duration = Duration::from_millis(1_500);
 
 impl Peer {
     /// Its side of a call, once that is answered, if it could hear and speak ever since `since`.
@@ -150,13 +151,19 @@ impl Peer {
         self.agent.cancel(now, id, None);
     }
 
-    /// Says a word and has its media looked at: now and then, and at last right before it hangs up.
-    pub(super) fn inspect(&mut self, now: Now, id: SessionId, ledger: &mut Ledger) {
+    /// Says a word.
+    pub(super) fn speak(&mut self, now: Now, id: SessionId, ledger: &mut Ledger) {
         let is_deaf = self.is_deaf(now.time);
         let Some(talk) = self.talks.get_mut(&id).filter(|talk| talk.stage == Stage::Up) else { return };
         if !is_deaf {
             talk.speak(now.time, ledger);
         }
+        self.errands.set(Errand::Speak(id), now.time + PAUSE);
+    }
+
+    /// Has its media looked at: now and then, and at last right before it hangs up.
+    pub(super) fn inspect(&mut self, now: Now, id: SessionId, ledger: &mut Ledger) {
+        let Some(talk) = self.talks.get(&id).filter(|talk| talk.stage == Stage::Up) else { return };
         ledger.inspections.push(talk.call);
         let Some(end) = self.errands.deadline(Errand::HangUp(id)) else { return };
         let last = Time::from_nanos(end.nanos().saturating_sub(LAST_INSPECTION.as_nanos() as u64));
@@ -366,6 +373,7 @@ impl Peer {
         let Some(talk) = self.talks.get(&id) else { return };
         let end = now + talk.talking.stay;
         self.errands.set(Errand::HangUp(id), end);
+        self.errands.set(Errand::Speak(id), now + PAUSE / 8);
         self.errands.set(Errand::Inspect(id), now);
         for (index, &(after, _)) in talk.talking.steps.iter().enumerate() {
             self.errands.set(Errand::Step(id, index), now + after);
