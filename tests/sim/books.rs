@@ -28,6 +28,11 @@ impl Books {
     /// Takes a record; `is_right` says whether the clock with which its times were written only goes forward.
     pub fn keep(&mut self, at: Time, record: CallRecord, is_right: bool, ledger: &mut Ledger) {
         let call = call_of(&record, ledger);
+        if let Some(call) = call {
+            record.legs.iter().for_each(|leg| ledger.belongs(&leg.call_id, call));
+        }
+        // Whoever is transferred takes another one's place in the books.
+        let moves = call.is_some_and(|call| ledger.stories[call].is_transferred);
         let mut wrong = |what: String| ledger.violation(at, call, format!("record {}: {what}", record.id));
         match self.records.get(&record.id) {
             None => {
@@ -37,7 +42,7 @@ impl Books {
                 let caller = record.legs.first().map(|leg| leg.call_id.clone()).unwrap_or_default();
                 self.by_caller.entry(caller).or_default().push(record.id.clone());
             }
-            Some(before) => contradictions(before, &record).into_iter().for_each(&mut wrong),
+            Some(before) => contradictions(before, &record, moves).into_iter().for_each(&mut wrong),
         }
         let moments = self.moments.entry(record.id.clone()).or_default();
         if record.answered.is_some() {
@@ -45,7 +50,7 @@ impl Books {
         }
         if record.state != State::Open {
             moments.closed.get_or_insert(at);
-            inconsistencies(&record, is_right).into_iter().for_each(&mut wrong);
+            inconsistencies(&record, is_right, moves).into_iter().for_each(&mut wrong);
             if let (Some(_), Some(answered)) = (record.answered, moments.answered) {
                 let talk = Duration::from_millis(record.talk_ms);
                 if talk > at - answered + Duration::from_millis(1) || talk + REPORTS < at - answered {
@@ -83,7 +88,7 @@ pub fn call_of(record: &CallRecord, ledger: &Ledger) -> Option<usize> {
 }
 
 /// What a later form of a record may not say.
-fn contradictions(before: &CallRecord, after: &CallRecord) -> Vec<String> {
+fn contradictions(before: &CallRecord, after: &CallRecord, moves: bool) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut must = |holds: bool, what: &str| {
         if !holds {
@@ -100,12 +105,12 @@ fn contradictions(before: &CallRecord, after: &CallRecord) -> Vec<String> {
     must(is_kept || is_taken_back, "the time of the answer changed");
     must(before.ringing.is_none_or(|at| after.ringing == Some(at)), "the time of the ringing changed");
     let targets = before.legs.iter().zip(&after.legs).all(|(one, two)| one.target == two.target);
-    must(targets, "a leg has another target now");
+    must(targets || moves, "a leg has another target now");
     wrong
 }
 
 /// What a closed record may not say.
-fn inconsistencies(record: &CallRecord, is_right: bool) -> Vec<String> {
+fn inconsistencies(record: &CallRecord, is_right: bool, moves: bool) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut must = |holds: bool, what: &str| {
         if !holds {
@@ -131,7 +136,7 @@ fn inconsistencies(record: &CallRecord, is_right: bool) -> Vec<String> {
     if let Some(answered) = record.answered {
         let winners = record.legs.iter().skip(1).filter(|leg| leg.answered == Some(answered)).count();
         let is_local = record.legs.iter().any(|leg| is_local(&leg.target));
-        must(winners == 1 || is_local, "not one leg was answered when the call was");
+        must(winners == 1 || is_local || moves, "not one leg was answered when the call was");
     }
     must(record.legs.first().is_some_and(|leg| leg.status == record.status), "the caller's leg has another status");
     for (index, leg) in record.legs.iter().enumerate() {

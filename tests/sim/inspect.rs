@@ -1,6 +1,7 @@
 //! Whether each side of a call hears the other one: both say something, and what comes to their ears is compared with what
 //! they agreed to send and to hear.
 
+use crate::ledger::{Speech, Story};
 use crate::peer::Side;
 use crate::sound::{Ear, Tag};
 use crate::voice::Voice;
@@ -44,11 +45,10 @@ impl World {
     /// Both sides say something.
     pub fn say(&mut self, call: usize) {
         let now = self.now().time;
-        for is_caller in [true, false] {
-            let speech = self.peers.iter_mut().find_map(|peer| peer.say(now, call, is_caller));
-            if let Some(speech) = speech {
-                self.speak(speech);
-            }
+        let calls = self.ledger.joined(call);
+        let speech: Vec<Speech> = self.peers.iter_mut().flat_map(|peer| peer.say(now, &calls)).collect();
+        for speech in speech {
+            self.speak(speech);
         }
     }
 
@@ -84,15 +84,29 @@ impl World {
     }
 
     /// The caller's side, and the one that answered it, if that isn't the gateway itself; none while there is no such call.
+    /// After a transfer, the two that are left.
     fn sides(&self, call: usize, since: Time) -> Option<(Side<'_>, Option<Side<'_>>)> {
         let story = self.ledger.stories.get(call)?;
-        if story.is_tainted() || story.vanished.is_some() || story.legs.values().any(|leg| leg.vanished.is_some()) {
+        let calls = self.ledger.joined(call);
+        let stories = calls.iter().map(|&call| &self.ledger.stories[call]);
+        if stories.into_iter().any(Story::is_unsure) {
             return None;
         }
-        let side = |is_caller: bool| self.peers.iter().find_map(|peer| peer.side(call, is_caller, since));
-        let (caller, called) = (side(true)?, side(false));
-        let is_local = story.legs.is_empty();
-        (called.is_some() != is_local).then_some((caller, called))
+        let mut sides = Vec::new();
+        for peer in &self.peers {
+            sides.extend(peer.sides(&calls, since)?);
+        }
+        // Who answered too late is about to be told so.
+        let fits = match story.legs.is_empty() && !story.is_transferred {
+            true => sides.len() == 1,
+            false => sides.len() == 2,
+        };
+        if !fits {
+            return None;
+        }
+        sides.sort_by_key(|side| !side.voice.tag.is_caller);
+        let mut sides = sides.into_iter();
+        Some((sides.next()?, sides.next()))
     }
 
     /// How long a change may take to be known on both sides.

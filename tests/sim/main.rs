@@ -16,6 +16,8 @@ mod books;
 mod boor;
 mod inspect;
 mod ledger;
+#[path = "../flows/mailbox.rs"]
+mod mailbox;
 mod network;
 mod office;
 mod peer;
@@ -91,7 +93,7 @@ fn soak() {
 fn sweep(name: &'static str, first: u64, seeds: u64, time: Option<Duration>) -> Sweep {
     let calls = number("TANDEM_SIM_CALLS").unwrap_or(CALLS) as usize;
     match number("TANDEM_SIM_SEED") {
-        Some(seed) => Sweep { name, first: seed, seeds: 1, calls, time: None },
+        Some(seed) => Sweep { name, first: seed, seeds: number("TANDEM_SIM_SEEDS").unwrap_or(1), calls, time: None },
         None => Sweep { name, first, seeds: number("TANDEM_SIM_SEEDS").unwrap_or(seeds), calls, time },
     }
 }

@@ -1,6 +1,8 @@
 //! A telephone or a provider: an agent of its own, and a script for each call that it has.
 
+mod chat;
 mod place;
+mod refer;
 mod session;
 mod talk;
 
@@ -12,6 +14,7 @@ use crate::network::below;
 use crate::office::{self, GATEWAY};
 use crate::profile::Manners;
 use crate::provider::Provider;
+use chat::Asking;
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -41,6 +44,7 @@ pub struct Peer {
     chance: Chance,
     errands: Timers<Errand>,
     talks: BTreeMap<SessionId, Talk>,
+    askings: BTreeMap<RequestId, Asking>,
     /// Call-IDs of calls that it knows nothing of any more.
     forgotten: HashSet<String>,
     /// Nothing comes in or goes out until then.
@@ -72,6 +76,8 @@ pub struct Phone {
     cseq: u32,
     challenges: u32,
     pub is_registered: bool,
+    /// Has no phone there for now.
+    is_away: bool,
     /// Lets its registration run out.
     pub is_leaving: bool,
 }
@@ -80,6 +86,9 @@ pub struct Phone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Errand {
     Register,
+    Chat,
+    /// It is there again.
+    Return,
     /// It loses all that it knows, or hears nothing for a while.
     Mishap,
     Ring(SessionId),
@@ -120,6 +129,7 @@ impl Phone {
             cseq: 0,
             challenges: 0,
             is_registered: false,
+            is_away: false,
             is_leaving: false,
         }
     }
@@ -134,6 +144,9 @@ impl Peer {
         let mut errands = Timers::default();
         if let Role::Phone(_) = &role {
             errands.set(Errand::Register, Time::from_millis(chance.below(3_000)));
+            if !manners.chats.is_zero() {
+                errands.set(Errand::Chat, Time::from_millis(8_000) + below(&mut chance, manners.chats));
+            }
         }
         if !manners.restarts.is_zero() {
             // Not before the phones had time to register.
@@ -152,6 +165,7 @@ impl Peer {
             chance,
             errands,
             talks: BTreeMap::new(),
+            askings: BTreeMap::new(),
             forgotten: HashSet::new(),
             deaf_until: Time::ZERO,
             next_port: 30_000,
@@ -174,6 +188,8 @@ impl Peer {
         while let Some(errand) = self.errands.expire(now.time) {
             match errand {
                 Errand::Register => self.register(now),
+                Errand::Chat => self.chat(now, ledger),
+                Errand::Return => self.come_back(now),
                 Errand::Mishap => self.mishap(now, ledger),
                 Errand::Ring(id) => self.ring(now, id, ledger),
                 Errand::Decide(id) => self.decide(now, id, ledger),
@@ -181,7 +197,7 @@ impl Peer {
                 Errand::Speak(id) => self.speak(now, id, ledger),
                 Errand::Inspect(id) => self.inspect(now, id, ledger),
                 Errand::HangUp(id) => self.hang_up(now, id, ledger),
-                Errand::Step(id, step) => self.step(now, id, step),
+                Errand::Step(id, step) => self.step(now, id, step, ledger),
                 Errand::Reanswer(id) => self.reanswer(now, id, ledger),
                 Errand::Vanish(id) => self.vanish(now, id, ledger),
             }
@@ -219,6 +235,9 @@ impl Peer {
             match event {
                 Event::Invited { session, message, .. } => self.invited(now, session, message, ledger),
                 Event::Session { session, event } => self.session(now, session, event, ledger),
+                Event::Request { id, message, .. } if matches!(message.method(), Method::Message | Method::Notify) => {
+                    self.notified(now, id, &message, ledger);
+                }
                 Event::Request { id, message, .. } => {
                     let (status, headers) = match (&mut self.role, message.method()) {
                         (Role::Provider(provider), Method::Register) => {
@@ -229,8 +248,10 @@ impl Peer {
                     };
                     self.agent.respond(now, id, status, "", headers, None);
                 }
+                Event::Response { id, message } if self.told(now, id, &message, ledger) => {}
                 Event::Response { id, message } => self.enrolled(now, id, &message, ledger),
                 Event::Failed { id, .. } => {
+                    self.askings.remove(&id);
                     if let Role::Phone(phone) = &mut self.role
                         && phone.registering == Some(id)
                     {
@@ -254,7 +275,8 @@ impl Peer {
         let contact = format!("<sip:{}@{}{transport}>", phone.user, self.address);
         let uri = format!("sip:{}", office::DOMAIN);
         let aor = format!("<sip:{}@{}>", phone.user, office::DOMAIN);
-        let mut headers = vec![(Name::Expires, EXPIRES.to_string())];
+        let expires = if phone.is_away { 0 } else { EXPIRES };
+        let mut headers = vec![(Name::Expires, expires.to_string())];
         headers.extend(phone.responder.headers("REGISTER", &uri, b"", &mut self.chance).unwrap_or_default());
         let request = OutgoingRequest {
             call_id: Some(format!("register-{}@{}", self.lives, self.address.ip())),
@@ -274,6 +296,10 @@ impl Peer {
         }
         phone.registering = None;
         let again = match message.status() {
+            200 if phone.is_away => {
+                (phone.is_registered, phone.challenges) = (false, 0);
+                return;
+            }
             200 => {
                 (phone.is_registered, phone.challenges) = (true, 0);
                 Duration::from_secs(EXPIRES / 2) + below(&mut self.chance, Duration::from_secs(30))
@@ -314,9 +340,12 @@ impl Peer {
             self.public = self.address;
         }
         self.agent = agent(self.lives, &mut self.chance);
-        let mishap = self.errands.deadline(Errand::Mishap);
+        self.askings.clear();
+        let stays = [Errand::Mishap, Errand::Chat].map(|errand| (errand, self.errands.deadline(errand)));
         self.errands = Timers::default();
-        mishap.into_iter().for_each(|at| self.errands.set(Errand::Mishap, at));
+        for (errand, at) in stays {
+            at.into_iter().for_each(|at| self.errands.set(errand, at));
+        }
         match &mut self.role {
             Role::Provider(provider) => provider.restart(now.time, &mut self.chance),
             Role::Phone(phone) => {
@@ -353,12 +382,14 @@ impl Peer {
         now < self.deaf_until
     }
 
-    /// Says something in a call, if it is to be heard there: from where, where to, and the packet.
-    pub fn say(&mut self, now: Time, call: usize, is_caller: bool) -> Option<Speech> {
-        let mut talks = self.talks.values_mut();
-        let talk = talks.find(|talk| talk.call == call && talk.is_caller == is_caller && talk.is_up())?;
-        let (to, packet) = talk.voice.say(now)?;
-        Some(Speech { from: talk.voice.public, to, packet })
+    /// Says something in some calls, where it is to be heard.
+    pub fn say(&mut self, now: Time, calls: &[usize]) -> Vec<Speech> {
+        let talks = self.talks.values_mut().filter(|talk| calls.contains(&talk.call) && talk.is_up());
+        let speech = talks.filter_map(|talk| {
+            let (to, packet) = talk.voice.say(now)?;
+            Some(Speech { from: talk.voice.public, to, packet })
+        });
+        speech.collect()
     }
 
     /// Hears what a port of the gateway's sends.
@@ -374,6 +405,7 @@ impl Peer {
 
 fn agent(shard: u8, chance: &mut Chance) -> Agent {
     let extensions = vec!["100rel", "timer"];
-    let settings = AgentSettings { shard, user_agent: String::new(), extensions, ..AgentSettings::default() };
+    let takes = vec![Method::Register, Method::Options, Method::Message, Method::Notify];
+    let settings = AgentSettings { takes, shard, user_agent: String::new(), extensions, ..AgentSettings::default() };
     Agent::new(settings, Chance::from_number(chance.u64()))
 }

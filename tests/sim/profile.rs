@@ -79,6 +79,10 @@ pub struct Manners {
     pub long_talk: f64,
     /// How often each peer restarts or falls silent for a while; zero for never.
     pub restarts: Duration,
+    /// How often a phone does something beside its calls; zero for never.
+    pub chats: Duration,
+    /// A side transfers the other one.
+    pub transfers: f64,
 }
 
 /// What goes wrong in the media worker, in shares of orders.
@@ -108,6 +112,8 @@ impl Profile {
                 vanishes: 0.0,
                 long_talk: 0.1,
                 restarts: Duration::ZERO,
+                chats: Duration::ZERO,
+                transfers: 0.0,
             },
             worker: WorkerFaults { open_fails: 0.0, refused: 0.0, forgets: 0.0 },
             names: Names { fails: 0.0, slow: Duration::from_millis(200) },
@@ -176,6 +182,7 @@ impl Profile {
         profile.operator = share(4, 0.2);
         profile.manners.vanishes = share(4, 0.3);
         profile.manners.stubborn += share(4, 0.3);
+        profile.manners.transfers = share(2, 0.4);
         let mut span = |one_in: u64, least: u64, more: u64| match chance.below(one_in) {
             0 => Duration::from_secs(least + chance.below(more)),
             _ => Duration::ZERO,
@@ -183,6 +190,7 @@ impl Profile {
         profile.names.slow += span(3, 1, 4);
         profile.store.slow += span(3, 1, 9);
         profile.manners.restarts = span(3, 60, 120);
+        profile.manners.chats = span(2, 8, 30);
         profile.troubles = Troubles {
             partition: span(3, 20, 60),
             clock_jump: span(3, 10, 60),
@@ -203,6 +211,7 @@ impl Profile {
             self.faults.loss,
             self.faults.reordering,
             self.manners.vanishes,
+            self.manners.transfers,
             self.operator,
             self.names.fails,
             self.store.fails,
@@ -210,7 +219,7 @@ impl Profile {
             self.worker.refused,
             self.worker.forgets,
         ];
-        let spans = [partition, clock_jump, hold_up, reload, full_disk, self.manners.restarts];
+        let spans = [partition, clock_jump, hold_up, reload, full_disk, self.manners.restarts, self.manners.chats];
         shares.iter().all(|&share| share == 0.0)
             && spans.iter().all(Duration::is_zero)
             && self.names.slow < Duration::from_secs(1)

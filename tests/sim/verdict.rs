@@ -30,8 +30,14 @@ impl World {
             && counts.sessions == 0
             && counts.transactions == 0
             && counts.ports == 0
-            && counts.timers == 0
+            // Letters that were ever kept are looked over once more.
+            && counts.timers <= usize::from(!self.ledger.letters.is_empty())
             && counts.questions == 0
+            && counts.requests == 0
+            && counts.letters == 0
+            && counts.subscriptions == 0
+            && counts.publications == 0
+            && counts.lamps == 0
     }
 }
 
@@ -48,6 +54,7 @@ pub fn unfinished(world: &mut World) {
 }
 
 pub fn judge(world: &mut World) {
+    let mut lost = Vec::new();
     if !world.is_at_rest() {
         let what = format!("left over: {:?}", world.switch.counts());
         world.ledger.violation(world.time, None, what);
@@ -63,6 +70,18 @@ pub fn judge(world: &mut World) {
             let what = format!("trunk {} still counts {} calls", trunk.name, trunk.calls);
             world.ledger.violation(world.time, None, what);
         }
+    }
+    for (number, letter) in world.ledger.letters.iter().enumerate() {
+        let body = format!("letter {number}");
+        let is_kept = world.mailbox.letters.values().any(|kept| kept.body == body);
+        // What is kept for somebody goes with the account.
+        let is_forgotten = letter.to == office::LEAVER && !world.profile.troubles.reload.is_zero();
+        if letter.promised.is_some() && letter.arrived.is_none() && !is_kept && !is_forgotten {
+            lost.push(format!("letter {number} is lost: {letter:?}"));
+        }
+    }
+    for what in lost {
+        world.ledger.violation(world.time, None, what);
     }
     let mut wrong = Vec::new();
     for (call, story) in world.ledger.stories.iter().enumerate() {
@@ -95,11 +114,14 @@ impl Judge<'_> {
         }
         let fewest = usize::from(self.must_have_record());
         // Whoever repeats a request in another form calls again.
-        let most = if story.is_rude() { usize::MAX } else { usize::from(!self.is_unknown()) };
+        let is_often_booked = story.is_rude() || story.is_transferred;
+        let most = if is_often_booked { usize::MAX } else { usize::from(!self.is_unknown()) };
         if !(fewest..=most).contains(&records.len()) {
             wrong.push(format!("{} records for one call", records.len()));
         }
-        if let [record] = records {
+        if let [record] = records
+            && !story.is_transferred
+        {
             self.compare(record, &mut wrong);
         }
         for (call_id, leg) in &story.legs {
@@ -272,7 +294,7 @@ impl Judge<'_> {
             false => self.world.books.moments(&record.id).closed.unwrap_or_default(),
         };
         let patience = if self.is_perfect() { Duration::from_secs(1) } else { PATIENCE };
-        if leg.invited > ended + self.world.profile.faults.longest() + patience {
+        if !self.story.is_transferred && leg.invited > ended + self.world.profile.faults.longest() + patience {
             wrong.push(format!("{peer} was called at {:?}, long after the end", leg.invited));
         }
         let end = leg.over.as_ref().map_or(self.world.time, |(at, _)| *at);
@@ -281,6 +303,8 @@ impl Judge<'_> {
         }
         match &leg.over {
             None => wrong.push(format!("{peer} was never told that the call is over")),
+            // A leg that moved to another call ends with that.
+            Some(_) if self.story.is_transferred => {}
             Some((at, how)) if *at > ended.max(leg.invited) + patience + self.world.profile.faults.longest() => {
                 wrong.push(format!("{peer} learnt at {at:?} that the call is over ({how}), which it was at {ended:?}"));
             }

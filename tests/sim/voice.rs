@@ -11,6 +11,9 @@ use tandem::wire::sdp;
 use tandem::wire::sip::Message;
 use tandem_codecs::Codec;
 
+/// How everybody numbers telephone-events.
+const EVENTS: u8 = 101;
+
 pub struct Voice {
     pub address: SocketAddr,
     /// As the gateway sees it.
@@ -138,6 +141,7 @@ impl Voice {
         }
         match self.announced.get(&packet.header.payload_type) {
             Some(&codec) => self.ear.hear(now, codec, &packet),
+            None if packet.header.payload_type == EVENTS => {}
             None => return Err(format!("payload type {} was never announced", packet.header.payload_type)),
         }
         Ok(())
@@ -206,7 +210,7 @@ fn format_of(codec: Codec) -> Format {
 
 fn events() -> Format {
     Format {
-        payload_type: 101,
+        payload_type: EVENTS,
         encoding: "telephone-event".to_owned(),
         clock_rate: 8_000,
         channels: 1,

@@ -5,6 +5,7 @@ use crate::books::Books;
 use crate::boor::Boor;
 use crate::inspect::Hearing;
 use crate::ledger::{Ledger, Speech, Story};
+use crate::mailbox::Mailbox;
 use crate::network::below;
 use crate::office;
 use crate::peer::{Call, Peer, Phone, Role, Way};
@@ -45,6 +46,9 @@ pub struct World {
     pub worker: Worker,
     pub peers: Vec<Peer>,
     boor: Boor,
+    pub mailbox: Mailbox,
+    /// When the store has done what it was asked last.
+    posted: Time,
     pub ledger: Ledger,
     pub books: Books,
     pub trace: Option<Trace>,
@@ -133,6 +137,8 @@ impl World {
             at: peers.iter().enumerate().map(|(index, peer)| (peer.public.ip(), index)).collect(),
             places: peers.iter().map(|peer| peer.public).collect(),
             streams: HashMap::new(),
+            mailbox: Mailbox::default(),
+            posted: Time::ZERO,
             boor: Boor::new(Chance::from_number(chance.u64())),
             peers,
             ledger: Ledger::default(),
@@ -167,6 +173,8 @@ impl World {
         for trouble in Trouble::ALL {
             world.expect_trouble(trouble);
         }
+        let census = world.mailbox.census();
+        world.give(Input::Post(census));
         world.give(Input::Timeout);
         (0..world.peers.len()).for_each(|peer| world.settle(peer));
         world
@@ -272,8 +280,15 @@ impl World {
                     let result = if fails { Err("the store is busy".to_owned()) } else { Ok(()) };
                     self.after(wait, Happening::Answer(Input::Kept { ticket, result }));
                 }
-                // Nobody writes texts here.
-                Output::Post(order) => unreachable!("{order:?}"),
+                Output::Post(order) => {
+                    self.mailbox.failing = self.chance.happens(self.profile.store.fails);
+                    if let Some(news) = self.mailbox.obey(order) {
+                        // The store does one thing after the other.
+                        let soonest = self.time + below(&mut self.chance, self.profile.store.slow);
+                        self.posted = soonest.max(self.posted);
+                        self.after(self.posted - self.time, Happening::Answer(Input::Post(news)));
+                    }
+                }
                 Output::Notice(_) => {}
             }
         }
@@ -583,7 +598,8 @@ impl World {
             Err(why) => return self.ledger.violation(self.time, None, format!("the gateway wrote nonsense: {why}")),
         };
         // What is missing in a request is missing in the answer that says so.
-        let repeats = transmit.flow.remote == office::BOOR && !message.is_request() && message.status() == 400;
+        let is_rude = transmit.flow.remote.ip() == office::BOOR.ip();
+        let repeats = is_rude && !message.is_request() && message.status() == 400;
         if let Err(defect) = message.check()
             && !repeats
         {
@@ -606,7 +622,10 @@ impl World {
         let known = self.ledger.call_of(message.call_id());
         let Some(call) = known.or(named) else { return };
         self.ledger.belongs(message.call_id(), call);
-        let Some(story) = self.ledger.stories.get(call).filter(|story| !story.is_rude()) else { return };
+        let Some(story) = self.ledger.stories.get(call).filter(|story| !story.is_rude() && !story.is_transferred)
+        else {
+            return;
+        };
         let records = self.books.of_caller(&story.call_id);
         let what = match records.as_slice() {
             [record] if record.ended.is_some() => "an INVITE was sent for a call that is over",

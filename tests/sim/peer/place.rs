@@ -68,6 +68,7 @@ impl Peer {
                 call_id,
                 is_caller: true,
                 stage: Stage::Calling,
+                tags: None,
                 voice,
                 talking: placing.talk,
                 offer: placing.offer,

@@ -12,6 +12,8 @@ pub struct Talk {
     pub call_id: String,
     pub is_caller: bool,
     pub stage: Stage,
+    /// The tags of its dialog, ours first, where it has them.
+    pub tags: Option<(String, String)>,
     pub voice: Voice,
     pub talking: Talking,
     /// The caller's.
