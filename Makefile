@@ -13,7 +13,7 @@ FUZZ_BYTES   ?= 4096
 # What shows that a package isn't needed, and the package (scripts/install).
 BUILD_NEEDS := cc:gcc c++:g++ cmake:cmake
 TEST_NEEDS  := sipp:sip-tester baresip:baresip-core linphonec:linphone-cli kamailio:kamailio espeak-ng:espeak-ng \
-  ffmpeg:ffmpeg :libspandsp-dev $(PYTHON):python3 :python3-venv :python3-dev
+  ffmpeg:ffmpeg ip:iproute2 nft:nftables :libspandsp-dev $(PYTHON):python3 :python3-venv :python3-dev
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -32,12 +32,14 @@ test: tools check-format lint ## Run every test, those with real phones included
 	@scripts/say "testing"
 	@$(CARGO) test --release --workspace --no-fail-fast $(TESTS)
 
-fuzz: tools-build ## Run each fuzz target for FUZZ_TIME seconds (3600); needs a nightly compiler and cargo-fuzz
+fuzz: tools-build ## Run each fuzz target for FUZZ_TIME seconds (3600); some of them by FUZZ_TARGETS="sdp rtp"
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || { scripts/say "cargo-fuzz is not installed: cargo install --locked cargo-fuzz"; exit 1; }
-	@for target in $(FUZZ_TARGETS); do \
+	@# Sanitizers are for nightly compilers; where there is none, the stable one is told that it is one.
+	@if $(CARGO) +nightly --version >/dev/null 2>&1; then nightly=+nightly; else nightly=; export RUSTC_BOOTSTRAP=1; fi; \
+	for target in $(FUZZ_TARGETS); do \
 	  scripts/say "fuzzing $$target for $(FUZZ_TIME) s"; \
 	  mkdir -p fuzz/found/$$target; \
-	  $(CARGO) +nightly fuzz run $$target fuzz/found/$$target fuzz/corpus/$$target -- -max_total_time=$(FUZZ_TIME) \
+	  $(CARGO) $$nightly fuzz run $$target fuzz/found/$$target fuzz/corpus/$$target -- -max_total_time=$(FUZZ_TIME) \
 	    -max_len=$(FUZZ_BYTES) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 || exit 1; \
 	done
 

@@ -182,6 +182,18 @@ fn what_is_no_message() {
 }
 
 #[test]
+fn a_call_id_is_one_word() {
+    for id in ["two words", "tab\there", "nul\0", "del\u{7f}"] {
+        let text = format!(
+            "OPTIONS sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKx\r\nFrom: <sip:a@a>;tag=f\r\nTo: <sip:b@b>\r\n\
+             Call-ID: {id}\r\nCSeq: 1 OPTIONS\r\n\r\n"
+        );
+        let defect = Message::parse(text.into()).unwrap().check().unwrap_err();
+        assert_eq!((defect.status, defect.reason), (400, "Bad Call-ID"), "{id:?}");
+    }
+}
+
+#[test]
 fn a_line_that_is_no_header_field_hides_no_other() {
     let m = request("INVITE sip:b@b SIP/2.0", &["nonsense", "Sub ject: x", "User-Agent: u"], "");
     assert_eq!(m.header(Name::UserAgent), Some("u"));

@@ -386,7 +386,7 @@ fn what_we_write_reads_well() {
     let d = minimal("c=IN IP4 192.0.2.1", "m=audio 4000 RTP/AVP 0 9");
     assert_eq!(
         write(&d, "Tandem\r\nm=evil"),
-        "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=Tandemm=evil\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+        "v=0\r\no=tandem 1 1 IN IP4 192.0.2.1\r\ns=Tandemm=evil\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
          m=audio 4000 RTP/AVP 0 9\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:9 G722/8000\r\na=sendrecv\r\n"
     );
 }

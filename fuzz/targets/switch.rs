@@ -5,13 +5,14 @@
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::base::time::{Now, Time, Wall};
 use tandem::call::account::forwarding::Forwarding;
 use tandem::call::account::{Account, Accounts};
 use tandem::call::io::{Input, Output, Ticket};
+use tandem::call::letter::{Letter, LetterId, PostNews, PostOrder};
 use tandem::call::switch::Switch;
 use tandem::config::problem::Problems;
 use tandem::config::settings::Settings;
@@ -55,6 +56,24 @@ number = "*61"
 to = [{ play = "music.wav", repeat = true }]
 
 [[rule]]
+name = "Forward"
+from = ["users"]
+number = "*72."
+to = [{ forward = "always", number = "{1}" }]
+
+[[rule]]
+name = "Quiet"
+from = ["users"]
+number = "*78"
+to = [{ do_not_disturb = true }]
+
+[[rule]]
+name = "Pick up"
+from = ["users"]
+regex = "\\*\\*(.+)"
+to = [{ pickup = "{1}" }]
+
+[[rule]]
 name = "Doorbell"
 from = ["strangers"]
 number = "doorbell"
@@ -80,6 +99,7 @@ const PEERS: [(&str, &str, Transport); 5] = [
     ("mallory", "203.0.113.9:5060", Transport::Udp),
     ("carol", "192.0.2.31:40001", Transport::Tcp),
 ];
+const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 const METHODS: [&str; 16] = [
     "INVITE",
     "ACK",
@@ -98,9 +118,26 @@ const METHODS: [&str; 16] = [
     "INVITE",
     "FROB",
 ];
-const TARGETS: [&str; 8] = ["bob", "alice", "*43", "*61", "+15550100", "doorbell", "nobody", "carol"];
-const STATUSES: [u16; 16] = [100, 180, 183, 200, 200, 200, 202, 302, 401, 407, 408, 481, 486, 491, 503, 603];
-const HEADERS: [&str; 16] = [
+const TARGETS: [&str; 12] = [
+    "bob",
+    "alice",
+    "*43",
+    "*61",
+    "+15550100",
+    "doorbell",
+    "nobody",
+    "carol",
+    "*72+15550101",
+    "*78",
+    "**bob",
+    "**carol",
+];
+const STATUSES: [u16; 24] = [
+    100, 180, 183, 200, 200, 200, 202, 302, 401, 407, 408, 481, 486, 491, 503, 603, 181, 199, 420, 422, 423, 488, 500,
+    305,
+];
+/// `@` stands for a dialog of another peer, as Replaces names it.
+const HEADERS: [&str; 32] = [
     "Supported: 100rel, timer, replaces, path, outbound, gruu",
     "Require: 100rel",
     "Session-Expires: 90;refresher=uas",
@@ -117,12 +154,31 @@ const HEADERS: [&str; 16] = [
     "Diversion: <sip:bob@tandem.test>;reason=unconditional",
     "Max-Forwards: 1",
     "Record-Route: <sip:192.0.2.99;lr>",
+    "Replaces: @",
+    "Refer-To: <sip:bob@tandem.test?Replaces=@>",
+    "Event: dialog",
+    "Event: refer",
+    "Event: reg",
+    "Event: message-summary",
+    "Subscription-State: terminated",
+    "Session-Expires: 1800;refresher=uac",
+    "Min-SE: 3600",
+    "Require: timer, replaces",
+    "Expires: 600",
+    "Retry-After: 1",
+    "Refer-Sub: false",
+    "History-Info: <sip:bob@tandem.test>;index=1, <sip:carol@tandem.test>;index=1.1",
+    "SIP-If-Match: 1",
+    "Contact: <sip:y@198.51.100.12>, <sip:+15550101@198.51.100.11>;q=0.1",
 ];
-const SDP: [&str; 4] = [
+const SDP: [&str; 7] = [
     "v=0\r\no=- 1 1 IN IP4 192.0.2.11\r\ns=-\r\nc=IN IP4 192.0.2.11\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n",
     "v=0\r\no=- 1 2 IN IP4 192.0.2.11\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\na=sendonly\r\n",
     "v=0\r\no=- 1 3 IN IP4 192.0.2.11\r\ns=-\r\nt=0 0\r\nm=video 6000 RTP/AVP 96\r\nc=IN IP4 192.0.2.11\r\na=rtpmap:96 H264/90000\r\nm=audio 0 RTP/AVP 0\r\nc=IN IP4 192.0.2.11\r\n",
     "v=0\r\n",
+    "v=0\r\no=- 1 4 IN IP4 192.0.2.11\r\ns=-\r\nc=IN IP4 192.0.2.11\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=inactive\r\nm=image 4002 udptl t38\r\na=T38FaxVersion:0\r\n",
+    "v=0\r\no=- 1 5 IN IP4 192.0.2.11\r\ns=-\r\nc=IN IP4 192.0.2.11\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\nm=audio 4002 RTP/SAVP 0\r\nm=text 4004 RTP/AVP 98\r\na=rtpmap:98 t140/1000\r\n",
+    "v=0\r\no=- 2 6 IN IP6 2001:db8::7\r\ns=-\r\nc=IN IP6 2001:db8::7\r\nt=0 0\r\nm=audio 4000 RTP/AVP 96 9\r\na=rtpmap:96 opus/48000/2\r\na=rtcp-mux\r\n",
 ];
 
 /// How many operations one input may ask for.
@@ -176,6 +232,10 @@ struct Bench {
     ports: Vec<PortId>,
     tickets: Vec<Ticket>,
     records: Vec<String>,
+    /// Texts that the store keeps.
+    letters: Vec<(LetterId, Letter)>,
+    /// Whether names are found, and the store keeps what it is given.
+    world_fails: bool,
     /// Orders that a worker has yet to answer.
     orders: VecDeque<Command>,
     count: usize,
@@ -183,18 +243,9 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        let problems = Problems::default();
-        let settings = reading::settings(&document::parse("fuzz.toml", SETTINGS, &problems), &problems);
-        assert!(problems.is_empty(), "{:?}", problems.into_sorted());
-        let settings = Arc::new(settings);
-        let mut context = PlanContext::of(&settings);
-        let names = ["alice", "bob", "carol"];
-        let user = |name: &str| PlanUser { name: name.to_owned(), number: None, country: None };
-        context.users = names.map(user).to_vec();
-        let plan = Plan::parse(&[("plan.toml".to_owned(), PLAN.to_owned())], &context).expect("a plan");
-        let plan = Arc::new(plan);
+        let (settings, plan) = read_once();
         let now = Now::simulated(Time::from_millis(1_000), WALL);
-        let (chance, accounts) = (Chance::from_number(7), Arc::new(accounts(&names)));
+        let (chance, accounts) = (Chance::from_number(7), Arc::new(accounts(&NAMES)));
         let switch = Switch::new(Arc::clone(&settings), Arc::clone(&plan), accounts, chance, 1, now);
         let mut bench = Bench {
             switch,
@@ -207,6 +258,8 @@ impl Bench {
             ports: Vec::new(),
             tickets: Vec::new(),
             records: Vec::new(),
+            letters: Vec::new(),
+            world_fails: false,
             orders: VecDeque::new(),
             count: 0,
         };
@@ -283,10 +336,51 @@ impl Bench {
         writer.header(Name::Via, format!("SIP/2.0/{} {address};branch={branch};rport", transport.as_str()));
         writer.header(Name::From, from).header(Name::To, to).header(Name::CallId, call_id);
         writer.header(Name::CSeq, format!("{number} {method}"));
+        let acknowledged =
+            self.answers[peer].iter().rev().find_map(|answer| answer.header(Name::RSeq).zip(answer.cseq().ok()));
+        if let ("PRACK", Some((rseq, cseq))) = (method, acknowledged) {
+            writer.header(Name::RAck, format!("{rseq} {} {}", cseq.number, cseq.method));
+        }
         if how & 4 == 4 {
             self.sign(&mut writer, peer, method, &uri, how);
         }
-        finish(writer, address, how, deeds)
+        self.finish(writer, peer, how, deeds)
+    }
+
+    /// The last dialog that another peer has with us, as Replaces names it (RFC 3891 §6.1).
+    fn dialog_beside(&self, peer: usize) -> String {
+        let answers = (1..PEERS.len()).filter_map(|step| self.answers[(peer + step) % PEERS.len()].back());
+        let mut dialogs = answers.filter_map(|answer| {
+            let (to, from) = (answer.to().ok()?.tag()?.to_owned(), answer.from().ok()?.tag()?.to_owned());
+            Some(format!("{}%3Bto-tag%3D{to}%3Bfrom-tag%3D{from}", answer.call_id()))
+        });
+        dialogs.next().unwrap_or_default()
+    }
+
+    fn finish(&self, mut writer: Writer, peer: usize, how: usize, deeds: &mut Deeds<'_>) -> Bytes {
+        let mut has_contact = false;
+        for _ in 0..how >> 4 & 3 {
+            let (name, value) = deeds.of(&HEADERS).split_once(": ").expect("a header");
+            has_contact |= name == "Contact";
+            if !value.contains('@') || !matches!(name, "Replaces" | "Refer-To") {
+                writer.header_named(name, value);
+                continue;
+            }
+            let dialog = self.dialog_beside(peer);
+            match name {
+                "Replaces" => {
+                    writer.header_named(name, value.replace('@', &dialog.replace("%3B", ";").replace("%3D", "=")))
+                }
+                _ => writer.header_named(name, value.replace("=@", &format!("={dialog}"))),
+            };
+        }
+        if !has_contact {
+            writer.header(Name::Contact, format!("<sip:x@{}>", PEERS[peer].1));
+        }
+        if how & 128 == 128 {
+            writer.body("application/sdp", deeds.of(&SDP).as_bytes());
+        }
+        writer.finish()
     }
 
     /// With the right password, or another.
@@ -316,7 +410,7 @@ impl Bench {
             let name = if status == 401 { Name::WwwAuthenticate } else { Name::ProxyAuthenticate };
             writer.header(name, format!("Digest realm=\"r\", nonce=\"{back}\", qop=\"auth\", algorithm=MD5"));
         }
-        let bytes = finish(writer, PEERS[peer].1, how, deeds);
+        let bytes = self.finish(writer, peer, how, deeds);
         self.say(peer, bytes);
     }
 
@@ -398,16 +492,21 @@ impl Bench {
     }
 
     fn operator(&mut self, deeds: &mut Deeds<'_>) {
-        let input = match deeds.number() % 6 {
+        let input = match deeds.number() % 8 {
             0 => match self.records.last() {
                 Some(id) => Input::HangUp { id: id.clone() },
                 None => Input::Timeout,
             },
             1 => Input::Accounts(Arc::new(accounts(&["alice", "carol"]))),
-            2 => Input::Accounts(Arc::new(accounts(&["alice", "bob", "carol"]))),
+            2 => Input::Accounts(Arc::new(accounts(&NAMES))),
             3 => Input::Reload { settings: Arc::clone(&self.settings), plan: Arc::clone(&self.plan) },
             4 => Input::RecordsFailing { why: deeds.number().is_multiple_of(2).then(|| "full".to_owned()) },
-            _ => Input::EndAll,
+            5 => Input::EndAll,
+            6 => Input::Drain,
+            _ => {
+                self.world_fails = !self.world_fails;
+                return;
+            }
         };
         self.feed(input);
     }
@@ -422,16 +521,47 @@ impl Bench {
                     Output::Media { command, .. } => self.orders.push_back(command),
                     Output::Record(record) => self.records.push(record.id),
                     Output::Load { ticket, .. } => self.tickets.push(ticket),
-                    Output::Keep { ticket, .. } => inputs.push_back(Input::Kept { ticket, result: Ok(()) }),
-                    Output::Locate { ticket, .. } => {
-                        inputs.push_back(Input::Located {
-                            ticket,
-                            result: Ok(Located::only(flow(2), Duration::from_secs(60))),
-                        });
+                    Output::Keep { ticket, .. } => {
+                        inputs.push_back(Input::Kept { ticket, result: self.unless_failing(()) })
                     }
-                    _ => {}
+                    Output::Locate { ticket, .. } => {
+                        let found = Located::only(flow(2), Duration::from_secs(60));
+                        inputs.push_back(Input::Located { ticket, result: self.unless_failing(found) });
+                    }
+                    Output::Post(order) => inputs.extend(self.post(order).map(Input::Post)),
+                    Output::Notice(_) => {}
                 }
             }
+        }
+    }
+
+    fn unless_failing<T>(&self, value: T) -> Result<T, String> {
+        if self.world_fails { Err("not today".to_owned()) } else { Ok(value) }
+    }
+
+    /// What the store says to an order.
+    fn post(&mut self, order: PostOrder) -> Option<PostNews> {
+        match order {
+            PostOrder::Keep { ticket, letter } => {
+                let id = LetterId(self.letters.last().map_or(1, |(id, _)| id.0 + 1));
+                let result = self.unless_failing(id);
+                self.letters.extend(result.is_ok().then_some((id, *letter)));
+                Some(PostNews::Kept { ticket, result })
+            }
+            PostOrder::Fetch { ticket, user, after, limit, .. } => {
+                let of_user = self.letters.iter().filter(|(id, letter)| *id > after && letter.to == user);
+                let result = self.unless_failing(of_user.take(limit).cloned().collect());
+                Some(PostNews::Fetched { ticket, result })
+            }
+            PostOrder::Discard { id } => {
+                self.letters.retain(|(other, _)| *other != id);
+                None
+            }
+            PostOrder::Forget { user } => {
+                self.letters.retain(|(_, letter)| letter.to != user);
+                None
+            }
+            PostOrder::Expire { .. } => Some(PostNews::Expired(Vec::new())),
         }
     }
 
@@ -464,6 +594,10 @@ impl Bench {
     fn close(&mut self) {
         self.feed(Input::EndAll);
         for _ in 0..20 {
+            let counts = self.switch.counts();
+            if (counts.calls, counts.sessions, counts.ports) == (0, 0, 0) {
+                break;
+            }
             while let Some(command) = self.orders.pop_front() {
                 self.carry_out(command, false);
             }
@@ -477,20 +611,20 @@ impl Bench {
     }
 }
 
-fn finish(mut writer: Writer, address: &str, how: usize, deeds: &mut Deeds<'_>) -> Bytes {
-    let mut has_contact = false;
-    for _ in 0..how >> 4 & 3 {
-        let (name, value) = deeds.of(&HEADERS).split_once(": ").expect("a header");
-        has_contact |= name == "Contact";
-        writer.header_named(name, value);
-    }
-    if !has_contact {
-        writer.header(Name::Contact, format!("<sip:x@{address}>"));
-    }
-    if how & 128 == 128 {
-        writer.body("application/sdp", deeds.of(&SDP).as_bytes());
-    }
-    writer.finish()
+/// Settings and plan are the same each time, and cost more than a whole input.
+fn read_once() -> (Arc<Settings>, Arc<Plan>) {
+    static READ: OnceLock<(Arc<Settings>, Arc<Plan>)> = OnceLock::new();
+    READ.get_or_init(|| {
+        let problems = Problems::default();
+        let settings = reading::settings(&document::parse("fuzz.toml", SETTINGS, &problems), &problems);
+        assert!(problems.is_empty(), "{:?}", problems.into_sorted());
+        let mut context = PlanContext::of(&settings);
+        let user = |name: &str| PlanUser { name: name.to_owned(), number: None, country: None };
+        context.users = NAMES.map(user).to_vec();
+        let plan = Plan::parse(&[("plan.toml".to_owned(), PLAN.to_owned())], &context).expect("a plan");
+        (Arc::new(settings), Arc::new(plan))
+    })
+    .clone()
 }
 
 fn is(remote: SocketAddr, address: &str) -> bool {

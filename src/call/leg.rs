@@ -88,12 +88,12 @@ impl Leg {
 
     /// What the other leg may expect to send and hear here.
     pub fn opposites(&self) -> Vec<Opposite> {
-        let wish = match (&self.media, &self.end) {
-            (Some(media), _) => return media.opposites(),
-            (None, End::Clip { .. }) => Direction::SendOnly,
-            (None, _) => Direction::SendRecv,
-        };
-        vec![Opposite { bond: Bond::SOUND, wish, line: None, format: None }]
+        if let Some(media) = &self.media {
+            return media.opposites();
+        }
+        // A clip wants to hear as well: only what a phone sends shows where it is behind a NAT, and some decode nothing of
+        // what is one-way.
+        vec![Opposite { bond: Bond::SOUND, wish: Direction::SendRecv, line: None, format: None }]
     }
 
     /// Whether it waits for its port, in order to be called.

@@ -573,6 +573,7 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
         min: settings.sip.registration_min,
         max: settings.sip.registration_max,
         default: settings.sip.registration_default,
+        flow_timer: settings.sip.flow_timer,
         domain: settings.sip.domain.clone(),
     }
 }

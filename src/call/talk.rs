@@ -59,10 +59,13 @@ impl Call {
     pub fn silence_limits(&self, exchange: &Exchange) -> SilenceLimits {
         let some = |limit: Duration| (!limit.is_zero()).then_some(limit);
         match self.stage {
-            Stage::Talking { .. } => SilenceLimits {
-                talking: some(exchange.settings.media.silence_timeout),
-                held: some(exchange.settings.media.hold_timeout),
-            },
+            Stage::Talking { with } => {
+                let media = &exchange.settings.media;
+                // Who listens to a clip needs not speak.
+                let is_clip = matches!(self.legs[with].end, End::Clip { .. });
+                let talking = if is_clip { media.hold_timeout } else { media.silence_timeout };
+                SilenceLimits { talking: some(talking), held: some(media.hold_timeout) }
+            }
             _ => SilenceLimits::default(),
         }
     }

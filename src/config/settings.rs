@@ -41,6 +41,8 @@ pub struct Sip {
     pub registration_min: Duration,
     pub registration_max: Duration,
     pub registration_default: Duration,
+    /// How often phones that keep flows (RFC 5626) have to be heard over UDP, so that no NAT forgets them.
+    pub flow_timer: Duration,
     /// T1 of RFC 3261 §17.1.1.1.
     pub t1: Duration,
     /// How long a called side may ring before it is given up.
@@ -465,6 +467,8 @@ impl Default for Sip {
             // A contact that is gone rings into nothing until it expires.
             registration_max: Duration::from_secs(3_600),
             registration_default: Duration::from_secs(600),
+            // RFC 5626 §4.4.2 has 24 to 29 s where a registrar says nothing; many NATs forget after 30.
+            flow_timer: Duration::from_secs(29),
             t1: Duration::from_millis(500),
             // Three minutes, after which Timer C of RFC 3261 §16.6 lets a proxy give up too.
             ring_timeout: Duration::from_secs(180),

@@ -19,6 +19,7 @@ use crate::shell::clock::Clock;
 use crate::shell::control::{Control, ReloadReport, Status};
 use crate::shell::drive::{HOUSEKEEPING, World};
 use crate::shell::error::{Problems, ShellError};
+use crate::shell::files;
 use crate::shell::journal::{Journal, Recorder};
 use crate::shell::seed;
 use crate::shell::store::Store;
@@ -28,6 +29,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -37,9 +39,16 @@ const QUESTIONS: usize = 256;
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Runs the gateway until it is told to end. `config` is none for the default file.
-pub async fn run(config: Option<PathBuf>) -> Result<(), Problems> {
-    let gateway = Gateway::start(config).await?;
-    gateway.serve().await
+///
+/// The calling thread is the loop's: it reads SIP's datagrams itself. HTTP, connections, DNS and the store have other threads.
+pub fn run(config: Option<PathBuf>) -> Result<(), Problems> {
+    let trouble =
+        |error: std::io::Error| ShellError::new("runtime", error, "see the system's limits of threads and files");
+    let outside = Builder::new_multi_thread().enable_all().worker_threads(2).thread_name("tandem").build();
+    let outside = outside.map_err(trouble)?;
+    let inside = Builder::new_current_thread().enable_all().build().map_err(trouble)?;
+    let gateway = outside.block_on(Gateway::start(config))?;
+    inside.block_on(gateway.serve())
 }
 
 struct Gateway {
@@ -60,6 +69,7 @@ struct Gateway {
 impl Gateway {
     async fn start(config: Option<PathBuf>) -> Result<Gateway, Problems> {
         let settings = Arc::new(read_settings(config.as_deref())?);
+        look_at_files(&settings);
         let clock = Clock::start();
         let mut chance = Chance::from_seed(seed::fresh()?);
         std::fs::create_dir_all(&settings.data)
@@ -130,6 +140,7 @@ impl Gateway {
         let mut terminate = signal(SignalKind::terminate()).map_err(trouble)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(trouble)?;
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        self.world.watch()?;
         self.world.tell(&mut self.switch, Input::Timeout);
         while !self.is_over() {
             let timeout = self.switch.poll_timeout();
@@ -336,6 +347,19 @@ async fn serve_https(
         }
     });
     Ok(Some(https))
+}
+
+/// A gateway with too few files runs: it takes fewer calls.
+fn look_at_files(settings: &Settings) {
+    let limits = &settings.limits;
+    match files::raise_limit() {
+        Ok(files) => {
+            if let Some(shortage) = files::shortage(files, limits.calls, limits.tcp_connections) {
+                tracing::warn!("{shortage}");
+            }
+        }
+        Err(error) => tracing::warn!("the limit of open files can't be raised: {error}"),
+    }
 }
 
 fn read_settings(config: Option<&Path>) -> Result<Settings, Problems> {

@@ -19,11 +19,12 @@ use crate::shell::transport::{Arrival, Guests, QUEUE, Transports};
 use crate::shell::{paths, prompt, seed, tls};
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::locate::{Located, Target};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 
 /// Messages in one turn, so that media and timers are never far behind a flood.
@@ -81,6 +82,10 @@ pub struct World {
     transports: Transports,
     arrivals: mpsc::Receiver<Arrival>,
     answers: mpsc::Sender<Arrival>,
+    /// Datagrams that wait for their turn.
+    waiting: VecDeque<Arrival>,
+    /// Where questions to the world are answered.
+    runtime: Handle,
     pub workers: Vec<WorkerHandle>,
     media_news: Arc<Notify>,
     journal: Option<Journal>,
@@ -107,7 +112,7 @@ pub struct Messages {
 }
 
 impl World {
-    /// Binds the sockets and starts the media workers.
+    /// Binds the sockets and starts the media workers. What the world is asked is answered on the runtime that calls this.
     pub async fn open(settings: &Settings, clock: Clock, journal: Option<Journal>) -> Result<World, ShellError> {
         let (answers, arrivals) = mpsc::channel(QUEUE);
         let transports = Transports::open(settings, clock, answers.clone()).await?;
@@ -141,6 +146,8 @@ impl World {
             transports,
             arrivals,
             answers,
+            waiting: VecDeque::new(),
+            runtime: Handle::current(),
             workers,
             media_news,
             journal,
@@ -185,9 +192,19 @@ impl World {
         self.journal.as_ref()
     }
 
+    /// Reads datagrams from now on, on the runtime that calls this: the one that waits and turns.
+    pub fn watch(&mut self) -> Result<(), ShellError> {
+        self.transports.watch()
+    }
+
     /// Waits until the machine has something to do.
     pub async fn wait(&mut self, timeout: Option<Time>) -> Option<Arrival> {
         let clock = self.clock;
+        if !self.waiting.is_empty() {
+            // Sockets, clocks and signals are looked at all the same.
+            tokio::task::yield_now().await;
+            return None;
+        }
         let due = async {
             match timeout {
                 Some(time) => tokio::time::sleep_until(clock.instant(time).into()).await,
@@ -197,6 +214,7 @@ impl World {
         tokio::select! {
             biased;
             arrival = self.arrivals.recv() => arrival,
+            () = self.transports.readable() => None,
             () = self.media_news.notified() => None,
             () = due => None,
         }
@@ -205,10 +223,19 @@ impl World {
     /// One turn: everything that has arrived, then everything that came of it.
     pub fn turn(&mut self, machine: &mut impl Machine, first: Option<Arrival>) {
         let now = self.clock.now();
+        let World { transports, waiting, .. } = self;
+        transports.receive(QUEUE - waiting.len().min(QUEUE), |arrival| waiting.push_back(arrival));
         let mut next = first;
         for _ in 0..TURN {
-            let Some(arrival) = next.take().or_else(|| self.arrivals.try_recv().ok()) else { break };
-            self.arrived(machine, now, arrival);
+            // Each has its share, so that a flood of one kind doesn't keep the other out.
+            let one = next.take().or_else(|| self.arrivals.try_recv().ok());
+            let other = self.waiting.pop_front();
+            if one.is_none() && other.is_none() {
+                break;
+            }
+            for arrival in one.into_iter().chain(other) {
+                self.arrived(machine, now, arrival);
+            }
         }
         for index in 0..self.workers.len() {
             while let Some(event) = self.workers[index].poll_event() {
@@ -225,7 +252,7 @@ impl World {
     /// Tells the machine how far the loop lags behind: a turn's length, for each turn that what waits will take.
     fn measure(&mut self, machine: &mut impl Machine, begun: Now) {
         let now = self.clock.now();
-        let turns = 1 + u32::try_from(self.arrivals.len() / TURN).unwrap_or(u32::MAX);
+        let turns = 1 + u32::try_from((self.arrivals.len() + self.waiting.len()) / TURN).unwrap_or(u32::MAX);
         self.lag = self.lag.max((now.time - begun.time).saturating_mul(turns));
         if now.time - self.measured >= MEASURE {
             machine.handle(now, Input::Load { lag: std::mem::take(&mut self.lag) });
@@ -273,7 +300,7 @@ impl World {
                     Output::Locate { ticket, target } => {
                         let (resolver, listening) = (self.resolver.clone(), self.listening());
                         let answers = self.answers.clone();
-                        tokio::spawn(async move {
+                        self.runtime.spawn(async move {
                             let result = paths::locate(&resolver, &target, &listening).await;
                             if let Ok(located) = &result {
                                 let (host, flows) = (target.host, located.ways().collect());
@@ -284,7 +311,7 @@ impl World {
                     }
                     Output::Load { ticket, file } => {
                         let (answers, folder) = (self.answers.clone(), self.prompts.clone());
-                        tokio::spawn(async move {
+                        self.runtime.spawn(async move {
                             let read = tokio::task::spawn_blocking(move || prompt::load(&folder, &file)).await;
                             let result = read.unwrap_or_else(|_| Err("reading it failed".to_owned())).map(Arc::new);
                             let _ = answers.send(Arrival::Answer(Input::Loaded { ticket, result })).await;
@@ -292,7 +319,7 @@ impl World {
                     }
                     Output::Keep { ticket, user, forwarding } => {
                         let (answers, store) = (self.answers.clone(), self.store.clone());
-                        tokio::spawn(async move {
+                        self.runtime.spawn(async move {
                             let result = match store {
                                 Some(store) => store.set_forwarding(&user, &forwarding).await,
                                 None => Err(ShellError::new("store", "there is none", "ask a gateway")),

@@ -358,8 +358,7 @@ impl Registration {
 
     fn contact_uri(&self, flow: Flow) -> String {
         let user = escape_user(&self.settings.contact_user);
-        let transport = if flow.transport.is_reliable() { ";transport=tcp" } else { "" };
-        format!("sip:{user}@{}{transport}", self.settings.announce.socket(flow))
+        format!("sip:{user}@{}{}", self.settings.announce.socket(flow), flow.transport.parameter())
     }
 
     fn accepted(&mut self, now: Time, message: &Message, chance: &mut Chance) {

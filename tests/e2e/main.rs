@@ -2,14 +2,20 @@
 //! test starts a gateway of its own on loopback addresses of its own; `make tools` installs the other programs.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a test touches the world, and waits for it")]
 
+mod codes;
 mod crowd;
+mod edge;
 mod events;
 mod finding;
 mod first_call;
 mod lab;
 mod life;
 mod mistakes;
+mod modern;
+mod nat;
 mod phones;
 mod provider;
 mod secure;
+mod sipp_own;
+mod transfer;
 mod transports;

@@ -29,7 +29,7 @@ to = [{ trunk = "acme" }]
 fn a_provider_registers_us_takes_calls_gives_calls_and_restarts() {
     let _machine = quiet::beside_others();
     let net = Net::new();
-    let mut provider = Kamailio::start(net, 5, 6);
+    let mut provider = Kamailio::provider(net, 5, 6);
     let gateway = Gateway::start_in(net, &setup(&provider));
     await_registered(&gateway, &provider);
     let _network = Plan::callee(net, 6).start();
@@ -60,7 +60,7 @@ fn a_provider_registers_us_takes_calls_gives_calls_and_restarts() {
 fn a_wrong_password_is_told_and_does_not_hammer_the_provider() {
     let _machine = quiet::beside_others();
     let net = Net::new();
-    let provider = Kamailio::start(net, 5, 6);
+    let provider = Kamailio::provider(net, 5, 6);
     let trunk = format!(
         "host = \"{}\"\ndomain = \"{REALM}\"\nusername = \"{USERNAME}\"\npassword = \"wrong\"\nregister = true",
         provider.host()

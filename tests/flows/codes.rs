@@ -17,9 +17,9 @@ fn a_forward_is_set_up_confirmed_and_taken_back() {
         carol registers
         alice registers
         bob calls *72carol (sdp PCMU)
-        tandem -> bob 200 [sdp PCMU/0 sendonly]
+        tandem -> bob 200 [sdp PCMU/0 sendrecv]
         bob -> tandem ACK
-        media bob [send PCMU/0 | from clip]
+        media bob [send PCMU/0 | receive PCMU/0 | from clip | silence 1800s]
         wait 2s
         clip of bob ends
         tandem -> bob BYE

@@ -33,7 +33,7 @@ fn of_several_flows_of_one_phone_the_latest_rings() {
         alice -> tandem REGISTER
         tandem -> alice 401
         alice -> tandem REGISTER (auth | Supported: path, outbound | Contact: <sip:a@192.0.2.11;ob>;reg-id=1;+sip.instance=\"<urn:uuid:1>\")
-        tandem -> alice 200 [Require: outbound | Flow-Timer: 120 | Contact ~ reg-id=1 | no Service-Route]
+        tandem -> alice 200 [Require: outbound | Flow-Timer: 29 | Contact ~ reg-id=1 | no Service-Route]
         wait 1s
         alice2 -> tandem REGISTER
         tandem -> alice2 401

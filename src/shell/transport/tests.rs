@@ -8,6 +8,7 @@ use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ struct Desk {
 struct Open {
     transports: Transports,
     arrivals: mpsc::Receiver<Arrival>,
+    datagrams: VecDeque<Arrival>,
 }
 
 impl Desk {
@@ -69,9 +71,10 @@ impl Desk {
 
     async fn open(&self) -> Open {
         let (sender, arrivals) = mpsc::channel(64);
-        let transports = Transports::open(&self.settings, Clock::start(), sender).await.unwrap();
+        let mut transports = Transports::open(&self.settings, Clock::start(), sender).await.unwrap();
+        transports.watch().unwrap();
         transports.tls().store(Tls::load(&self.settings).unwrap().map(Arc::new));
-        Open { transports, arrivals }
+        Open { transports, arrivals, datagrams: VecDeque::new() }
     }
 
     /// A TLS client of this machine; `shows` is its certificate.
@@ -103,7 +106,7 @@ impl Open {
     /// What the loop would do with arrivals, until a message or an end comes.
     async fn next(&mut self) -> Arrival {
         loop {
-            let arrival = tokio::time::timeout(Duration::from_secs(10), self.arrivals.recv()).await.unwrap().unwrap();
+            let arrival = tokio::time::timeout(Duration::from_secs(10), self.arrival()).await.unwrap();
             match arrival {
                 Arrival::Connected { flow, sender, is_proven } => self.transports.connected(flow, sender, is_proven),
                 Arrival::Alias { flow, address } => self.transports.alias(flow, address),
@@ -112,6 +115,18 @@ impl Open {
                     return Arrival::Closed { flow };
                 }
                 other => return other,
+            }
+        }
+    }
+
+    async fn arrival(&mut self) -> Arrival {
+        loop {
+            if let Some(datagram) = self.datagrams.pop_front() {
+                return datagram;
+            }
+            tokio::select! {
+                arrival = self.arrivals.recv() => return arrival.unwrap(),
+                () = self.transports.readable() => self.transports.receive(64, |one| self.datagrams.push_back(one)),
             }
         }
     }
@@ -368,7 +383,7 @@ async fn a_flow_to_nobody_fails() {
 /// RFC 5626 §4.4.2: what a phone behind a NAT learns of its own address, from the address that it asked.
 #[tokio::test]
 async fn stun_is_answered_where_sip_is_spoken() {
-    let gateway = Desk::new().open().await;
+    let mut gateway = Desk::new().open().await;
     let port = gateway.transports.listening(Transport::Udp)[0].port();
     let phone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     for ours in ["127.0.0.1", "127.0.0.9"] {
@@ -376,7 +391,10 @@ async fn stun_is_answered_where_sip_is_spoken() {
         let request = stun::Request { transaction: *b"0123456789ab", has_fingerprint: true, unknown: Vec::new() };
         phone.send_to(&request.write(), ours).await.unwrap();
         let mut buffer = [0; 200];
-        let (length, from) = phone.recv_from(&mut buffer).await.unwrap();
+        let (length, from) = tokio::select! {
+            answer = phone.recv_from(&mut buffer) => answer.unwrap(),
+            _ = gateway.arrival() => panic!("the request is taken for a message"),
+        };
         assert_eq!(from, ours);
         assert_eq!(stun::mapped(&buffer[..length], &request), Some(phone.local_addr().unwrap()));
     }

@@ -24,8 +24,8 @@ use std::time::Duration;
 
 /// Changes that wait to be polled; older ones are dropped, as they only inform.
 const CHANGES: usize = 4_096;
-/// Seconds of silence after which a phone may take its flow for dead; it sends keep-alives more often than that.
-const FLOW_TIMER: &str = "120";
+/// How often a phone has to be heard on a connection: what RFC 5626 §4.4.1 has where a registrar says nothing.
+const CONNECTION_TIMER: Duration = Duration::from_secs(120);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RegistrarLimits {
@@ -35,6 +35,8 @@ pub struct RegistrarLimits {
     pub max: Duration,
     /// Granted to those who don't ask.
     pub default: Duration,
+    /// How often a phone that keeps flows has to be heard over UDP.
+    pub flow_timer: Duration,
     /// Contacts of one account.
     pub contacts: usize,
     /// Bindings of all accounts together.
@@ -49,6 +51,7 @@ impl Default for RegistrarLimits {
             min: Duration::from_secs(60),
             max: Duration::from_secs(7_200),
             default: Duration::from_secs(3_600),
+            flow_timer: Duration::from_secs(29),
             contacts: 10,
             bindings: 100_000,
             domain: "localhost".to_owned(),
@@ -156,7 +159,7 @@ impl Registrar {
             Err(outcome) => return outcome,
         }
         let mut outcome = self.listing(now, user, request.knows_gruu);
-        extend(&mut outcome, &request);
+        extend(&mut outcome, &request, &self.limits);
         outcome
     }
 
@@ -382,19 +385,22 @@ impl Registrar {
 
 /// What the answer says of extensions: the way that was noted (RFC 3327 §5.3) and the way to us for requests of the phone
 /// (RFC 3608), that flows are kept apart and how soon a silent one is taken for dead (RFC 5626 §6).
-fn extend(outcome: &mut Outcome, request: &Request) {
+fn extend(outcome: &mut Outcome, request: &Request, limits: &RegistrarLimits) {
     if outcome.status != 200 {
         return;
     }
     outcome.headers.push((Name::Supported, EXTENSIONS.join(", ")));
     outcome.headers.extend(request.path.iter().map(|value| (Name::Path, value.clone())));
     if !request.path.is_empty() {
-        let route = format!("<sip:{};lr>", request.flow.local);
+        let Flow { local, transport, .. } = request.flow;
+        let route = format!("<sip:{local}{};lr>", transport.parameter());
         outcome.headers.push((Name::ServiceRoute, route));
     }
     if request.keeps_flows {
         outcome.headers.push((Name::Require, "outbound".to_owned()));
-        outcome.headers.push((Name::FlowTimer, FLOW_TIMER.to_owned()));
+        let is_connection = request.flow.transport.is_reliable();
+        let timer = if is_connection { CONNECTION_TIMER } else { limits.flow_timer };
+        outcome.headers.push((Name::FlowTimer, timer.as_secs().to_string()));
     }
 }
 

@@ -57,6 +57,24 @@ fn values(outcome: &Outcome, name: Name) -> Vec<&str> {
     outcome.headers.iter().filter(|(found, _)| *found == name).map(|(_, value)| value.as_str()).collect()
 }
 
+/// Many NATs forget who is silent over UDP for half a minute, and few a connection.
+#[test]
+fn phones_that_keep_flows_are_told_how_and_how_often() {
+    let contact = "Contact: <sip:a@192.0.2.7>;reg-id=1;+sip.instance=\"<urn:uuid:1>\"";
+    let message = register("c", 1, &["Supported: outbound, path", "Path: <sip:192.0.2.9;lr;ob>", contact]);
+    for (transport, timer, route) in [
+        (Transport::Udp, "29", "<sip:192.0.2.1:5060;lr>"),
+        (Transport::Tcp, "120", "<sip:192.0.2.1:5060;transport=tcp;lr>"),
+        (Transport::Tls, "120", "<sip:192.0.2.1:5060;transport=tls;lr>"),
+    ] {
+        let outcome = Desk::new().registrar.register(at(0), "alice", &message, flow(transport, "192.0.2.9:5060"));
+        assert_eq!(
+            (values(&outcome, Name::FlowTimer), values(&outcome, Name::ServiceRoute)),
+            (vec![timer], vec![route])
+        );
+    }
+}
+
 #[test]
 fn an_answer_lists_every_contact_with_what_it_said() {
     let mut desk = Desk::new();

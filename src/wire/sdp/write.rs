@@ -12,7 +12,8 @@ pub fn write(description: &Description, session_name: &str) -> String {
     let ip = first.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |media| media.address.ip());
     let session = Session {
         origin: Origin {
-            username: None,
+            // `-` is legal (RFC 8866 §5.2), and yet there are readers who want letters here.
+            username: Some("tandem".into()),
             sess_id: description.session.to_string(),
             sess_version: description.version,
             nettype: NetType::In,

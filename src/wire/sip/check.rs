@@ -86,8 +86,8 @@ impl Message {
                 return Err(bad(reason, format!("{name} is missing or empty")));
             }
         }
-        if self.call_id().contains([' ', '\t']) {
-            return Err(bad("Bad Call-ID", "the Call-ID holds a space".into()));
+        if self.call_id().bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+            return Err(bad("Bad Call-ID", "the Call-ID holds a space or a control character".into()));
         }
         for name in SINGLE {
             if self.entries(name).nth(1).is_some() {

@@ -26,11 +26,26 @@ pub struct Account<'a> {
     pub answers: bool,
     /// A user whose presence it watches; empty for nobody.
     pub watches: &'a str,
+    /// Its address; none for the given host of the gateway's net.
+    pub at: Option<Ipv4Addr>,
+    /// The proxy that it speaks through, an address and a port; empty for the gateway itself.
+    pub through: &'a str,
+    /// More parameters of the account, as baresip writes them: each begins with a semicolon.
+    pub more: &'a str,
 }
 
 impl Account<'_> {
-    pub const ALICE: Account<'static> =
-        Account { user: "alice", password: "wonderland", codecs: "PCMA", transport: "udp", answers: true, watches: "" };
+    pub const ALICE: Account<'static> = Account {
+        user: "alice",
+        password: "wonderland",
+        codecs: "PCMA",
+        transport: "udp",
+        answers: true,
+        watches: "",
+        at: None,
+        through: "",
+        more: "",
+    };
     pub const BOB: Account<'static> = Account { user: "bob", password: "builder", ..Account::ALICE };
 }
 
@@ -39,10 +54,10 @@ impl Baresip {
     #[track_caller]
     pub fn start(gateway: &Gateway, host: u8, account: &Account<'_>, speech: &Path) -> Baresip {
         need("baresip", "baresip-core");
-        let host = gateway.net.host(host);
+        let host = account.at.unwrap_or(gateway.net.host(host));
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path();
-        let Account { user, password, codecs, transport, answers, watches } = account;
+        let Account { user, password, codecs, transport, answers, watches, through, more, .. } = account;
         let (contacts, modules) = match watches.is_empty() {
             true => (String::new(), ""),
             false => (
@@ -58,10 +73,10 @@ impl Baresip {
         std::fs::write(path.join("config"), config).expect("the folder can be written");
         std::fs::write(path.join("contacts"), contacts).expect("the folder can be written");
         let mode = if *answers { "auto" } else { "manual" };
+        let outbound = if through.is_empty() { gateway.sip_over(transport) } else { (*through).to_owned() };
         let account = format!(
-            "<sip:{user}@{DOMAIN}>;auth_user={user};auth_pass={password};outbound=\"sip:{};transport={transport}\";\
-             regint=600;answermode={mode};audio_codecs={codecs};ptime=20\n",
-            gateway.sip_over(transport),
+            "<sip:{user}@{DOMAIN}>;auth_user={user};auth_pass={password};outbound=\"sip:{outbound};transport={transport}\";\
+             regint=600;answermode={mode};audio_codecs={codecs};ptime=20{more}\n",
         );
         std::fs::write(path.join("accounts"), account).expect("the folder can be written");
         let mut command = Command::new("baresip");

@@ -2,6 +2,7 @@
 
 use super::gateway::{DOMAIN, Gateway};
 use super::program::{Program, need};
+use super::wait::seconds;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -64,6 +65,17 @@ impl Linphone {
 
     pub fn dial(&mut self, uri: &str) {
         self.process.tell(&format!("call {uri}"));
+    }
+
+    /// Waits until its console has printed a text.
+    #[track_caller]
+    pub fn expect(&self, text: &str) {
+        self.process.await_log(text, seconds(10));
+    }
+
+    /// A command of linphone's console.
+    pub fn command(&mut self, line: &str) {
+        self.process.tell(line);
     }
 
     pub fn write_to(&mut self, uri: &str, text: &str) {

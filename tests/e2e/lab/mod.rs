@@ -6,6 +6,7 @@ pub mod dns;
 pub mod gateway;
 pub mod kamailio;
 pub mod linphone;
+pub mod nat;
 pub mod net;
 pub mod program;
 pub mod quiet;

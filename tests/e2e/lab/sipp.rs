@@ -4,6 +4,7 @@ use super::net::Net;
 use super::program::{Program, need};
 use super::speech::Speech;
 use std::net::IpAddr;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub struct Sipp {
 #[derive(Clone, Debug)]
 pub struct Plan {
     scenario: &'static str,
+    is_built_in: bool,
     host: IpAddr,
     port: u16,
     transport: &'static str,
@@ -50,6 +52,7 @@ impl Plan {
     pub fn new(scenario: &'static str, host: IpAddr) -> Plan {
         Plan {
             scenario,
+            is_built_in: false,
             host,
             port: 5060,
             transport: "u1",
@@ -57,6 +60,11 @@ impl Plan {
             payload: (0, "PCMU/8000"),
             arguments: Vec::new(),
         }
+    }
+
+    /// One of the scenarios that SIPp brings along, unchanged.
+    pub fn built_in(scenario: &'static str, host: IpAddr) -> Plan {
+        Plan { is_built_in: true, ..Plan::new(scenario, host) }
     }
 
     pub fn to(mut self, target: &str, number: &str) -> Plan {
@@ -87,11 +95,15 @@ impl Plan {
 
     /// Media from a capture, where this process may make up packets; otherwise from a file.
     pub fn capture(mut self) -> Plan {
-        // SAFETY: geteuid(2) takes nothing and can't fail.
-        if unsafe { libc::geteuid() } == 0 {
+        if Plan::may_play_captures() {
             self.media = Media::Capture;
         }
         self
+    }
+
+    pub fn may_play_captures() -> bool {
+        // SAFETY: geteuid(2) takes nothing and can't fail.
+        unsafe { libc::geteuid() == 0 }
     }
 
     pub fn with(mut self, arguments: &[&str]) -> Plan {
@@ -103,12 +115,19 @@ impl Plan {
     pub fn start(&self) -> Sipp {
         need("sipp", "sip-tester");
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let scenario = self.scenario_in(folder.path());
         let host = self.host.to_string();
         // Two runs at one host differ in their ports of both kinds.
         let media = 33_000 + 1_000 * (self.port % 30);
         let mut command = Command::new("sipp");
-        command.current_dir(folder.path()).arg("-sf").arg(scenario);
+        command.current_dir(folder.path());
+        if self.is_built_in {
+            // Where its package has the sound that its scenarios speak of.
+            let sound = symlink("/usr/share/sip-tester", folder.path().join("pcap"));
+            sound.expect("the folder can be written");
+            command.args(["-sn", self.scenario]);
+        } else {
+            command.arg("-sf").arg(self.scenario_in(folder.path()));
+        }
         command.args([
             "-i",
             &host,
