@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use tandem::call::account::forwarding::Forwarding;
 
 /// Every command, with a name for the file that holds its help.
 const COMMANDS: [&[&str]; 18] = [
@@ -108,6 +109,10 @@ fn a_check_prints_every_problem_with_its_line_and_mend() {
     let (code, out, _) = words(&tandem(folder.path(), &["check"]));
     assert_eq!(code, Some(0), "{out}");
     assert!(out.starts_with("no problem: "), "{out}");
+    std::fs::write(folder.path().join("music.toml"), "[media]\nhold_music = \"none.wav\"\n").unwrap();
+    let (code, out, _) = words(&tandem(folder.path(), &["check", "--config", "music.toml"]));
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.starts_with("media.hold_music: `none.wav` can't be played"), "{out}");
     std::fs::write(folder.path().join("office.toml"), "[sip]\ndomian = \"x\"\n\n[media]\nports = \"9-1\"\n").unwrap();
     let (code, out, _) = words(&tandem(folder.path(), &["check", "--config", "office.toml"]));
     assert_eq!(code, Some(1));
@@ -166,6 +171,31 @@ fn explain_foretells_from_the_files_and_places_no_call() {
         assert!(error.contains(words), "{arguments:?}: {error}");
     }
     assert!(!folder.path().join("data").exists());
+}
+
+#[test]
+fn explain_shows_where_a_users_calls_go() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tandem.toml"), "[[user]]\nname = \"alice\"\npassword = \"a password\"\n")
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let url = format!("sqlite:{}", folder.path().join("data/tandem.db").display());
+        let store = tandem::shell::store::Store::open(&url).await.unwrap();
+        let busy = Some("+15550100009".to_owned());
+        store.set_forwarding("alice", &Forwarding { busy, do_not_disturb: true, ..Default::default() }).await.unwrap();
+        store.close().await;
+    });
+    let told = |arguments: &[&str]| words(&tandem(folder.path(), arguments));
+    let (_, out, error) = told(&["explain", "--from", "alice", "--to", "alice"]);
+    assert!(out.contains("forward alice, not to be disturbed: to +15550100009, as when busy\n"), "{out}{error}");
+    assert!(out.contains("forward alice, when busy: to +15550100009\n"), "{out}");
+    let (_, out, _) = told(&["explain", "--from", "alice", "--to", "alice", "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&answer["forwards"][0]["user"], &answer["forwards"][0]["do_not_disturb"]),
+        (&"alice".into(), &true.into())
+    );
 }
 
 #[test]

@@ -215,6 +215,35 @@ fn a_taken_port_is_passed_over_and_an_empty_range_is_told() {
 }
 
 #[test]
+fn what_comes_after_a_call_is_not_heard_in_the_next() {
+    let mut bench = Bench::new((31_140, 31_143));
+    let (alice, bob, carol) = (phone(LOCAL), phone(LOCAL), phone(LOCAL));
+    bench.open(1, LOCAL);
+    let port = bench.open(2, LOCAL);
+    bench.close(2);
+    bench.configure(1, &carol);
+    for sequence in 0..40 {
+        bob.send_to(&packet(sequence), port).unwrap();
+    }
+    let dropped = || bench.worker.counters().dropped(Reason::NoPort);
+    let begun = Instant::now();
+    while dropped() < 40 && begun.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(dropped(), 40);
+    // The pair is the only one left, and its sockets are those of before.
+    assert_eq!(bench.open(3, LOCAL), port);
+    bench.configure(3, &alice);
+    bench.connect(1, Source::Peer(PortId(3)));
+    for sequence in 0..40 {
+        alice.send_to(&packet(sequence), port).unwrap();
+        assert_eq!(hear(&carol).1, &packet(sequence)[12..]);
+    }
+    let report = bench.close(3);
+    assert_eq!((report.received_packets, report.dropped_packets), (40, 0));
+}
+
+#[test]
 fn an_idle_worker_sleeps() {
     let mut bench = Bench::new((31_070, 31_075));
     bench.open(1, LOCAL);

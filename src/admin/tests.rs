@@ -371,6 +371,42 @@ async fn bodies_that_are_too_large_too_deep_or_no_json_are_refused() {
     assert_eq!(gateway.get("/healthz").await.status, 200);
 }
 
+/// Names that lead elsewhere are names that nobody has, wherever they stand.
+#[tokio::test]
+async fn names_that_are_paths_or_statements_name_nobody() {
+    let gateway = Fixture::start().await;
+    let before = gateway.get("/api/v1/users").await.body;
+    let evil = [
+        "..%2F..%2Fetc%2Fpasswd",
+        "%2e%2e",
+        "..",
+        "a%00b",
+        "'%20OR%20'1'='1",
+        "x';DROP%20TABLE%20users;--",
+        "%252e%252e",
+    ];
+    for name in evil {
+        for (method, path) in [
+            ("GET", format!("/api/v1/users/{name}/forwarding")),
+            ("DELETE", format!("/api/v1/users/{name}")),
+            ("GET", format!("/api/v1/cdr/{name}")),
+            ("DELETE", format!("/api/v1/calls/{name}")),
+            ("GET", format!("/{name}")),
+        ] {
+            let status = gateway.ask(method, &path, None).await.status;
+            assert!(matches!(status, 400 | 404 | 405 | 422), "{method} {path}: {status}");
+        }
+        let body = json!({ "name": name.replace('%', ""), "password": "long enough a password" });
+        let status = gateway.ask("POST", "/api/v1/users", Some(body)).await.status;
+        assert!(matches!(status, 201 | 200 | 422), "{name}: {status}");
+    }
+    for text in ["a\r\nX-Evil: y", "../../x", "<script>", "a/b", "a b"] {
+        let body = json!({ "name": text, "password": "long enough a password" });
+        assert_eq!(gateway.ask("POST", "/api/v1/users", Some(body)).await.status, 422, "{text:?}");
+    }
+    assert!(gateway.get("/api/v1/users").await.body.to_string().len() >= before.to_string().len());
+}
+
 #[tokio::test]
 async fn records_are_found_and_wrong_questions_are_told() {
     let gateway = Fixture::start().await;

@@ -40,6 +40,7 @@ impl Switch {
                 Errand::TakeIn { from } => {
                     if let Some(onward) = self.calls.get(&from).and_then(|call| Some(call.onward.as_ref()?.call)) {
                         self.take_in(now, onward);
+                        self.with_call(onward, |call, exchange| call.keep_company(exchange, now));
                     }
                 }
                 Errand::Tell { call, onward, status, reason } => {

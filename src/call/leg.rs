@@ -11,7 +11,7 @@ use crate::sip::agent::SessionId;
 use crate::sip::flow::Flow;
 use crate::wire::description::{Description, Direction};
 use crate::wire::sdp;
-use crate::wire::sip::Message;
+use crate::wire::sip::{Message, Name};
 use std::sync::Arc;
 
 pub struct Leg {
@@ -120,6 +120,10 @@ pub fn description_of(message: &Message) -> Said {
     let body = message.body();
     if body.is_empty() {
         return Said::Nothing;
+    }
+    // Nothing is unpacked here, so that nothing grows.
+    if message.is_encoded() {
+        return Said::Foreign(message.header(Name::ContentEncoding).unwrap_or_default().to_owned());
     }
     let content_type = message.content_type().unwrap_or(SDP);
     let main = content_type.split(';').next().unwrap_or_default().trim();

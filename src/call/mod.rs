@@ -7,13 +7,14 @@
 //! - `release`: the end.
 //!
 //! What a call is made of: `leg`, `media` (its `stream`s, and how they are `negotiate`d), `party`, `trunk`, `account`.
-//! A text is a `letter`. Who is watched lights a `lamp`.
+//! Where one way to a place fails, the next `hop` is tried. A text is a `letter`. Who is watched lights a `lamp`.
 
 pub mod account;
 mod admission;
 mod errand;
 mod exchange;
 mod failure;
+mod hop;
 pub mod io;
 mod lamp;
 mod leg;

@@ -152,6 +152,7 @@ impl Call {
             if let Some(media) = self.legs[0].media.as_ref().filter(|_| self.legs[0].is_live()) {
                 media.disconnect(exchange);
             }
+            self.comfort(exchange);
         }
     }
 

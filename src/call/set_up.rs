@@ -9,12 +9,13 @@ mod progress;
 mod redirected;
 mod refused;
 mod setting;
-mod tone;
+pub(super) mod tone;
 
 use crate::base::time::Now;
 use crate::call::errand::Errand;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
+use crate::call::hop::Hop;
 use crate::call::leg::End;
 use crate::call::media::negotiate;
 use crate::call::media::stream::Repertoire;
@@ -41,12 +42,13 @@ impl Call {
             return;
         }
         self.try_next(exchange, now);
+        self.keep_company(exchange, now);
     }
 
     /// Tries targets until one is under way; when none is left, the caller is told why. What the called side said counts
     /// for more than what we couldn't do, and what a rule says at last for most.
     pub fn try_next(&mut self, exchange: &mut Exchange, now: Now) {
-        self.is_redirected = false;
+        self.redirected_to = None;
         let mut last = self.failure.take().map(|(_, failure)| failure);
         while let Some(target) = self.next_target(exchange) {
             let tried = match self.forward_at_once(exchange, now, &target) {
@@ -105,29 +107,34 @@ impl Call {
     fn ring_user(&mut self, exchange: &mut Exchange, now: Now, name: &str) -> Result<(), Failure> {
         let accounts = Arc::clone(&exchange.accounts);
         let Some(account) = accounts.find(name) else { return Err(Failure::new(404, "")) };
-        let mut bindings = exchange.registrar.targets(now, &account.name);
+        let mut phones = exchange.registrar.phones(now, &account.name);
         if let Some(phone) = &self.caller.phone {
-            bindings.retain(|binding| binding.instance.as_ref() == Some(phone));
+            phones.retain(|flows| flows.iter().any(|binding| binding.instance.as_ref() == Some(phone)));
         }
-        if bindings.is_empty() {
+        if phones.is_empty() {
             return Err(Failure::new(480, "").because(format!("{} has no phone registered", account.name)));
         }
         let settings = Arc::clone(&exchange.settings);
         let domain = &settings.sip.domain;
         let speaks = self.offered(&settings, None, None);
-        for binding in bindings {
+        for flows in phones {
+            let mut hops = flows.into_iter().map(Hop::to_phone);
+            let Some(Hop { flow, uri, route }) = hops.next() else { continue };
+            let more: VecDeque<Hop> = hops.collect();
+            // A flow that is left is not to wait for as long as one that is the last.
+            let no_response = (!more.is_empty()).then_some(settings.sip.trunk_timeout);
             let destination = Destination {
-                flow: binding.flow,
-                more: VecDeque::new(),
-                uri: binding.uri.clone(),
+                flow,
+                more,
+                uri,
                 to: format!("<sip:{}@{domain}>", escape_user(&account.name)),
                 from: self.caller.shown.from(domain, Audience::Phone),
                 contact_user: self.caller.shown.contact_user(),
                 party: Some(account.party()),
                 speaks: speaks.clone(),
                 credentials: None,
-                route: binding.path.clone(),
-                no_response: None,
+                route,
+                no_response,
             };
             self.dial(exchange, now, destination, format!("user:{}", account.name), account.name.clone(), None);
         }
@@ -176,11 +183,13 @@ impl Call {
         let Some(flow) = ways.pop_front() else { return Err(Failure::new(503, "Trunk Not Found")) };
         let domain = trunk.domain();
         let credentials = trunk.settings.credentials.as_ref();
+        let (uri, route) = (trunk.uri(number), trunk.routes());
+        let hop = |flow| Hop { flow, uri: uri.clone(), route: route.clone() };
         let destination = Destination {
             flow,
-            more: ways,
-            route: trunk.routes(),
-            uri: trunk.uri(number),
+            more: ways.into_iter().map(hop).collect(),
+            uri: uri.clone(),
+            route: route.clone(),
             to: format!("<sip:{}@{domain}>", escape_user(number)),
             from: self.caller.shown.from(&trunk.own_domain(&settings), Audience::Trunk(&trunk.settings.identity)),
             contact_user: credentials

@@ -8,7 +8,7 @@ use crate::call::leg::Leg;
 use crate::call::party::Party;
 use crate::call::party::diversion::Diversion;
 use crate::call::record::{CallRecord, LegRecord};
-use crate::call::set_up::forward::Forward;
+use crate::call::set_up::forward::{Detour, Forward};
 use crate::call::talk::asked::Carried;
 use crate::call::talk::change::Change;
 use crate::call::transfer::{Onward, Passed};
@@ -50,9 +50,9 @@ pub struct Call {
     pub forwards_before: usize,
     /// The best failure among the legs of this target: as seen there, and as the caller is told.
     pub failure: Option<(u16, Failure)>,
-    /// Redirections that were followed, and whether the targets in front come of one.
+    /// Redirections that were taken up, and where those of the present target lead.
     pub redirects: usize,
-    pub is_redirected: bool,
+    pub redirected_to: Option<Box<Detour>>,
     /// The leg whose early media the caller hears, before the answer.
     pub heard: Option<usize>,
     /// Offers of ours since a side last changed something of its own accord.
@@ -129,7 +129,7 @@ impl Call {
             forwards_before: 0,
             failure: None,
             redirects: 0,
-            is_redirected: false,
+            redirected_to: None,
             heard: None,
             offers: 0,
             answered_at: None,

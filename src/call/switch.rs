@@ -21,7 +21,7 @@ use crate::sip::announce::Announce;
 use crate::sip::digest::Verifier;
 use crate::sip::flow::Flow;
 use crate::sip::notifier::{Ending, Package};
-use crate::sip::registrar::{Change, Registrar, RegistrarLimits};
+use crate::sip::registrar::{Binding, Change, Registrar, RegistrarLimits};
 use crate::wire::sip::{Limits, Message, Method, ParseError};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -260,6 +260,33 @@ impl Switch {
         views
     }
 
+    /// Takes back the phones of users that an earlier process knew, the least recently refreshed ones first, and from now on
+    /// says which have changed. Returns how many are registered again.
+    pub fn restore_phones(&mut self, now: Now, phones: impl Iterator<Item = (String, Binding)>) -> usize {
+        let Exchange { registrar, accounts, .. } = &mut self.exchange;
+        registrar.tell_unkept();
+        let mut count = 0;
+        for (user, binding) in phones {
+            let is_user = accounts.by_name(&user).is_some_and(|account| account.name == user);
+            if is_user && registrar.restore(now, &user, binding) {
+                count += 1;
+            } else {
+                registrar.mark(&user);
+            }
+        }
+        count
+    }
+
+    /// At most so many users whose phones have changed since they were asked for, with those that outlive this process.
+    pub fn take_unkept_phones(&mut self, limit: usize) -> Vec<(String, Vec<Binding>)> {
+        self.exchange.registrar.take_unkept(limit)
+    }
+
+    /// The phones of `user` could not be kept: they are told again.
+    pub fn keep_phones_again(&mut self, user: &str) {
+        self.exchange.registrar.mark(user);
+    }
+
     /// Lets the agent's news reach the calls, until there is none left, and its bytes reach the outputs.
     fn pump(&mut self, now: Now) {
         loop {
@@ -384,6 +411,7 @@ impl Switch {
             SessionEvent::Pracked { message } => call.pracked(exchange, now, leg, &message),
             SessionEvent::Cancelled { reason } => call.caller_gave_up(exchange, now, reason),
             SessionEvent::Reoffered { message } => call.reoffered(exchange, now, leg, &message),
+            SessionEvent::Withdrawn => call.change_withdrawn(exchange, now, leg),
             SessionEvent::ReAcked { message } => call.acknowledged(exchange, now, leg, &message),
             SessionEvent::Reanswered { message } => call.reanswered(exchange, now, leg, &message),
             SessionEvent::Rerefused { .. } => call.rerefused(exchange, now, leg),

@@ -50,12 +50,13 @@ impl Call {
         match (self.stage, self.heard) {
             (Stage::Talking { with }, _) => self.wire(exchange, with),
             (Stage::Trying, Some(heard)) => self.wire(exchange, heard),
+            (Stage::Trying, None) => self.comfort(exchange),
             _ => {}
         }
     }
 
     /// Nobody is given up before the answer: early media is often one-way.
-    fn silence_limits(&self, exchange: &Exchange) -> SilenceLimits {
+    pub fn silence_limits(&self, exchange: &Exchange) -> SilenceLimits {
         let some = |limit: Duration| (!limit.is_zero()).then_some(limit);
         match self.stage {
             Stage::Talking { with } => {

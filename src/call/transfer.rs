@@ -4,6 +4,7 @@
 pub(super) mod moving;
 mod refer;
 mod replace;
+mod waiting;
 
 use crate::base::time::Now;
 use crate::call::admission::{self, Identity};
@@ -20,6 +21,7 @@ use crate::wire::sip::{Message, Method, Name, reason_phrase};
 
 /// Seconds for which a subscription is said to last; it ends with its transfer, which no phone lets ring for longer.
 const LASTS: u32 = 180;
+const TERMINATED: &str = "terminated;reason=noresource";
 const FRAGMENT: &str = "message/sipfrag;version=2.0";
 
 /// A leg of ours is to move into another call.
@@ -187,13 +189,26 @@ impl Call {
         let Some(subscription) = referral.subscription.as_mut().filter(|mine| mine.told != status) else { return };
         subscription.told = status;
         let reason = if reason.is_empty() { reason_phrase(status) } else { reason };
-        let state = match status {
-            100..=199 => format!("active;expires={LASTS}"),
-            _ => "terminated;reason=noresource".to_owned(),
+        let id = subscription.id;
+        let question = |state: &str| Question {
+            method: Method::Notify,
+            headers: vec![(Name::Event, format!("refer;id={id}")), (Name::SubscriptionState, state.to_owned())],
+            body: Some(fragment(status, reason)),
         };
-        let headers = vec![(Name::Event, format!("refer;id={}", subscription.id)), (Name::SubscriptionState, state)];
-        let question = Question { method: Method::Notify, headers, body: Some(fragment(status, reason)) };
-        subscription.ask = exchange.agent.ask(now, session, question).ok();
+        let active = format!("active;expires={LASTS}");
+        let state = if status < 200 { &active } else { TERMINATED };
+        subscription.ask = exchange.agent.ask(now, session, question(state)).ok();
+        // A referrer that hangs up before the end hears how far it was, and that there will be no more news.
+        exchange.agent.leave_behind(now, session, (status < 200).then(|| question(TERMINATED)));
+    }
+
+    /// Nobody is told any more.
+    fn end_subscription(&mut self, exchange: &mut Exchange, now: Now) {
+        let Some(referral) = self.onward.as_mut().and_then(|onward| onward.referral.as_mut()) else { return };
+        referral.subscription = None;
+        if let Some(session) = self.legs[referral.referrer].session() {
+            exchange.agent.leave_behind(now, session, None);
+        }
     }
 
     /// A SUBSCRIBE of the referrer, which prolongs its subscription or ends it (RFC 3515 §2.4.4). False where it has none.
@@ -206,26 +221,27 @@ impl Call {
         message: &Message,
     ) -> bool {
         let event = message.header(Name::Event).unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        let referral = self.onward.as_mut().and_then(|onward| onward.referral.as_mut());
-        let Some(referral) = referral.filter(|mine| mine.referrer == leg && mine.subscription.is_some()) else {
+        let referral = self.onward.as_ref().and_then(|onward| onward.referral.as_ref());
+        if !referral.is_some_and(|mine| mine.referrer == leg && mine.subscription.is_some()) {
             return false;
-        };
+        }
         if !event.eq_ignore_ascii_case("refer") {
             return false;
         }
         let expires = message.expires().unwrap_or(LASTS).min(LASTS);
         if expires == 0 {
-            referral.subscription = None;
+            self.end_subscription(exchange, now);
         }
         exchange.agent.respond(now, id, 200, "", vec![(Name::Expires, expires.to_string())], None);
         true
     }
 
     /// The answer to a NOTIFY of ours: who doesn't take it, isn't told any more.
-    pub fn notified(&mut self, ask: AskId, status: u16) {
-        let referral = self.onward.as_mut().and_then(|onward| onward.referral.as_mut());
-        if let Some(referral) = referral.filter(|_| status >= 300) {
-            referral.subscription.take_if(|subscription| subscription.ask == Some(ask));
+    pub fn notified(&mut self, exchange: &mut Exchange, now: Now, ask: AskId, status: u16) {
+        let referral = self.onward.as_ref().and_then(|onward| onward.referral.as_ref());
+        let subscription = referral.and_then(|referral| referral.subscription.as_ref());
+        if status >= 300 && subscription.is_some_and(|subscription| subscription.ask == Some(ask)) {
+            self.end_subscription(exchange, now);
         }
     }
 
@@ -267,7 +283,7 @@ impl Call {
         let referrer = passed.referrer;
         let is_over =
             message.header(Name::SubscriptionState).is_some_and(|state| state.trim().starts_with("terminated"));
-        let state = if is_over { "terminated;reason=noresource".to_owned() } else { format!("active;expires={LASTS}") };
+        let state = if is_over { TERMINATED.to_owned() } else { format!("active;expires={LASTS}") };
         let headers = vec![(Name::Event, "refer".to_owned()), (Name::SubscriptionState, state)];
         let body = Some(fragment(status, reason_phrase(status)));
         self.carry_to(exchange, now, referrer, id, Question { method: Method::Notify, headers, body });

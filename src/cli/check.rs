@@ -37,6 +37,7 @@ pub fn run(ground: &Ground, args: &Args) -> Outcome {
         Ok(settings) => {
             let mut findings = check_plan(&settings);
             findings.problems.extend(broken_certificates(&settings));
+            findings.problems.extend(silent_music(&settings));
             findings
         }
         Err(problems) => Findings { problems, ..Findings::default() },
@@ -73,21 +74,24 @@ fn broken_certificates(settings: &Settings) -> impl Iterator<Item = Problem> {
     problems.map(|problem| Problem { file: problem.place, line: None, what: problem.what, mend: problem.mend })
 }
 
+/// The music on hold, where it can't be played.
+fn silent_music(settings: &Settings) -> Option<Problem> {
+    silent(settings, settings.media.hold_music.as_deref()?, "media.hold_music", None)
+}
+
 /// Sound files that the plan names and that can't be played.
 fn silent_prompts(settings: &Settings, plan: &Plan) -> Vec<Problem> {
-    let broken = plan.files().filter_map(|(file, place)| {
-        let error = prompt::load(&settings.media.prompts, file).err()?;
-        Some(Problem {
-            file: place.file.clone(),
-            line: place.line,
-            what: format!("`{file}` can't be played: {error}"),
-            mend: format!(
-                "put a sound file (WAV, MP3, FLAC, Ogg) of that name into {}",
-                settings.media.prompts.display()
-            ),
-        })
-    });
-    broken.collect()
+    plan.files().filter_map(|(file, place)| silent(settings, file, &place.file, place.line)).collect()
+}
+
+fn silent(settings: &Settings, file: &str, place: &str, line: Option<u32>) -> Option<Problem> {
+    let error = prompt::load(&settings.media.prompts, file).err()?;
+    Some(Problem {
+        file: place.to_owned(),
+        line,
+        what: format!("`{file}` can't be played: {error}"),
+        mend: format!("put a sound file (WAV, MP3, FLAC, Ogg) of that name into {}", settings.media.prompts.display()),
+    })
 }
 
 fn problem_json(problem: &Problem) -> Value {

@@ -60,17 +60,25 @@ fn foretell(settings: &Settings, from: &str, to: &str, args: &Args) -> Outcome {
     let plan = Plan::load(settings.dialplan.as_deref(), &offline::plan_context(settings)?)?;
     let (caller, number) = plan.caller(settings, from).map_err(Failure::new)?;
     let decision = plan.route(&Request { caller, from: &number, to, at });
+    let forwards = offline::forwardings(settings, decision.users())?;
     if args.json {
         let mut answer = explain_json(&decision);
         answer["from"] = json!(caller_text(caller, from));
         answer["to"] = json!(to);
         answer["at"] = json!(at.rfc3339());
+        let forwards = forwards.iter().map(|(user, forwarding)| tandem::admin::json::forwarding(user, forwarding));
+        answer["forwards"] = forwards.collect();
         show_json(&answer);
     } else {
         show(&plain(&format!("{} calls {to} at {}", caller_text(caller, from), at.rfc3339())));
         explain_text(&decision).lines().for_each(|line| show(&plain(line)));
         if let Some(number) = decision.route.as_ref().and_then(|route| route.caller.as_ref()) {
             show(&format!("caller  shown as {}", plain(number)));
+        }
+        for (user, forwarding) in &forwards {
+            for sentence in forwarding.sentences(settings.sip.forward_after) {
+                show(&plain(&format!("forward {user}, {sentence}")));
+            }
         }
         show("(what each target costs comes with a later release)");
     }

@@ -2,6 +2,7 @@
 
 use super::outcome::Failure;
 use std::future::Future;
+use tandem::call::account::forwarding::Forwarding;
 use tandem::config::settings::Settings;
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::PlanContext;
@@ -16,6 +17,25 @@ pub fn plan_context(settings: &Settings) -> Result<PlanContext, Failure> {
     let new = stored.into_iter().filter(|user| settings.users.iter().all(|configured| configured.name != user.name));
     context.users.extend(new.map(|user| PlanUser { name: user.name, number: user.number, country: user.country }));
     Ok(context)
+}
+
+/// Where the calls of these users go by their own wish, of those who have one.
+pub fn forwardings<'a>(
+    settings: &Settings,
+    users: impl Iterator<Item = &'a str>,
+) -> Result<Vec<(&'a str, Forwarding)>, Failure> {
+    let users: Vec<&str> = users.collect();
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut known = wait(async {
+        let Some(store) = Store::open_to_read(&settings.store.url).await? else { return Ok(Vec::new()) };
+        let known = store.forwardings().await;
+        store.close().await;
+        known
+    })?;
+    let mut of = |user: &str| known.iter().position(|(name, _)| name == user).map(|at| known.swap_remove(at).1);
+    Ok(users.into_iter().filter_map(|user| Some((user, of(user)?))).collect())
 }
 
 /// Waits for what reads the store.

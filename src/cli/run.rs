@@ -14,15 +14,7 @@ pub struct Args {}
 
 pub fn run(ground: &Ground, _args: Args) -> Outcome {
     screen::log_from_environment("info");
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .worker_threads(2)
-        .thread_name("tandem")
-        .build()
-        .map_err(|error| {
-            Failure::new(format_args!("the runtime can't start: {error}; see the system's limits of threads"))
-        })?;
-    match runtime.block_on(tandem::gateway::run(ground.config.clone())) {
+    match tandem::gateway::run(ground.config.clone()) {
         Ok(()) => Ok(Answer::Yes),
         Err(problems) => Err(Failure { lines: problems.0 }),
     }

@@ -61,10 +61,7 @@ pub fn show_table(headings: &[&str], rows: &[Vec<String>], none: &str) {
 
 /// What came from the network can't move the cursor, colour the screen or turn the direction of writing.
 pub fn plain(text: &str) -> String {
-    let harmful = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if harmful(c) { '\u{fffd}' } else { c }).collect()
+    tandem::base::plain::Plain(text).to_string()
 }
 
 /// A field of an answer as a cell: empty where it isn't known.

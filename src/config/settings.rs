@@ -336,10 +336,16 @@ pub enum Transfer {
     Pass,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct TrunkCredentials {
     pub username: String,
     pub password: String,
+}
+
+impl std::fmt::Debug for TrunkCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TrunkCredentials({}, …)", self.username)
+    }
 }
 
 /// A network in CIDR notation; a single address has all its bits.
@@ -594,5 +600,28 @@ impl Default for Limits {
             // One for each contact.
             publications: 10,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Settings may stand in a log, and what they keep secret may not.
+    #[test]
+    fn what_is_shown_of_settings_has_no_secret() {
+        let mut settings = Settings::default();
+        let secrets = [Secret::Password("hunter2hunter2".to_owned()), Secret::Ha1("hunter2hunter2".to_owned())];
+        settings.users.extend(secrets.map(|secret| User {
+            name: "alice".to_owned(),
+            secret,
+            number: None,
+            country: None,
+            display_name: None,
+        }));
+        let credentials = TrunkCredentials { username: "4711".to_owned(), password: "hunter2hunter2".to_owned() };
+        settings.trunks.push(Trunk { credentials: Some(credentials), ..Trunk::named("acme", "acme.example") });
+        let shown = format!("{settings:#?}");
+        assert!(shown.contains("alice") && shown.contains("4711") && !shown.contains("hunter2"), "{shown}");
     }
 }

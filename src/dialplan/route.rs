@@ -43,6 +43,16 @@ pub struct Decision {
     pub steps: Vec<Step>,
 }
 
+impl Decision {
+    /// The users whose phones it leads to.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        self.route.iter().flat_map(|route| &route.targets).filter_map(|target| match target {
+            Target::User { name } => Some(name.as_str()),
+            _ => None,
+        })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The name of the rule that matched.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod gauges;
+mod phones;
 mod run;
 
 pub use run::run;

@@ -14,10 +14,12 @@ use crate::dialplan::plan::{Plan, PlanContext};
 use crate::dialplan::route::Request;
 use crate::gateway::accounts;
 use crate::gateway::gauges::Gauges;
+use crate::gateway::phones::Phones;
 use crate::shell::clock::Clock;
 use crate::shell::control::{Control, ReloadReport, Status};
 use crate::shell::drive::{HOUSEKEEPING, World};
 use crate::shell::error::{Problems, ShellError};
+use crate::shell::files;
 use crate::shell::journal::{Journal, Recorder};
 use crate::shell::seed;
 use crate::shell::store::Store;
@@ -27,6 +29,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -36,9 +39,16 @@ const QUESTIONS: usize = 256;
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Runs the gateway until it is told to end. `config` is none for the default file.
-pub async fn run(config: Option<PathBuf>) -> Result<(), Problems> {
-    let gateway = Gateway::start(config).await?;
-    gateway.serve().await
+///
+/// The calling thread is the loop's: it reads SIP's datagrams itself. HTTP, connections, DNS and the store have other threads.
+pub fn run(config: Option<PathBuf>) -> Result<(), Problems> {
+    let trouble =
+        |error: std::io::Error| ShellError::new("runtime", error, "see the system's limits of threads and files");
+    let outside = Builder::new_multi_thread().enable_all().worker_threads(2).thread_name("tandem").build();
+    let outside = outside.map_err(trouble)?;
+    let inside = Builder::new_current_thread().enable_all().build().map_err(trouble)?;
+    let gateway = outside.block_on(Gateway::start(config))?;
+    inside.block_on(gateway.serve())
 }
 
 struct Gateway {
@@ -46,6 +56,7 @@ struct Gateway {
     switch: Switch,
     world: World,
     store: Store,
+    phones: Phones,
     recorder: Option<Recorder>,
     control: mpsc::Receiver<Control>,
     settings: Arc<ArcSwap<Settings>>,
@@ -58,6 +69,7 @@ struct Gateway {
 impl Gateway {
     async fn start(config: Option<PathBuf>) -> Result<Gateway, Problems> {
         let settings = Arc::new(read_settings(config.as_deref())?);
+        look_at_files(&settings);
         let clock = Clock::start();
         let mut chance = Chance::from_seed(seed::fresh()?);
         std::fs::create_dir_all(&settings.data)
@@ -103,13 +115,15 @@ impl Gateway {
         let now = clock.now();
         let workers = world.workers.len();
         world.keep_letters(store.clone());
-        let switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
+        let mut switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
+        let phones = Phones::restore(store.clone(), &mut switch, now, &world.listening()).await?;
         greet(&settings, http, https, &world);
         Ok(Gateway {
             config,
             switch,
             world,
             store,
+            phones,
             recorder,
             control,
             settings: shared,
@@ -126,6 +140,7 @@ impl Gateway {
         let mut terminate = signal(SignalKind::terminate()).map_err(trouble)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(trouble)?;
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        self.world.watch()?;
         self.world.tell(&mut self.switch, Input::Timeout);
         while !self.is_over() {
             let timeout = self.switch.poll_timeout();
@@ -135,7 +150,7 @@ impl Gateway {
                 _ = hang_up.recv() => self.reload_and_say().await,
                 _ = terminate.recv() => self.drain(),
                 _ = interrupt.recv() => self.drain(),
-                _ = housekeeping.tick() => self.keep_house(),
+                _ = housekeeping.tick() => self.keep_house().await,
             }
         }
         self.stop().await;
@@ -187,6 +202,7 @@ impl Gateway {
     async fn stop(mut self) {
         self.world.flush();
         self.gauges.update(&self.switch, &mut self.world);
+        self.phones.finish(&mut self.switch, self.world.clock.now()).await;
         drop(self.world.close());
         if let Some(recorder) = self.recorder {
             recorder.stop().await;
@@ -195,7 +211,7 @@ impl Gateway {
         tracing::info!("ended");
     }
 
-    fn keep_house(&mut self) {
+    async fn keep_house(&mut self) {
         self.world.flush();
         let why = match self.world.journal() {
             Some(journal) if !journal.has_room() => Some("the books can't be kept".to_owned()),
@@ -203,6 +219,7 @@ impl Gateway {
         };
         self.world.tell(&mut self.switch, Input::RecordsFailing { why });
         self.gauges.update(&self.switch, &mut self.world);
+        self.phones.keep(&mut self.switch, self.world.clock.now()).await;
     }
 
     async fn answer(&mut self, control: Control) {
@@ -299,6 +316,7 @@ impl Gateway {
             after_restart: after_restart(&before, &settings),
         };
         self.world.tls().store(certificates.map(Arc::new));
+        self.world.reload(&before, &settings);
         self.world.tell(&mut self.switch, Input::Accounts(accounts));
         self.world.tell(&mut self.switch, Input::Reload { settings: Arc::clone(&settings), plan });
         self.settings.store(settings);
@@ -329,6 +347,19 @@ async fn serve_https(
         }
     });
     Ok(Some(https))
+}
+
+/// A gateway with too few files runs: it takes fewer calls.
+fn look_at_files(settings: &Settings) {
+    let limits = &settings.limits;
+    match files::raise_limit() {
+        Ok(files) => {
+            if let Some(shortage) = files::shortage(files, limits.calls, limits.tcp_connections) {
+                tracing::warn!("{shortage}");
+            }
+        }
+        Err(error) => tracing::warn!("the limit of open files can't be raised: {error}"),
+    }
 }
 
 fn read_settings(config: Option<&Path>) -> Result<Settings, Problems> {
@@ -367,6 +398,14 @@ fn after_restart(before: &Settings, after: &Settings) -> Vec<String> {
         "media.ports or media.workers",
     );
     say(before.store != after.store || before.data != after.data, "store.url or data");
+    let timing = |sip: &config::settings::Sip| (sip.t1, sip.nonce_lifetime);
+    say(timing(&before.sip) != timing(&after.sip), "sip.t1 or sip.nonce_lifetime");
+    let connections = |limits: &config::settings::Limits| {
+        let most = (limits.tcp_connections, limits.tcp_connections_per_address, limits.message_bytes);
+        (most, limits.connection_idle, limits.message_time)
+    };
+    say(connections(&before.limits) != connections(&after.limits), "a limit of connections in [limits]");
+    say(before.limits.transactions != after.limits.transactions, "limits.transactions");
     sentences
 }
 

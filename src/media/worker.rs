@@ -2,6 +2,7 @@
 // The one place of the media floor that touches the world: here the clock is read, once for each batch.
 #![allow(clippy::disallowed_methods)]
 
+mod idle;
 pub mod range;
 pub mod sockets;
 pub mod syscalls;
@@ -176,6 +177,11 @@ impl Worker {
             for index in 0..ready {
                 match self.sockets.ready(index) {
                     Some(Ready::Socket(slot, channel)) => self.receive(now, slot, channel),
+                    Some(Ready::Idle(number, channel)) => {
+                        for _ in 0..self.sockets.discard(number, channel) {
+                            self.counters.count_drop(Reason::NoPort);
+                        }
+                    }
                     Some(Ready::Bell) => syscalls::silence(self.bell.fd.as_fd()),
                     None => {}
                 }

@@ -1,6 +1,7 @@
 //! The loop that drives a machine of the call floor: what arrives goes in with the clock's reading, what comes out is
 //! carried out. Records reach the journal before any datagram of the same turn leaves.
 
+use crate::base::plain::Plain;
 use crate::base::time::{Now, Time};
 use crate::call::io::{Input, Notice, Output};
 use crate::call::phone::Phone;
@@ -18,11 +19,12 @@ use crate::shell::transport::{Arrival, Guests, QUEUE, Transports};
 use crate::shell::{paths, prompt, seed, tls};
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::locate::{Located, Target};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 
 /// Messages in one turn, so that media and timers are never far behind a flood.
@@ -80,6 +82,10 @@ pub struct World {
     transports: Transports,
     arrivals: mpsc::Receiver<Arrival>,
     answers: mpsc::Sender<Arrival>,
+    /// Datagrams that wait for their turn.
+    waiting: VecDeque<Arrival>,
+    /// Where questions to the world are answered.
+    runtime: Handle,
     pub workers: Vec<WorkerHandle>,
     media_news: Arc<Notify>,
     journal: Option<Journal>,
@@ -106,7 +112,7 @@ pub struct Messages {
 }
 
 impl World {
-    /// Binds the sockets and starts the media workers.
+    /// Binds the sockets and starts the media workers. What the world is asked is answered on the runtime that calls this.
     pub async fn open(settings: &Settings, clock: Clock, journal: Option<Journal>) -> Result<World, ShellError> {
         let (answers, arrivals) = mpsc::channel(QUEUE);
         let transports = Transports::open(settings, clock, answers.clone()).await?;
@@ -140,6 +146,8 @@ impl World {
             transports,
             arrivals,
             answers,
+            waiting: VecDeque::new(),
+            runtime: Handle::current(),
             workers,
             media_news,
             journal,
@@ -184,9 +192,19 @@ impl World {
         self.journal.as_ref()
     }
 
+    /// Reads datagrams from now on, on the runtime that calls this: the one that waits and turns.
+    pub fn watch(&mut self) -> Result<(), ShellError> {
+        self.transports.watch()
+    }
+
     /// Waits until the machine has something to do.
     pub async fn wait(&mut self, timeout: Option<Time>) -> Option<Arrival> {
         let clock = self.clock;
+        if !self.waiting.is_empty() {
+            // Sockets, clocks and signals are looked at all the same.
+            tokio::task::yield_now().await;
+            return None;
+        }
         let due = async {
             match timeout {
                 Some(time) => tokio::time::sleep_until(clock.instant(time).into()).await,
@@ -196,6 +214,7 @@ impl World {
         tokio::select! {
             biased;
             arrival = self.arrivals.recv() => arrival,
+            () = self.transports.readable() => None,
             () = self.media_news.notified() => None,
             () = due => None,
         }
@@ -204,10 +223,19 @@ impl World {
     /// One turn: everything that has arrived, then everything that came of it.
     pub fn turn(&mut self, machine: &mut impl Machine, first: Option<Arrival>) {
         let now = self.clock.now();
+        let World { transports, waiting, .. } = self;
+        transports.receive(QUEUE - waiting.len().min(QUEUE), |arrival| waiting.push_back(arrival));
         let mut next = first;
         for _ in 0..TURN {
-            let Some(arrival) = next.take().or_else(|| self.arrivals.try_recv().ok()) else { break };
-            self.arrived(machine, now, arrival);
+            // Each has its share, so that a flood of one kind doesn't keep the other out.
+            let one = next.take().or_else(|| self.arrivals.try_recv().ok());
+            let other = self.waiting.pop_front();
+            if one.is_none() && other.is_none() {
+                break;
+            }
+            for arrival in one.into_iter().chain(other) {
+                self.arrived(machine, now, arrival);
+            }
         }
         for index in 0..self.workers.len() {
             while let Some(event) = self.workers[index].poll_event() {
@@ -224,7 +252,7 @@ impl World {
     /// Tells the machine how far the loop lags behind: a turn's length, for each turn that what waits will take.
     fn measure(&mut self, machine: &mut impl Machine, begun: Now) {
         let now = self.clock.now();
-        let turns = 1 + u32::try_from(self.arrivals.len() / TURN).unwrap_or(u32::MAX);
+        let turns = 1 + u32::try_from((self.arrivals.len() + self.waiting.len()) / TURN).unwrap_or(u32::MAX);
         self.lag = self.lag.max((now.time - begun.time).saturating_mul(turns));
         if now.time - self.measured >= MEASURE {
             machine.handle(now, Input::Load { lag: std::mem::take(&mut self.lag) });
@@ -272,7 +300,7 @@ impl World {
                     Output::Locate { ticket, target } => {
                         let (resolver, listening) = (self.resolver.clone(), self.listening());
                         let answers = self.answers.clone();
-                        tokio::spawn(async move {
+                        self.runtime.spawn(async move {
                             let result = paths::locate(&resolver, &target, &listening).await;
                             if let Ok(located) = &result {
                                 let (host, flows) = (target.host, located.ways().collect());
@@ -283,7 +311,7 @@ impl World {
                     }
                     Output::Load { ticket, file } => {
                         let (answers, folder) = (self.answers.clone(), self.prompts.clone());
-                        tokio::spawn(async move {
+                        self.runtime.spawn(async move {
                             let read = tokio::task::spawn_blocking(move || prompt::load(&folder, &file)).await;
                             let result = read.unwrap_or_else(|_| Err("reading it failed".to_owned())).map(Arc::new);
                             let _ = answers.send(Arrival::Answer(Input::Loaded { ticket, result })).await;
@@ -291,7 +319,7 @@ impl World {
                     }
                     Output::Keep { ticket, user, forwarding } => {
                         let (answers, store) = (self.answers.clone(), self.store.clone());
-                        tokio::spawn(async move {
+                        self.runtime.spawn(async move {
                             let result = match store {
                                 Some(store) => store.set_forwarding(&user, &forwarding).await,
                                 None => Err(ShellError::new("store", "there is none", "ask a gateway")),
@@ -361,6 +389,15 @@ impl World {
         }
     }
 
+    /// Takes on what settings say of the world beside sockets and workers.
+    pub fn reload(&mut self, before: &Settings, settings: &Settings) {
+        self.prompts.clone_from(&settings.media.prompts);
+        // Who asks the same servers keeps what they said.
+        if before.sip.dns != settings.sip.dns {
+            self.resolver = Resolver::open(settings);
+        }
+    }
+
     /// Where a host is, with our side of the way there.
     pub async fn locate(&self, target: &Target) -> Result<Located<Flow>, String> {
         paths::locate(&self.resolver, target, &self.listening()).await
@@ -373,20 +410,28 @@ impl World {
     }
 }
 
+/// What strangers write doesn't look like a line of ours.
 fn log(notice: &Notice) {
     match notice {
-        Notice::Registered { user, contact, flow } => tracing::info!("{user} registered {contact} from {flow}"),
-        Notice::Unregistered { user, contact } => tracing::info!("{user} is no longer at {contact}"),
+        Notice::Registered { user, contact, flow } => {
+            tracing::info!("{} registered {} from {flow}", Plain(user), Plain(contact));
+        }
+        Notice::Unregistered { user, contact } => {
+            tracing::info!("{} is no longer at {}", Plain(user), Plain(contact));
+        }
         Notice::Denied { user, flow, what } => {
-            tracing::warn!("{what} from {flow} denied: wrong credentials for {}", user.as_deref().unwrap_or("nobody"));
+            let user = user.as_deref().unwrap_or("nobody");
+            tracing::warn!("{what} from {flow} denied: wrong credentials for {}", Plain(user));
         }
-        Notice::CallStarted { id, caller, dialled } => tracing::info!("call {id}: {caller} dials {dialled}"),
-        Notice::CallAnswered { id, target } => tracing::info!("call {id}: answered by {target}"),
-        Notice::CallEnded { id, status, cause } => tracing::info!("call {id}: ended {status}: {cause}"),
-        Notice::TrunkChanged { trunk, state } => tracing::info!("trunk {trunk}: {state}"),
+        Notice::CallStarted { id, caller, dialled } => {
+            tracing::info!("call {id}: {} dials {}", Plain(caller), Plain(dialled));
+        }
+        Notice::CallAnswered { id, target } => tracing::info!("call {id}: answered by {}", Plain(target)),
+        Notice::CallEnded { id, status, cause } => tracing::info!("call {id}: ended {status}: {}", Plain(cause)),
+        Notice::TrunkChanged { trunk, state } => tracing::info!("trunk {trunk}: {}", Plain(state)),
         Notice::Guessing { account, source } => {
-            tracing::warn!("passwords of {account} are being guessed from {source}: it has to wait");
+            tracing::warn!("passwords of {} are being guessed from {source}: it has to wait", Plain(account));
         }
-        Notice::Malformed { flow, why } => tracing::debug!("unreadable message from {flow}: {why}"),
+        Notice::Malformed { flow, why } => tracing::debug!("unreadable message from {flow}: {}", Plain(why)),
     }
 }

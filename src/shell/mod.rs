@@ -5,6 +5,7 @@ pub mod control;
 pub mod document;
 pub mod drive;
 pub mod error;
+pub mod files;
 pub mod journal;
 mod paths;
 pub mod phone;

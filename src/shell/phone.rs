@@ -49,6 +49,7 @@ pub async fn call(order: Order, mut told: impl FnMut(News)) -> Result<Outcome, P
     let mut chance = Chance::from_seed(seed::fresh()?);
     let clock = Clock::start();
     let mut world = World::open(&settings, clock, None).await?;
+    world.watch()?;
     let missing = |why: String| ShellError::new(&order.target, why, "check the address after the @");
     let located = world.locate(&Target::new(&host, port, Some(order.transport))).await.map_err(missing)?;
     let flow = located.order(&mut chance).first().copied().ok_or_else(|| missing("no address".to_owned()))?;

@@ -22,8 +22,14 @@ pub fn load(folder: &Path, name: &str) -> Result<Clip, String> {
     read(&folder.join(name))
 }
 
-/// Reads WAV, FLAC, MP3, AIFF or Ogg Vorbis as mono.
+/// Reads WAV, FLAC, MP3, AIFF or Ogg Vorbis as mono. Some damaged files make the decoders panic, which is an error here as
+/// any other damage is.
 pub fn read(path: &Path) -> Result<Clip, String> {
+    let damaged = |_| Err(format!("{}: the file is damaged", path.display()));
+    std::panic::catch_unwind(|| decode(path)).unwrap_or_else(damaged)
+}
+
+fn decode(path: &Path) -> Result<Clip, String> {
     let place = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(|error| place(&error))?;
     let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
@@ -94,6 +100,48 @@ mod tests {
         writer.finalize().unwrap();
         let clip = load(folder.path(), "a.wav").unwrap();
         assert_eq!((clip.rate, clip.samples), (16_000, vec![200, -100]));
+    }
+
+    /// CVE-2022-24792 and others: sizes, rates and channels that make no sense.
+    #[test]
+    fn a_damaged_file_is_an_error_and_takes_no_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let wave = |channels: u16, rate: u32, bits: u16, data: u32, chunk: u32| {
+            let mut bytes = b"RIFF\xff\xff\xff\xffWAVEfmt ".to_vec();
+            bytes.extend(chunk.to_le_bytes());
+            bytes.extend(1u16.to_le_bytes());
+            bytes.extend(channels.to_le_bytes());
+            bytes.extend(rate.to_le_bytes());
+            bytes.extend((rate.wrapping_mul(2)).to_le_bytes());
+            bytes.extend([2, 0]);
+            bytes.extend(bits.to_le_bytes());
+            bytes.extend(b"data");
+            bytes.extend(data.to_le_bytes());
+            bytes.extend([1, 0, 2, 0]);
+            bytes
+        };
+        let files = [
+            wave(0, 8_000, 16, 4, 16),
+            wave(1, 0, 16, 4, 16),
+            wave(1, 8_000, 0, 4, 16),
+            wave(65_535, 8_000, 16, 4, 16),
+            wave(1, 8_000, 16, 4, u32::MAX),
+            wave(1, 8_000, 16, 0, 16),
+            b"RIFF".to_vec(),
+            b"OggS\0\x02\xff\xff\xff\xff".repeat(1_000),
+            b"fLaC\x7f\xff\xff\xff".repeat(1_000),
+            b"ID3\x03\0\0\x7f\x7f\x7f\x7f".repeat(1_000),
+            vec![0xff; 100_000],
+            Vec::new(),
+        ];
+        for (number, bytes) in files.into_iter().enumerate() {
+            let name = format!("{number}.wav");
+            std::fs::write(folder.path().join(&name), bytes).unwrap();
+            assert!(load(folder.path(), &name).is_err(), "file {number}");
+        }
+        // A size beyond the end of the file is what is there.
+        std::fs::write(folder.path().join("long.wav"), wave(1, 8_000, 16, u32::MAX, 16)).unwrap();
+        assert!(load(folder.path(), "long.wav").map_or(0, |clip| clip.samples.len()) <= 2);
     }
 
     #[test]

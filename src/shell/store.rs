@@ -1,8 +1,9 @@
-//! The store: users, call records and letters for users who are away, kept in one SQLite file.
+//! The store: users, their phones, call records and letters for users who are away, kept in one SQLite file.
 //!
 //! The file is in WAL mode, so that readers never stop the writer, with `synchronous=FULL`: the journal forgets what the
 //! store has taken, so a commit must outlive a power failure, and one `fsync` for a batch is little.
 
+mod bindings;
 mod forwardings;
 mod letters;
 mod records;

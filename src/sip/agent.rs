@@ -266,6 +266,11 @@ impl Agent {
         result
     }
 
+    /// What the peer is sent when it hangs up, whose answer nobody hears of; none for nothing.
+    pub fn leave_behind(&mut self, now: Now, id: SessionId, question: Option<Question>) {
+        self.act(now, id, |session, _| session.leave_behind(question));
+    }
+
     /// The To tag that our answers to a request have: that of the dialog which a 2xx makes.
     pub fn local_tag(&self, id: ServerId) -> Option<&str> {
         self.core.servers.asked(ServerTxId::from(id)).map(|asked| asked.to_tag.as_str())

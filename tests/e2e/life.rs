@@ -1,10 +1,12 @@
 //! The gateway's own life: crashes, stops, reloads, with calls in progress.
 
 use crate::crowd::between;
+use crate::lab::baresip::{Account, Baresip};
 use crate::lab::gateway::{Gateway, Setup};
 use crate::lab::net::Net;
 use crate::lab::quiet;
 use crate::lab::sipp::{Plan, Sipp};
+use crate::lab::speech::Speech;
 use crate::lab::wait::{self, seconds};
 use std::time::Duration;
 
@@ -31,6 +33,25 @@ fn after_a_crash_no_record_is_lost_and_what_was_open_is_cut_off() {
     assert_eq!(records.iter().filter(|record| record["state"] == "closed").count(), 30);
     // The printed book is the same.
     assert_eq!(gateway.printed_records().len(), 50);
+}
+
+/// A phone registers for an hour, and isn't to be unreachable for the rest of it.
+#[test]
+fn phones_are_still_registered_after_a_crash() {
+    let _machine = quiet::beside_others();
+    let mut gateway = Gateway::start(&Setup::new().alice_and_bob());
+    let _alice = Baresip::start(&gateway, 2, &Account::ALICE, &Speech::alice().wav(8_000));
+    gateway.await_registered("alice", 1);
+    // What changes is written within two seconds.
+    std::thread::sleep(seconds(3));
+    gateway.process().signal(libc::SIGKILL);
+    gateway.process().ended(seconds(5));
+    gateway.restart();
+    gateway.await_registered("alice", 1);
+    let alice = format!("sip:alice@{}", gateway.sip());
+    let call = ["call", &alice, "--user", "bob", "--password", "builder", "--for", "1s"];
+    let output = gateway.command(&call).output().expect("tandem call runs");
+    assert!(output.status.success(), "{output:?}\n{}", gateway.log());
 }
 
 #[test]

@@ -1,5 +1,19 @@
-//! One test for each class of advisories that peers of ours had and that applies to what there is so far. Those about
-//! media stand beside the engine (`media/engine/tests/hostile`), those about connections beside the transports.
+//! One test for each class of advisories that peers of ours had and that applies to what there is so far. Here stand those
+//! about signalling; the others stand beside what they are about:
+//!
+//! - Sound to and from strangers, spoofed BYEs and reports, floods of SSRCs, damaged packets: `media/engine/tests/hostile`,
+//!   `media/engine/tests/relaying` and `media/transport/port`.
+//! - Connections that idle, drip, lie about lengths or never finish a handshake; certificates of the wrong name:
+//!   `shell/transport/tests`; for HTTP `admin/serve` and `admin/tests`, where tokens, bodies and names are tried too.
+//! - Messages that overflow or loop a parser: `wire_torture`, `wire_hostile`, `wire_probes`, and the fuzz corpus.
+//! - Circles of names and floods of records in DNS: `sip/locate/search/tests` and `shell/resolver/tests`.
+//! - Bombs of XML: `wire/xml`, and below. Damaged sound files, and names that lead out of their folder: `shell/prompt`.
+//! - Guessing of passwords, scanners, overload: `overload`. Races of dialogs and forks: `racing`, `answering`.
+//! - Forwards, redirections and transfers as a way to expensive numbers: `forwarding`, `redirecting`, `referring`.
+//! - What one side learns of the other: `privacy`, and each ladder, as a leak fails it.
+//! - Passwords in what is logged: `config/settings`; strangers' line ends in it: `base/plain`. Statements in names: `store`.
+//!
+//! Classes about SRTP, DTLS, ICE, TURN, STIR and XMPP have nothing here to be tested on.
 
 use crate::ladder::{play, play_in};
 use crate::raw::{Raw, request, signed};
@@ -410,4 +424,191 @@ fn leaks_of_failed_calls() {
         }
     }
     raw.assert_empty();
+}
+
+/// What is dialled is unescaped for the dialplan. What a template makes of it leaves as a number or a name, or not at all.
+#[test]
+fn injection_through_what_is_dialled() {
+    play_in(
+        |setting| {
+            setting.plan = "
+[[rule]]
+name = \"Out\"
+from = [\"users\"]
+regex = \"(?s)9(.+)\"
+caller = \"{1}\"
+to = [{ trunk = \"acme\", number = \"{1}\" }]
+"
+            .to_owned();
+        },
+        "
+        alice -> tandem INVITE sip:9%0D%0AX-Evil%3A%20y@tandem.local (sdp PCMU)
+        tandem -> alice 401
+        alice -> tandem INVITE sip:9%0D%0AX-Evil%3A%20y@tandem.local (auth | sdp PCMU)
+        tandem -> alice 404
+        quiet acme
+        alice -> tandem INVITE sip:9%22%3E;q%3C@tandem.local (auth | sdp PCMU)
+        tandem -> alice 404
+        quiet acme
+        alice -> tandem INVITE sip:9%3D%26%21%23@tandem.local (auth | sdp PCMU)
+        tandem -> acme INVITE [uri sip:=&!%23@198.51.100.11 | To ~ <sip:=&!%23@198.51.100.11>]
+        acme -> tandem 486
+        tandem -> alice 486
+        ",
+    );
+}
+
+/// Numbers that don't fit are refused or cut, and never wrap around.
+#[test]
+fn numbers_out_of_range() {
+    let mut raw = Raw::new();
+    let mut number = 0;
+    let mut ask = |from: &str, to: &str, method: &str| {
+        number += 1;
+        let text = request(method, "sip:bob@tandem.local", "sip:a@b.example", number, "");
+        assert!(text.contains(from), "{text}");
+        let from = from.replace("{n}", &number.to_string());
+        raw.statuses("stranger", text.replacen(&from, to, 1))
+    };
+    for cseq in ["4294967296", "2147483648000", "-1", "0x10", "", "99999999999999999999999999"] {
+        assert_eq!(ask("CSeq: ", &format!("CSeq: {cseq}\r\nX-Was: "), "OPTIONS"), [400], "CSeq {cseq}");
+    }
+    for (hops, status) in [("-1", 400), ("4294967296", 200), ("99999999999999999999", 200), ("ten", 400)] {
+        let statuses = ask("Max-Forwards: 70", &format!("Max-Forwards: {hops}"), "OPTIONS");
+        assert_eq!(statuses, [status], "Max-Forwards {hops}");
+    }
+    play(
+        "
+        bob registers
+        stranger -> tandem INVITE doorbell (sdp PCMU | Max-Forwards: 99999999999999999999)
+        tandem -> bob INVITE [Max-Forwards: 70]
+        bob -> tandem 486
+        tandem -> stranger 486
+        ",
+    );
+    for length in ["-1", "4294967296", "18446744073709551616", "1e3"] {
+        let answers = ask("Content-Length: 0", &format!("Content-Length: {length}"), "OPTIONS");
+        assert_eq!(answers, [400], "Content-Length {length}");
+    }
+    for expires in ["-1", "4294967296", "99999999999999999999", "soon"] {
+        let statuses = ask("Content-Length", &format!("Expires: {expires}\r\nContent-Length"), "SUBSCRIBE");
+        assert!(matches!(statuses[..], [400 | 401]), "Expires {expires}: {statuses:?}");
+    }
+    let from = "sip:alice@tandem.local";
+    let challenge = raw.ask("alice", request("REGISTER", OURS, from, 500, "")).pop().unwrap();
+    for (count, expires) in ["-1", "4294967296", "99999999999999999999"].into_iter().enumerate() {
+        let line = signed(&challenge, "alice", "alice-password", "REGISTER", OURS, 1 + count as u32);
+        let text = request("REGISTER", OURS, from, 501 + count, &format!("Expires: {expires}\r\n{line}"));
+        let answer = raw.ask("alice", text).pop().unwrap();
+        assert_eq!(answer.status(), 200);
+        let granted = answer.header(Name::Contact).unwrap().rsplit('=').next().unwrap().parse::<u32>().unwrap();
+        assert!((60..=7_200).contains(&granted), "Expires {expires} granted {granted}");
+    }
+    raw.pass(Duration::from_secs(8_000));
+    assert_eq!(raw.world.switch.counts().registrations, 0);
+}
+
+/// Compressed bodies are never unpacked, so that none grows.
+#[test]
+fn compressed_bodies() {
+    play(
+        "
+        bob registers
+        alice -> tandem INVITE bob (sdp PCMU | Content-Encoding: gzip)
+        tandem -> alice 401
+        alice -> tandem INVITE bob (auth | sdp PCMU | Content-Encoding: gzip)
+        tandem -> alice 415 [Accept ~ application/sdp]
+        alice -> tandem PUBLISH alice (Event: presence | Content-Encoding: deflate | type: application/pidf+xml | body: <x/>)
+        tandem -> alice 401
+        alice -> tandem PUBLISH alice (auth | Event: presence | Content-Encoding: deflate | type: application/pidf+xml | body: <x/>)
+        tandem -> alice 415
+        quiet bob
+        ",
+    );
+}
+
+/// Billion laughs and their kin, in what a user publishes.
+#[test]
+fn xml_bombs() {
+    let mut raw = Raw::new();
+    let from = "sip:alice@tandem.local";
+    let challenge = raw.ask("alice", request("PUBLISH", from, from, 1, "Event: presence\r\n")).pop().unwrap();
+    let laughs: String =
+        (1..30).map(|n| format!("<!ENTITY l{n} \"&l{0};&l{0};&l{0};&l{0};\">", n - 1)).collect::<Vec<_>>().concat();
+    let bombs = [
+        format!("<?xml version=\"1.0\"?><!DOCTYPE x [<!ENTITY l0 \"ha\">{laughs}]><presence>&l29;</presence>"),
+        "<!DOCTYPE x SYSTEM \"file:///etc/passwd\"><presence/>".to_owned(),
+        "<!DOCTYPE x [<!ENTITY e SYSTEM \"http://127.0.0.1/\">]><presence>&e;</presence>".to_owned(),
+        "<a>".repeat(20_000),
+        format!("<presence {}/>", (0..10_000).map(|n| format!("a{n}=\"x\" ")).collect::<String>()),
+        "<presence".to_owned() + &" ".repeat(50_000),
+    ];
+    for (count, bomb) in bombs.into_iter().enumerate() {
+        let line = signed(&challenge, "alice", "alice-password", "PUBLISH", from, 1 + count as u32);
+        let more = format!("Event: presence\r\nContent-Type: application/pidf+xml\r\n{line}");
+        let text = request("PUBLISH", from, from, 2 + count, &more);
+        let text = text.replace("Content-Length: 0\r\n\r\n", &format!("Content-Length: {}\r\n\r\n{bomb}", bomb.len()));
+        let statuses = raw.statuses("alice", text);
+        assert!(matches!(statuses[..], [400 | 413 | 415 | 513]), "{}: {statuses:?}", &bomb[..40]);
+    }
+    assert_eq!(raw.world.switch.counts().publications, 0);
+}
+
+/// CVE-2018-7284: neither what is subscribed to nor how often makes us remember without end.
+#[test]
+fn subscriptions_without_end() {
+    let mut raw = Raw::with(|setting| setting.settings.limits.subscriptions_per_account = 8);
+    let from = "sip:alice@tandem.local";
+    let challenge = raw.ask("alice", request("SUBSCRIBE", from, from, 1, "Event: dialog\r\n")).pop().unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for number in 2..400usize {
+        let line = signed(&challenge, "alice", "alice-password", "SUBSCRIBE", from, number as u32);
+        let event = match number % 3 {
+            0 => format!("x{number}"),
+            1 => format!("dialog;id={number}"),
+            _ => format!("presence;id={}", "9".repeat(number)),
+        };
+        let accept = "text/plain,".repeat(number);
+        let more = format!("Event: {event}\r\nX-Accept: {accept}\r\nExpires: 4294967295\r\n{line}");
+        seen.extend(raw.statuses("alice", request("SUBSCRIBE", from, from, number, &more)));
+        assert!(raw.world.switch.counts().subscriptions <= 8);
+    }
+    assert!(seen.contains(&489) && seen.contains(&200) && seen.iter().all(|status| *status != 500), "{seen:?}");
+    // Nobody answers the NOTIFYs: the subscriptions are over (RFC 6665 §4.2.2).
+    raw.pass(Duration::from_secs(64));
+    assert_eq!(raw.world.switch.counts().subscriptions, 0);
+}
+
+/// CVE-2021-26906, CVE-2021-41105: descriptions that fit no state change nothing, and nothing is ever sent in clear that
+/// was to be encrypted.
+#[test]
+fn descriptions_out_of_place() {
+    play(
+        "
+        bob registers
+        alice -> tandem INVITE bob (sdp PCMU secure)
+        tandem -> alice 401
+        alice -> tandem INVITE bob (auth | sdp PCMU secure)
+        tandem -> alice 488
+        quiet bob
+        alice talks to bob (PCMU)
+        alice -> tandem re-INVITE (sdp PCMU secure)
+        tandem -> alice 488
+        alice -> tandem re-INVITE (sdp G729)
+        tandem -> alice 488
+        quiet bob
+        media alice [send PCMU/0 | from bob]
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> bob BYE
+        bob -> tandem 200
+        alice calls bob (sdp PCMU)
+        tandem -> bob INVITE
+        bob -> tandem 200 (sdp PCMU secure)
+        tandem -> bob ACK
+        tandem -> bob BYE
+        bob -> tandem 200
+        tandem -> alice 488
+        ",
+    );
 }

@@ -311,3 +311,57 @@ fn options_go_to_the_next_server_before_a_trunk_is_down() {
         ",
     );
 }
+
+#[test]
+fn a_text_tries_the_servers_in_their_order_as_a_call_does() {
+    play_in(
+        by_name,
+        "
+        alice -> tandem MESSAGE +14155550100 (type: text/plain | body: hi)
+        tandem -> alice 401
+        alice -> tandem MESSAGE +14155550100 (auth | type: text/plain | body: hi)
+        tandem -> acme MESSAGE [uri sip:+14155550100@acme.example | body hi]
+        acme -> tandem 503
+        tandem -> acme2 MESSAGE [uri sip:+14155550100@acme.example | body hi]
+        wait 5100ms
+        tandem -> acme2 MESSAGE x3
+        tandem -> acme4 MESSAGE [Via ~ SIP/2.0/TCP | body hi]
+        acme4 -> tandem 200
+        tandem -> alice 200
+        alice -> tandem MESSAGE +14155550100 (auth | type: text/plain | body: more)
+        tandem -> acme4 MESSAGE [body more]
+        acme4 -> tandem 488
+        quiet acme acme2
+        tandem -> globex MESSAGE
+        globex -> tandem 488
+        tandem -> alice 488
+        ",
+    );
+}
+
+#[test]
+fn a_text_is_signed_for_each_server_of_a_trunk() {
+    play_in(
+        |setting| {
+            by_name(setting);
+            setting.account_at_acme();
+            setting.trunk("acme").register = false;
+        },
+        "
+        alice -> tandem MESSAGE +14155550100 (type: text/plain | body: hi)
+        tandem -> alice 401
+        alice -> tandem MESSAGE +14155550100 (auth | type: text/plain | body: hi)
+        tandem -> acme MESSAGE [no Authorization]
+        acme -> tandem 401 (WWW-Authenticate: Digest realm=\"acme\", nonce=\"n\", qop=\"auth\", algorithm=MD5)
+        tandem -> acme MESSAGE [Authorization ~ username=\"4711\"]
+        acme -> tandem 503
+        tandem -> acme2 MESSAGE [no Authorization]
+        acme2 -> tandem 401 (WWW-Authenticate: Digest realm=\"acme\", nonce=\"n\", qop=\"auth\", algorithm=MD5)
+        tandem -> acme2 MESSAGE [Authorization ~ username=\"4711\"]
+        acme2 -> tandem 401 (WWW-Authenticate: Digest realm=\"acme\", nonce=\"n\", qop=\"auth\", algorithm=MD5)
+        tandem -> globex MESSAGE
+        globex -> tandem 200
+        tandem -> alice 200
+        ",
+    );
+}

@@ -367,3 +367,64 @@ fn a_re_invite_before_the_answer_is_acknowledged_is_a_glare() {
         {GOODBYE}"
     ));
 }
+
+/// The answer to a re-INVITE of ours may come after our BYE. It has its ACK all the same, each time that it comes, so that
+/// the peer needn't send it for half a minute.
+#[test]
+fn an_answer_to_our_re_invite_that_comes_after_our_bye_is_acknowledged() {
+    play(
+        "
+        alice talks to bob (PCMU)
+        alice -> tandem re-INVITE (sdp PCMU sendonly)
+        tandem -> alice 200
+        alice -> tandem ACK
+        tandem -> bob INVITE [sdp first=PCMU sendonly]
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> bob BYE
+        bob -> tandem 200 BYE
+        bob -> tandem 200 INVITE (sdp PCMU recvonly)
+        tandem -> bob ACK [no sdp]
+        wait 1s
+        bob -> tandem again
+        tandem -> bob ACK
+        wait 40s
+        ",
+    );
+}
+
+#[test]
+fn a_re_invite_that_waits_for_the_other_side_can_be_cancelled() {
+    play(
+        "
+        alice talks to bob (PCMU)
+        alice -> tandem re-INVITE (sdp PCMU; video H264)
+        tandem -> alice 100
+        tandem -> bob INVITE [sdp audio first=PCMU; video H264]
+        bob -> tandem 180
+        alice -> tandem CANCEL
+        tandem -> alice 200 CANCEL
+        tandem -> alice 487 INVITE
+        bob -> tandem 200 (sdp PCMU; video H264)
+        tandem -> bob ACK
+        tandem -> bob INVITE [sdp audio first=PCMU; video refused H264]
+        bob -> tandem 200 (sdp PCMU; video H264 refused)
+        tandem -> bob ACK
+        quiet alice
+        media alice [send PCMU/0 | from bob]
+        media bob [send PCMU/0 | from alice]
+        alice -> tandem re-INVITE (sdp PCMU; video H264)
+        tandem -> alice 100
+        tandem -> bob INVITE [sdp audio first=PCMU; video H264]
+        alice -> tandem CANCEL
+        tandem -> alice 200 CANCEL
+        tandem -> alice 487 INVITE
+        bob -> tandem 488
+        quiet alice
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> bob BYE
+        bob -> tandem 200
+        ",
+    );
+}

@@ -48,6 +48,106 @@ fn of_several_flows_of_one_phone_the_latest_rings() {
     );
 }
 
+/// Bob's phone keeps two flows, the later one from bob2's address.
+const TWO_FLOWS: &str = "
+    bob -> tandem REGISTER
+    tandem -> bob 401
+    bob -> tandem REGISTER (auth | Supported: path, outbound | Contact: <sip:a@192.0.2.21;ob>;reg-id=1;+sip.instance=\"<urn:uuid:1>\")
+    tandem -> bob 200
+    wait 1s
+    bob2 -> tandem REGISTER
+    tandem -> bob2 401
+    bob2 -> tandem REGISTER (auth | Supported: path, outbound | Contact: <sip:a@192.0.2.22;ob>;reg-id=2;+sip.instance=\"<urn:uuid:1>\")
+    tandem -> bob2 200
+";
+
+#[test]
+fn when_a_flow_has_failed_the_next_one_of_that_phone_rings() {
+    let silence = ("wait 5100ms\ntandem -> bob2 INVITE x3", "tandem -> bob2 INVITE x3");
+    for (failure, later) in [("bob2 -> tandem 430", ""), ("bob2 is gone", ""), silence] {
+        let ladder = format!(
+            "{TWO_FLOWS}
+            alice calls bob (sdp PCMU)
+            tandem -> bob2 INVITE [uri sip:a@192.0.2.22;ob]
+            quiet bob
+            {failure}
+            tandem -> bob INVITE [uri sip:a@192.0.2.21;ob]
+            bob -> tandem 180
+            tandem -> alice 180
+            wait 8s
+            bob -> tandem 200 (sdp PCMU)
+            tandem -> bob ACK
+            tandem -> alice 200
+            alice -> tandem ACK
+            alice -> tandem BYE
+            tandem -> alice 200
+            tandem -> bob BYE
+            bob -> tandem 200
+            record [legs 3 | leg 2 user:bob 200]
+            wait 40s
+            {later}
+            "
+        );
+        play(&ladder);
+    }
+}
+
+#[test]
+fn what_a_phone_answers_by_one_flow_is_not_asked_again_by_another() {
+    for status in [404, 480, 486, 603] {
+        play(&format!(
+            "{TWO_FLOWS}
+            alice calls bob (sdp PCMU)
+            tandem -> bob2 INVITE
+            bob2 -> tandem {status}
+            tandem -> alice {status}
+            quiet bob
+            "
+        ));
+    }
+}
+
+#[test]
+fn the_next_flow_is_tried_while_another_phone_rings() {
+    play(&format!(
+        "{TWO_FLOWS}
+        bob3 -> tandem REGISTER
+        tandem -> bob3 401
+        bob3 -> tandem REGISTER (auth)
+        tandem -> bob3 200
+        alice calls bob (sdp PCMU)
+        tandem -> bob2 INVITE
+        tandem -> bob3 INVITE
+        bob3 -> tandem 180
+        tandem -> alice 180
+        bob2 -> tandem 430
+        tandem -> bob INVITE
+        bob -> tandem 486
+        bob3 -> tandem 486
+        tandem -> alice 486
+        "
+    ));
+}
+
+#[test]
+fn a_text_goes_by_the_next_flow_where_one_has_failed() {
+    for failure in ["bob2 -> tandem 430", "bob2 is gone"] {
+        play(&format!(
+            "{TWO_FLOWS}
+            alice -> tandem MESSAGE bob (type: text/plain | body: hi)
+            tandem -> alice 401
+            alice -> tandem MESSAGE bob (auth | type: text/plain | body: hi)
+            tandem -> bob2 MESSAGE [body hi]
+            {failure}
+            tandem -> bob MESSAGE [uri sip:a@192.0.2.21;ob | body hi]
+            bob -> tandem 200
+            tandem -> alice 200
+            letters 0
+            "
+        ));
+    }
+}
+
 #[test]
 fn a_first_hop_that_keeps_no_flow_is_refused() {
     play(

@@ -13,7 +13,8 @@ fn a_phone_diverts_to_a_colleague() {
         alice calls bob (sdp PCMU)
         tandem -> bob INVITE
         bob -> tandem 302 (Contact: <sip:carol@tandem.local>)
-        tandem -> carol INVITE [From ~ +15550100001]
+        tandem -> alice 181
+        tandem -> carol INVITE [From ~ +15550100001 | Max-Forwards: 68 | Diversion: <sip:bob@tandem.local>;reason=deflection;counter=1;privacy=off | History-Info ~ <sip:carol@tandem.local;cause=480>;index=1.1;mp=1]
         carol -> tandem 200 (sdp PCMU)
         tandem -> carol ACK
         tandem -> alice 200
@@ -37,11 +38,43 @@ fn the_contact_that_is_preferred_comes_first_and_then_the_next() {
         alice calls bob (sdp PCMU)
         tandem -> bob INVITE
         bob -> tandem 300 (Contact: <sip:dora@tandem.local>;q=0.1, <sip:carol@192.0.2.1>;q=0.9)
+        tandem -> alice 181
         tandem -> carol INVITE
         carol -> tandem 480
         tandem -> dora INVITE
         dora -> tandem 486
         tandem -> alice 486
+        ",
+    );
+}
+
+/// A redirection is a forward: the books and the limits see it as one, and each rule says how the caller is shown.
+#[test]
+fn a_redirection_is_told_and_limited_as_a_forward_is() {
+    play_in(
+        |setting| {
+            setting.settings.limits.forwarded_calls = 1;
+            setting.trunk("acme").identity.forwards_in.diversion = true;
+        },
+        "
+        bob registers
+        carol registers
+        alice calls bob (sdp PCMU)
+        tandem -> bob INVITE
+        bob -> tandem 302 (Contact: <tel:+14155550100>;q=0.9, <sip:carol@tandem.local>;q=0.5)
+        tandem -> alice 181
+        tandem -> acme INVITE [Diversion ~ reason=deflection | Max-Forwards: 68]
+        carol calls bob (sdp PCMU)
+        tandem -> bob INVITE
+        bob -> tandem 302 (Contact: <sip:dora@tandem.local>)
+        tandem -> carol 480
+        acme -> tandem 500
+        tandem -> globex INVITE [no Diversion]
+        globex -> tandem 500
+        tandem -> carol INVITE [Diversion ~ <sip:bob@tandem.local>;reason=deflection]
+        carol -> tandem 486
+        tandem -> alice 486
+        record 1 [leg 1 user:bob 302 | leg 2 trunk:acme 500 | leg 4 user:carol 486]
         ",
     );
 }
@@ -54,6 +87,7 @@ fn a_phone_may_divert_to_what_it_may_call_itself() {
         alice calls bob (sdp PCMU)
         tandem -> bob INVITE
         bob -> tandem 302 (Contact: <tel:+14155550100>)
+        tandem -> alice 181
         tandem -> acme INVITE [uri sip:+14155550100@198.51.100.11]
         acme -> tandem 486
         tandem -> alice 486
@@ -96,6 +130,7 @@ to = [{ trunk = \"acme\" }]
         alice -> tandem INVITE +14155550100 (auth | sdp PCMU)
         tandem -> acme INVITE
         acme -> tandem 302 (Contact: <sip:carol@anywhere.example>)
+        tandem -> alice 181
         tandem -> carol INVITE
         carol -> tandem 486
         tandem -> alice 486
@@ -129,6 +164,7 @@ fn redirections_do_not_run_in_a_circle() {
         alice calls bob (sdp PCMU)
         tandem -> bob INVITE
         bob -> tandem 302 (Contact: <sip:carol@tandem.local>)
+        tandem -> alice 181
         tandem -> carol INVITE
         carol -> tandem 302 (Contact: <sip:bob@tandem.local>)
         tandem -> alice 480
@@ -148,6 +184,7 @@ fn a_chain_of_redirections_has_an_end() {
         alice calls bob (sdp PCMU)
         tandem -> bob INVITE
         bob -> tandem 302 (Contact: <sip:carol@tandem.local>)
+        tandem -> alice 181
         tandem -> carol INVITE
         carol -> tandem 302 (Contact: <sip:dora@tandem.local>)
         tandem -> alice 480
@@ -171,6 +208,7 @@ fn other_phones_go_on_ringing_while_one_diverts() {
         bob -> tandem 302 (Contact: <sip:carol@tandem.local>)
         quiet carol
         bob2 -> tandem 486
+        tandem -> alice 181
         tandem -> carol INVITE
         carol -> tandem 486
         tandem -> alice 486

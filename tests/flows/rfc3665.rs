@@ -203,27 +203,41 @@ fn a_session_in_which_no_side_sees_the_others_addresses() {
     );
 }
 
-/// 3.6 Session via Redirect and Proxy Servers with SDP in ACK: the part of the offer, which is in the 200 (F11) and whose
-/// answer is in the ACK (F12).
+/// 3.6 Session via Redirect and Proxy Servers with SDP in ACK: a server redirects to a proxy (F2), and the caller, who made no
+/// offer, finds one in the 200 (F11) and answers it in the ACK (F12).
 #[test]
-fn a_session_whose_offer_is_in_the_answer() {
-    play(
+fn a_session_by_a_redirection_whose_offer_is_in_the_answer() {
+    play_in(
+        |setting| {
+            setting.trunk("acme").host = "acme.example".to_owned();
+            setting.dns = "
+                _sip._udp.acme.example SRV 10 0 5060 redirecting.acme.example
+                _sip._udp.acme.example SRV 20 0 5060 proxy.acme.example
+                redirecting.acme.example A 198.51.100.11
+                proxy.acme.example A 198.51.100.21
+            "
+            .to_owned();
+        },
         "
-        bob registers
-        alice calls bob
-        tandem -> bob INVITE [sdp opus G722 PCMA PCMU]
-        bob -> tandem 180
-        tandem -> alice 180 [no sdp]
-        bob -> tandem 200 (sdp PCMU)
-        tandem -> bob ACK [no sdp]
-        tandem -> alice 200 [sdp PCMU opus G722 PCMA]
+        alice calls +15550190001
+        tandem -> alice 100
+        tandem -> acme INVITE [sdp opus G722 PCMA PCMU]
+        acme -> tandem 302 (Contact: <sip:+15550190001@198.51.100.21>)
+        tandem -> acme2 INVITE [sdp opus G722 PCMA PCMU]
+        acme2 -> tandem 100
+        acme2 -> tandem 180 (Record-Route: <sip:198.51.100.21;lr>)
+        tandem -> alice 180 [no sdp | no Record-Route]
+        acme2 -> tandem 200 (sdp PCMU | Record-Route: <sip:198.51.100.21;lr>)
+        tandem -> acme2 ACK [no sdp | Route: <sip:198.51.100.21;lr>]
+        tandem -> alice 200 [sdp PCMU opus G722 PCMA | no Record-Route]
         alice -> tandem ACK (sdp PCMU)
-        media alice [send PCMU/0 | to alice | from bob]
-        media bob [send PCMU/0 | from alice]
-        bob -> tandem BYE
-        tandem -> bob 200
+        media alice [send PCMU/0 | to alice | from acme2]
+        media acme2 [send PCMU/0 | from alice]
+        acme2 -> tandem BYE
+        tandem -> acme2 200
         tandem -> alice BYE
         alice -> tandem 200
+        record [legs 3 | leg 1 trunk:acme 302 | leg 2 trunk:acme 200]
         ",
     );
 }

@@ -43,9 +43,18 @@ pub async fn explain(State(state): State<AppState>, query: Result<Query<ExplainQ
     let Query(ExplainQuery { from, to, at }) = query?;
     let at = moment(at.as_deref())?;
     let decision = state.ask(|reply| Control::Explain { from, to, at, reply }).await?;
-    decision
-        .map(|decision| Json(explain_json(&decision)))
-        .map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error, "correct the question and ask again"))
+    let decision = decision
+        .map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error, "correct the question and ask again"))?;
+    let mut answer = explain_json(&decision);
+    let mut forwards = Vec::new();
+    for user in decision.users() {
+        let forwarding = state.store.forwarding(user).await?;
+        if !forwarding.is_off() {
+            forwards.push(json::forwarding(user, &forwarding));
+        }
+    }
+    answer["forwards"] = forwards.into();
+    Ok(Json(answer))
 }
 
 pub async fn reload(State(state): State<AppState>) -> Answer {

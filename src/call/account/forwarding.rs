@@ -31,6 +31,25 @@ impl Forwarding {
         new
     }
 
+    /// What becomes of a call, for people: the first that applies first. `usually_after` is how long phones ring where the
+    /// user set no time.
+    pub fn sentences(&self, usually_after: Duration) -> Vec<String> {
+        let after = self.after.unwrap_or(usually_after).as_secs();
+        let to = |when: &str, to: &Option<String>| to.as_ref().map(|to| format!("{when}: to {to}"));
+        let disturb = match (&self.busy, self.do_not_disturb) {
+            (_, false) => None,
+            (Some(to), true) => Some(format!("not to be disturbed: to {to}, as when busy")),
+            (None, true) => Some("not to be disturbed: answered 480".to_owned()),
+        };
+        let all = [
+            to("always", &self.always),
+            disturb,
+            to("when busy", &self.busy),
+            to(&format!("when nobody answers for {after} s, or no phone is there"), &self.no_answer),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
     /// Whether calls simply ring.
     pub fn is_off(&self) -> bool {
         *self == Forwarding::default()
@@ -40,6 +59,29 @@ impl Forwarding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_told_in_the_order_in_which_it_applies() {
+        let usually = Duration::from_secs(20);
+        assert!(Forwarding::default().sentences(usually).is_empty());
+        let quiet = Forwarding { do_not_disturb: true, ..Forwarding::default() };
+        assert_eq!(quiet.sentences(usually), ["not to be disturbed: answered 480"]);
+        let all = Forwarding {
+            always: Some("1".to_owned()),
+            busy: Some("2".to_owned()),
+            no_answer: Some("3".to_owned()),
+            ..quiet
+        };
+        assert_eq!(
+            all.sentences(usually),
+            [
+                "always: to 1",
+                "not to be disturbed: to 2, as when busy",
+                "when busy: to 2",
+                "when nobody answers for 20 s, or no phone is there: to 3"
+            ]
+        );
+    }
 
     #[test]
     fn each_change_touches_its_own() {

@@ -89,7 +89,7 @@ impl Switch {
         let kind = message.content_type().unwrap_or_default().split(';').next().unwrap_or_default().trim();
         let state = match body.is_empty() {
             true => None,
-            false if !kind.eq_ignore_ascii_case(Package::Presence.content_type()) => {
+            false if message.is_encoded() || !kind.eq_ignore_ascii_case(Package::Presence.content_type()) => {
                 let accept = (Name::Accept, Package::Presence.content_type().to_owned());
                 return Outcome { headers: vec![accept], ..refuse(415) };
             }

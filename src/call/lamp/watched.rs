@@ -124,7 +124,7 @@ impl Exchange {
     fn light_lamps_unasked(&mut self, now: Now, user: &str, waits: bool) {
         let text = message_summary::write(&self.address_of(user), &self.waiting_for(user));
         let address = self.address_of(user);
-        for binding in self.registrar.targets(now, user) {
+        for binding in self.registrar.phones(now, user).into_iter().filter_map(|flows| flows.into_iter().next()) {
             let request = unsolicited(Package::MessageSummary, &address, binding, text.clone());
             self.agent.request(now, request);
             if waits {

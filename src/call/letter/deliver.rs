@@ -3,15 +3,17 @@
 
 use crate::base::time::Now;
 use crate::call::exchange::{Exchange, Timer};
+use crate::call::hop::Hop;
 use crate::call::letter::Letter;
-use crate::call::letter::post::{Attempt, Delivery, DeliveryKey, is_away};
+use crate::call::letter::post::{Again, Attempt, Delivery, DeliveryKey, is_away};
 use crate::call::party::{Audience, Side};
+use crate::call::trunk::rests::Fault;
 use crate::dialplan::route::Target;
 use crate::sip::agent::{Failure, OutgoingRequest, RequestId};
-use crate::sip::digest::{self, ClientCredentials};
-use crate::sip::flow::{Body, Flow, Headers, Transport};
-use crate::sip::registrar::Binding;
+use crate::sip::digest;
+use crate::sip::flow::{Body, Headers, Transport};
 use crate::wire::sip::{Message, Method, Name, date, escape_user};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,12 +58,24 @@ impl Exchange {
         if message.status() < 200 {
             return self.post.attempts.contains_key(&id);
         }
-        let Some(attempt) = self.post.attempts.remove(&id) else { return false };
+        let Some(Attempt { delivery, again, .. }) = self.post.attempts.remove(&id) else { return false };
+        let trunk = again.as_ref().and_then(|again| again.trunk.as_deref());
+        let fault = match message.status() {
+            503 if trunk.is_some() => Some(Fault::Busy { retry_after: message.retry_after() }),
+            430 if trunk.is_none() => Some(Fault::Silent),
+            _ => None,
+        };
+        self.note_way(now, again.as_deref(), fault);
         match message.status() {
-            status @ 200..=299 => self.accepted(now, attempt.delivery, status),
+            status @ 200..=299 => self.accepted(now, delivery, status),
+            status if fault.is_some() => {
+                if !self.sent_elsewhere(now, again, delivery) {
+                    self.declined(now, delivery, status);
+                }
+            }
             status => {
-                if !self.signed_again(now, attempt.retry, attempt.delivery, message) {
-                    self.declined(now, attempt.delivery, status);
+                if !self.signed_again(now, again, delivery, message) {
+                    self.declined(now, delivery, status);
                 }
             }
         }
@@ -70,10 +84,16 @@ impl Exchange {
 
     /// A request that carries a letter has no answer and will have none; false where it carries none.
     pub fn letter_failed(&mut self, now: Now, id: RequestId, cause: Failure) -> bool {
-        let Some(attempt) = self.post.attempts.remove(&id) else { return false };
+        let Some(Attempt { delivery, is_large, again }) = self.post.attempts.remove(&id) else { return false };
+        if cause != Failure::Limit {
+            self.note_way(now, again.as_deref(), Some(Fault::Silent));
+            if self.sent_elsewhere(now, again, delivery) {
+                return true;
+            }
+        }
         // Who takes no connection never can have it.
-        let status = if attempt.is_large && cause == Failure::Transport { 513 } else { 408 };
-        self.declined(now, attempt.delivery, status);
+        let status = if is_large && cause == Failure::Transport { 513 } else { 408 };
+        self.declined(now, delivery, status);
         true
     }
 
@@ -112,26 +132,29 @@ impl Exchange {
         let to = format!("<sip:{}@{domain}>", escape_user(&user));
         let from = delivery.letter.from.from(domain, Audience::Phone);
         let told = delivery.letter.from.headers(domain, Audience::Phone, Side::Calling);
-        let mut bindings = self.registrar.targets(now, &user);
+        let mut phones = self.registrar.phones(now, &user);
         if let Some(phone) = &delivery.phone {
-            bindings.retain(|binding| binding.instance.as_ref() == Some(phone));
+            phones.retain(|flows| flows.iter().any(|binding| binding.instance.as_ref() == Some(phone)));
         }
-        if bindings.is_empty() {
+        if phones.is_empty() {
             return Err(Obstacle::Away(user));
         }
-        let request = |binding: Binding| {
-            let request = request(now, delivery, binding.flow, binding.uri, from.clone(), to.clone(), told.clone());
-            (OutgoingRequest { routes: binding.path, ..request }, None)
-        };
-        let requests: Vec<Carried> = bindings.into_iter().map(request).collect();
-        self.send_letters(now, key, requests);
+        let letters = phones.into_iter().filter_map(|flows| {
+            let mut more: VecDeque<Hop> = flows.into_iter().map(Hop::to_phone).collect();
+            let request = request(now, delivery, more.pop_front()?, from.clone(), to.clone(), told.clone());
+            Some(Again { request, trunk: None, credentials: None, is_signed: false, more })
+        });
+        let letters: Vec<Again> = letters.collect();
+        self.send_letters(now, key, letters);
         Ok(())
     }
 
     fn carry_to_trunk(&mut self, now: Now, key: DeliveryKey, name: &str, number: &str) -> Result<(), Obstacle> {
         let Some(trunk) = self.trunks.by_name(name) else { return Err(Obstacle::Refused(500)) };
-        let Some(&flow) = trunk.ways(now.time, &mut self.chance).first() else { return Err(Obstacle::Refused(503)) };
-        let routes = trunk.routes();
+        let (uri, route) = (trunk.uri(number), trunk.routes());
+        let ways = trunk.ways(now.time, &mut self.chance).into_iter().take(self.settings.limits.addresses);
+        let mut more: VecDeque<Hop> = ways.map(|flow| Hop { flow, uri: uri.clone(), route: route.clone() }).collect();
+        let Some(hop) = more.pop_front() else { return Err(Obstacle::Refused(503)) };
         let Some(delivery) = self.post.deliveries.get_mut(&key) else { return Ok(()) };
         delivery.user = None;
         let domain = trunk.domain();
@@ -141,46 +164,81 @@ impl Exchange {
         let from = delivery.letter.from.from(&ours, audience);
         let told = delivery.letter.from.headers(&ours, audience, Side::Calling);
         let to = format!("<sip:{}@{domain}>", escape_user(number));
-        let request = request(now, delivery, flow, trunk.uri(number), from, to, told);
-        let request = OutgoingRequest { routes, ..request };
-        let retry = credentials.map(|credentials| Box::new((request.clone(), credentials)));
-        self.send_letters(now, key, vec![(request, retry)]);
+        let request = request(now, delivery, hop, from, to, told);
+        let trunk = Some(name.to_owned());
+        self.send_letters(now, key, vec![Again { request, trunk, credentials, is_signed: false, more }]);
         Ok(())
     }
 
-    fn send_letters(&mut self, now: Now, key: DeliveryKey, requests: Vec<Carried>) {
+    fn send_letters(&mut self, now: Now, key: DeliveryKey, letters: Vec<Again>) {
         if let Some(delivery) = self.post.deliveries.get_mut(&key) {
-            delivery.waiting = requests.len();
+            delivery.waiting = letters.len();
         }
-        for (request, retry) in requests {
-            self.attempt(now, key, request, retry);
+        for letter in letters {
+            self.attempt(now, key, Box::new(letter));
         }
     }
 
-    fn attempt(&mut self, now: Now, key: DeliveryKey, request: OutgoingRequest, retry: Option<Retry>) {
+    fn attempt(&mut self, now: Now, key: DeliveryKey, again: Box<Again>) {
+        let request = again.request.clone();
+        let is_useful = !again.more.is_empty() || again.trunk.is_some();
+        self.attempt_with(now, key, request, is_useful.then_some(again));
+    }
+
+    fn attempt_with(&mut self, now: Now, key: DeliveryKey, request: OutgoingRequest, again: Option<Box<Again>>) {
+        let hurry = self.settings.sip.trunk_timeout.min(ANSWER);
+        let has_more = again.as_ref().is_some_and(|again| !again.more.is_empty());
+        let request = OutgoingRequest { max_wait: Some(if has_more { hurry } else { ANSWER }), ..request };
         let is_large = is_large(&request);
         let id = self.agent.request(now, request);
-        self.post.attempts.insert(id, Attempt { delivery: key, is_large, retry });
+        self.post.attempts.insert(id, Attempt { delivery: key, is_large, again });
+    }
+
+    /// What a trunk's address did with a letter.
+    fn note_way(&mut self, now: Now, again: Option<&Again>, fault: Option<Fault>) {
+        let Some(again) = again else { return };
+        let Some(trunk) = again.trunk.as_deref().and_then(|name| self.trunks.by_name_mut(name)) else { return };
+        match fault {
+            Some(fault) => trunk.way_failed(now.time, again.request.flow, fault, &mut self.chance),
+            None => trunk.way_answered(again.request.flow),
+        }
+    }
+
+    /// Sends a letter by the next way to the same trunk or phone; false where there is none.
+    fn sent_elsewhere(&mut self, now: Now, again: Option<Box<Again>>, key: DeliveryKey) -> bool {
+        let Some(mut again) = again else { return false };
+        if let Some(trunk) = again.trunk.as_deref().and_then(|name| self.trunks.by_name(name)) {
+            again.more.retain(|hop| !trunk.is_resting(now.time, hop.flow));
+        }
+        let Some(Hop { flow, uri, route }) = again.more.pop_front() else { return false };
+        again.request = OutgoingRequest { flow, uri, routes: route, ..again.request };
+        again.is_signed = false;
+        self.attempt(now, key, again);
+        true
     }
 
     /// Sends a letter once more with the credentials that a trunk asks for. False where there are none, or they were of no
     /// use before.
-    fn signed_again(&mut self, now: Now, retry: Option<Retry>, key: DeliveryKey, refusal: &Message) -> bool {
+    fn signed_again(&mut self, now: Now, again: Option<Box<Again>>, key: DeliveryKey, refusal: &Message) -> bool {
         let (asks, signs) = match refusal.status() {
             401 => (Name::WwwAuthenticate, Name::Authorization),
             407 => (Name::ProxyAuthenticate, Name::ProxyAuthorization),
             _ => return false,
         };
-        let Some((mut request, credentials)) = retry.map(|retry| *retry) else { return false };
+        let Some(mut again) = again.filter(|again| !again.is_signed) else { return false };
+        let (mut request, Some(credentials)) = (again.request.clone(), again.credentials.as_ref()) else {
+            return false;
+        };
         let challenges = refusal.fields().filter(|field| field.kind() == asks).map(|field| field.value());
         let body = request.body.as_ref().map(|body| body.bytes.clone()).unwrap_or_default();
         let cnonce = self.chance.token(16);
-        let signed = digest::answer(challenges, &credentials, request.method.as_str(), &request.uri, &body, 1, &cnonce);
+        let signed = digest::answer(challenges, credentials, request.method.as_str(), &request.uri, &body, 1, &cnonce);
         let Ok(signature) = signed else { return false };
         request.headers.push((signs, signature));
         request.call_id = Some(refusal.call_id().to_owned());
         request.cseq = refusal.cseq().ok().map(|cseq| cseq.number.saturating_add(1));
-        self.attempt(now, key, request, None);
+        again.is_signed = true;
+        self.attempt_with(now, key, request, Some(again));
         true
     }
 
@@ -237,25 +295,15 @@ impl Exchange {
     }
 }
 
-type Retry = Box<(OutgoingRequest, ClientCredentials)>;
-type Carried = (OutgoingRequest, Option<Retry>);
-
 /// The MESSAGE on one way.
-fn request(
-    now: Now,
-    of: &Delivery,
-    flow: Flow,
-    uri: String,
-    from: String,
-    to: String,
-    told: Headers,
-) -> OutgoingRequest {
+fn request(now: Now, of: &Delivery, hop: Hop, from: String, to: String, told: Headers) -> OutgoingRequest {
     let letter = &of.letter;
+    let Hop { flow, uri, route } = hop;
     OutgoingRequest {
         max_forwards: of.hops,
         headers: told.into_iter().chain(headers(now, letter)).collect(),
         body: Some(Body { content_type: letter.content_type.as_str().into(), bytes: letter.body.clone() }),
-        max_wait: Some(ANSWER),
+        routes: route,
         ..OutgoingRequest::new(Method::Message, uri, flow, from, to)
     }
 }

@@ -2,6 +2,7 @@
 //! say what happens to them.
 
 use crate::base::time::Now;
+use crate::call::hop::Hop;
 use crate::call::io::Ticket;
 use crate::call::letter::{Letter, LetterId, Pile};
 use crate::dialplan::route::Target;
@@ -40,8 +41,21 @@ pub struct Attempt {
     pub delivery: DeliveryKey,
     /// Too large for a datagram, on a way that has nothing else unless the peer takes connections too.
     pub is_large: bool,
-    /// The same again with credentials, in case that the trunk asks for them.
-    pub retry: Option<Box<(OutgoingRequest, ClientCredentials)>>,
+    /// What may be sent again; none where nothing could be otherwise then.
+    pub again: Option<Box<Again>>,
+}
+
+/// A request that may be sent another time.
+#[derive(Clone)]
+pub struct Again {
+    pub request: OutgoingRequest,
+    /// The trunk that it is for.
+    pub trunk: Option<String>,
+    /// In case that the trunk asks for them; of no use a second time.
+    pub credentials: Option<ClientCredentials>,
+    pub is_signed: bool,
+    /// Other ways to the same trunk or phone, tried in turn where one fails.
+    pub more: VecDeque<Hop>,
 }
 
 /// What the store keeps for one user.

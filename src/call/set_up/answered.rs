@@ -86,6 +86,8 @@ impl Call {
         let headers = self.told_caller(exchange, leg);
         if let Some(session) = self.caller_session() {
             match self.origin {
+                // Who waited here for the answer has heard of its port already.
+                Some(_) if body.is_none() => {}
                 Some(_) => self.reoffer_moved(exchange, now, 0, body),
                 None => exchange.agent.answer(now, session, headers, body),
             }

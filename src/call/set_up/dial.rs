@@ -3,6 +3,7 @@
 use crate::base::time::Now;
 use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
+use crate::call::hop::Hop;
 use crate::call::leg::{End, Leg, Stage as LegStage};
 use crate::call::media::Media;
 use crate::call::media::negotiate::{self, Disagreement};
@@ -24,8 +25,9 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Destination {
     pub flow: Flow,
-    /// Further ways, tried in turn where one fails (RFC 3263 §4.3).
-    pub more: VecDeque<Flow>,
+    /// Further ways, tried in turn where one fails: other addresses of a trunk (RFC 3263 §4.3), other flows of a phone
+    /// (RFC 5626 §5.3).
+    pub more: VecDeque<Hop>,
     pub uri: String,
     /// Name-addrs.
     pub to: String,
@@ -79,11 +81,13 @@ impl Call {
         let Some(mut to) = self.legs[leg].again.take() else { return false };
         if let Some(trunk) = trunk.and_then(|name| exchange.trunks.by_name(name)) {
             // Others may have found out meanwhile that it fails as well.
-            to.more.retain(|&way| !trunk.is_resting(now.time, way));
+            to.more.retain(|hop| !trunk.is_resting(now.time, hop.flow));
         }
-        let Some(way) = to.more.pop_front() else { return false };
+        let Some(Hop { flow, uri, route }) = to.more.pop_front() else { return false };
+        // The last flow of a phone is waited for as any phone is.
+        let no_response = to.no_response.filter(|_| trunk.is_some() || !to.more.is_empty());
         let LegRecord { target, number, .. } = self.record.legs[leg].clone();
-        self.dial(exchange, now, Destination { flow: way, ..*to }, target, number, trunk);
+        self.dial(exchange, now, Destination { flow, uri, route, no_response, ..*to }, target, number, trunk);
         true
     }
 

@@ -1,5 +1,5 @@
 //! A call is sent on by the one it was for: always, when busy, when nobody answers (the services of RFC 5359 §2.5 to
-//! §2.7). It goes on through the dialplan with the rights of the user who sends it on.
+//! §2.7), or by a redirection. It goes on through the dialplan with the rights of whoever sends it on.
 
 use crate::base::time::Now;
 use crate::call::account::Account;
@@ -9,13 +9,26 @@ use crate::call::party::Party;
 use crate::call::party::diversion::{Diversion, Why};
 use crate::call::state::Call;
 use crate::config::identity::HeaderPatterns;
-use crate::dialplan::route::{Caller, Request, Target};
+use crate::dialplan::route::{Caller, Request, Route, Target};
 use std::collections::VecDeque;
+
+/// How a call is sent on.
+pub struct Detour {
+    /// Who sends it on, as records have it: `user:bob`, `trunk:acme`.
+    pub by: String,
+    /// The same as others are told.
+    pub party: Party,
+    pub why: Why,
+    /// Where to, one after the other.
+    pub routes: VecDeque<Route>,
+}
 
 /// One time that this call was sent on here.
 pub struct Forward {
-    pub user: String,
-    pub why: Why,
+    by: String,
+    why: Why,
+    /// Where else it may go.
+    routes: VecDeque<Route>,
     /// What is left of the way that it came off, and how the caller was shown there.
     rest: VecDeque<Target>,
     shown: Party,
@@ -25,7 +38,11 @@ pub struct Forward {
 impl Forward {
     /// As records have it.
     pub fn text(&self) -> String {
-        format!("user:{}, {}", self.user, self.why.as_str())
+        format!("{}, {}", self.by, self.why.as_str())
+    }
+
+    fn is_by(&self, user: &str) -> bool {
+        user_of(&self.by) == Some(user)
     }
 }
 
@@ -81,7 +98,8 @@ impl Call {
 
     /// Whether the plan has more for this call, be it on a way that was left for a forward.
     pub fn has_more(&self) -> bool {
-        !self.targets.is_empty() || self.forwards.iter().any(|forward| !forward.rest.is_empty())
+        !self.targets.is_empty()
+            || self.forwards.iter().any(|forward| !forward.rest.is_empty() || !forward.routes.is_empty())
     }
 
     /// The next target. Where a forward has led nowhere, the way that it came off goes on as if it hadn't been.
@@ -90,8 +108,14 @@ impl Call {
             if let Some(target) = self.targets.pop_front() {
                 return Some(target);
             }
+            let forward = self.forwards.last_mut()?;
+            if let Some(route) = forward.routes.pop_front() {
+                let shown = forward.shown.clone();
+                self.take_route(route, shown);
+                continue;
+            }
             let forward = self.forwards.pop()?;
-            exchange.count_forward(&forward.user, false);
+            count_forward(exchange, &forward.by, false);
             self.diversions.pop();
             self.caller.shown = forward.shown;
             self.pass_headers = forward.pass_headers;
@@ -101,8 +125,48 @@ impl Call {
 
     pub fn forget_forwards(&mut self, exchange: &mut Exchange) {
         for forward in self.forwards.drain(..) {
-            exchange.count_forward(&forward.user, false);
+            count_forward(exchange, &forward.by, false);
         }
+    }
+
+    /// Leaves the way that the call is on for another, by which it goes as a call of whoever sends it on. Says with which
+    /// status and why that can't be.
+    pub fn send_on(&mut self, exchange: &mut Exchange, now: Now, detour: Detour) -> Result<(), (u16, &'static str)> {
+        let limits = &exchange.settings.limits;
+        let Detour { by, party, why, routes } = detour;
+        let user = user_of(&by);
+        if user.is_some_and(|user| self.forwards.iter().any(|forward| forward.is_by(user))) {
+            return Err((482, "and came back from there"));
+        }
+        if self.forwards_before + self.forwards.len() >= limits.forwards || self.caller.max_forwards == 0 {
+            return Err((483, "but this one was forwarded too often already"));
+        }
+        if user.is_some_and(|user| exchange.forwards_of(user) >= limits.forwarded_calls) {
+            return Err((480, "but too many are forwarded there already"));
+        }
+        count_forward(exchange, &by, true);
+        self.caller.max_forwards -= 1;
+        self.forwards.push(Forward {
+            by,
+            why,
+            routes,
+            rest: std::mem::take(&mut self.targets),
+            shown: self.caller.shown.clone(),
+            pass_headers: std::mem::take(&mut self.pass_headers),
+        });
+        self.diversions.push(Diversion { by: party, why });
+        self.tell_forwarded(exchange, now);
+        Ok(())
+    }
+
+    fn take_route(&mut self, route: Route, shown: Party) {
+        self.caller.shown = match route.caller {
+            Some(number) => shown.shown_as(number),
+            None => shown,
+        };
+        self.pass_headers = route.pass_headers;
+        self.targets = route.targets.into();
+        self.targets.retain(|target| target.takes_calls() || matches!(target, Target::Reject { .. }));
     }
 
     fn user_of(&self, exchange: &Exchange, target: &Target) -> Option<Account> {
@@ -121,16 +185,6 @@ impl Call {
         let refused = |status, what: &str| {
             Err(Failure::new(status, "").because(format!("{}'s calls go to {to}, {what}", account.name)))
         };
-        let limits = &exchange.settings.limits;
-        if self.forwards.iter().any(|forward| forward.user == account.name) {
-            return refused(482, "and came back from there");
-        }
-        if self.forwards_before + self.forwards.len() >= limits.forwards || self.caller.max_forwards == 0 {
-            return refused(483, "but this one was forwarded too often already");
-        }
-        if exchange.forwards_of(&account.name) >= limits.forwarded_calls {
-            return refused(480, "but too many are forwarded there already");
-        }
         let number = account.number.as_deref();
         let country = account.country.as_deref().or(exchange.settings.sip.country.as_deref());
         let decision = exchange.plan.route(&Request {
@@ -147,26 +201,19 @@ impl Call {
         if !route.targets.iter().any(Target::takes_calls) {
             return refused(482, "and came from there");
         }
-        exchange.count_forward(&account.name, true);
-        self.caller.max_forwards -= 1;
-        let shown = self.caller.shown.clone();
-        if let Some(number) = route.caller {
-            self.caller.shown = shown.clone().shown_as(number);
+        let routes = VecDeque::from([route]);
+        let detour = Detour { by: format!("user:{}", account.name), party: account.party(), why, routes };
+        if let Err((status, what)) = self.send_on(exchange, now, detour) {
+            return refused(status, what);
         }
-        let pass_headers = std::mem::replace(&mut self.pass_headers, route.pass_headers);
-        let rest = std::mem::replace(&mut self.targets, route.targets.into());
-        self.targets.retain(|target| target.takes_calls() || matches!(target, Target::Reject { .. }));
-        self.forwards.push(Forward { user: account.name.clone(), why, rest, shown, pass_headers });
-        self.diversions.push(Diversion { by: account.party(), why });
         self.failure = None;
-        self.tell_forwarded(exchange, now);
         Ok(())
     }
 
     fn was_busy(&self, exchange: &Exchange, target: &Target) -> bool {
         let Target::User { name } = target else { return false };
         let Some(account) = exchange.accounts.find(name) else { return false };
-        self.forwards.iter().any(|forward| forward.why == Why::Busy && forward.user == account.name)
+        self.forwards.iter().any(|forward| forward.why == Why::Busy && forward.is_by(&account.name))
     }
 
     /// 181 Call Is Being Forwarded (RFC 3261 §21.1.3).
@@ -175,5 +222,17 @@ impl Call {
             self.caller.told = Some((181, false));
             exchange.agent.progress(now, session, 181, "", Vec::new(), None);
         }
+    }
+}
+
+/// The user who is meant by `user:bob`.
+fn user_of(by: &str) -> Option<&str> {
+    by.strip_prefix("user:")
+}
+
+/// How many calls a user has forwarded is counted; what a trunk sends on counts against the limits of trunks.
+fn count_forward(exchange: &mut Exchange, by: &str, more: bool) {
+    if let Some(user) = user_of(by) {
+        exchange.count_forward(user, more);
     }
 }

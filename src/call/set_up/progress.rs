@@ -16,7 +16,7 @@ impl Call {
         if self.stage != Stage::Trying || status == 199 {
             return;
         }
-        self.record.ringing.get_or_insert(now.wall);
+        let rings_first = self.record.ringing.replace(self.record.ringing.unwrap_or(now.wall)).is_none();
         self.record.legs[leg].ringing.get_or_insert(now.wall);
         self.tell_origin(exchange, status, &phrase(status, message.reason_phrase()));
         self.note_answer(exchange, leg, message);
@@ -30,6 +30,8 @@ impl Call {
         if body.is_some() && has_sound {
             self.heard = Some(leg);
             self.wire(exchange, leg);
+        } else if rings_first {
+            self.comfort(exchange);
         }
         let told = (status, body.is_some());
         let is_news = match self.caller.told {

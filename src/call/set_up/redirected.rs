@@ -5,20 +5,22 @@ use crate::base::time::Now;
 use crate::call::admission::is_ours;
 use crate::call::exchange::Exchange;
 use crate::call::failure::Failure;
+use crate::call::party::Party;
+use crate::call::party::diversion::Why;
 use crate::call::reason::{phrase, sip_reason};
-use crate::call::record::EndedBy;
+use crate::call::record::{EndedBy, LegRecord};
+use crate::call::set_up::forward::Detour;
 use crate::call::state::Call;
 use crate::config::settings::Redirects;
-use crate::dialplan::route::{Caller, Request, Target};
+use crate::dialplan::route::{Caller, Request, Route, Target};
 use crate::sip::flow::Flow;
 use crate::wire::sip::{Contacts, Message, Name, NameAddr, Scheme, Uri};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Contacts of one answer that are looked at.
 const CONTACTS: usize = 4;
-/// Targets that a call has left at most, however many its redirections name.
-const TARGETS: usize = 32;
 /// A longer URI isn't passed on.
 const URI: usize = 256;
 
@@ -26,7 +28,8 @@ const URI: usize = 256;
 pub enum Redirected {
     /// Nowhere: the leg has failed.
     Nowhere(&'static str),
-    /// To targets that are tried next, or another address of the same trunk, where a leg is under way already.
+    /// To routes that are tried once all phones have failed, or another address of the same trunk, where a leg is under way
+    /// already.
     On,
     /// To the caller, who is told the contacts.
     Caller(Failure),
@@ -52,19 +55,40 @@ impl Call {
         {
             return Redirected::On;
         }
-        let mut targets = Vec::new();
-        for uri in &contacts {
-            targets.extend(self.permitted(exchange, now, leg, uri));
-        }
-        if targets.is_empty() {
+        let mut routes: VecDeque<Route> =
+            contacts.iter().filter_map(|uri| self.permitted(exchange, now, leg, uri)).collect();
+        if routes.is_empty() {
             return Redirected::Nowhere("no contact that may be called");
         }
-        self.is_redirected = true;
-        for target in targets.into_iter().rev() {
-            self.targets.push_front(target);
+        match &mut self.redirected_to {
+            Some(detour) => detour.routes.append(&mut routes),
+            None => self.redirected_to = self.redirecting(exchange, leg, routes).map(Box::new),
         }
-        self.targets.truncate(TARGETS);
         Redirected::On
+    }
+
+    /// The call is sent on by the side that `leg` leads to.
+    fn redirecting(&self, exchange: &Exchange, leg: usize, routes: VecDeque<Route>) -> Option<Detour> {
+        let LegRecord { target, number, .. } = &self.record.legs[leg];
+        let party = match target.strip_prefix("user:") {
+            Some(user) => exchange.accounts.by_name(user)?.party(),
+            None => Party { user: number.clone(), ..Party::default() },
+        };
+        Some(Detour { by: target.clone(), party, why: Why::Deflected, routes })
+    }
+
+    /// Follows what the phones or the trunk that failed redirected to; false where that can't be, or nobody did.
+    pub fn follow(&mut self, exchange: &mut Exchange, now: Now) -> bool {
+        let Some(detour) = self.redirected_to.take() else { return false };
+        match self.send_on(exchange, now, *detour) {
+            Ok(()) => true,
+            Err((_, what)) => {
+                if let Some((_, told)) = &mut self.failure {
+                    told.why = Some(format!("redirected, {what}"));
+                }
+                false
+            }
+        }
     }
 
     /// The same number at another address of the same trunk is no other call.
@@ -88,9 +112,9 @@ impl Call {
     }
 
     /// What the dialplan makes of a contact when the redirecting side calls it; without what this call has tried already.
-    fn permitted(&self, exchange: &Exchange, now: Now, leg: usize, contact: &str) -> Vec<Target> {
+    fn permitted(&self, exchange: &Exchange, now: Now, leg: usize, contact: &str) -> Option<Route> {
         let accounts = Arc::clone(&exchange.accounts);
-        let Some(flow) = self.legs[leg].flow() else { return Vec::new() };
+        let flow = self.legs[leg].flow()?;
         let by = self.record.legs[leg].target.as_str();
         let (caller, is_trunk) = if let Some(name) = by.strip_prefix("trunk:") {
             let country = exchange.trunks.by_name(name).and_then(|trunk| trunk.settings.country.as_deref());
@@ -99,14 +123,14 @@ impl Call {
             let country = account.country.as_deref().or(exchange.settings.sip.country.as_deref());
             (Caller::User { name: &account.name, number: account.number.as_deref(), country }, false)
         } else {
-            return Vec::new();
+            return None;
         };
-        let Some(to) = dialled(exchange, flow, contact, is_trunk) else { return Vec::new() };
+        let to = dialled(exchange, flow, contact, is_trunk)?;
         let request = Request { caller, from: &self.record.from, to: &to, at: now.wall };
-        let targets = exchange.plan.route(&request).route.map(|route| route.targets).unwrap_or_default();
+        let mut route = exchange.plan.route(&request).route?;
         // What changes the settings of whoever dials it is no place to send another one to.
-        let leads = |target: &Target| target.takes_calls() && !self.has_tried(exchange, target);
-        targets.into_iter().filter(leads).collect()
+        route.targets.retain(|target| target.takes_calls() && !self.has_tried(exchange, target));
+        (!route.targets.is_empty()).then_some(route)
     }
 
     /// Whether a target was tried, or waits for its turn: who is called twice by redirections runs in a circle.

@@ -14,7 +14,12 @@ impl Call {
     /// A leg got a final answer that isn't a success.
     pub fn leg_refused(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
         let status = message.status();
-        let fault = (status == 503).then(|| Fault::Busy { retry_after: message.retry_after() });
+        let fault = match status {
+            503 if self.legs[leg].trunk.is_some() => Some(Fault::Busy { retry_after: message.retry_after() }),
+            // The flow to a phone is gone at the proxy that kept it (RFC 5626 §11.5).
+            430 if self.legs[leg].trunk.is_none() => Some(Fault::Silent),
+            _ => None,
+        };
         self.note_outcome(exchange, now, leg, status, fault);
         self.record.legs[leg].reason = phrase(status, message.reason_phrase());
         self.note_answer(exchange, leg, message);
@@ -43,7 +48,8 @@ impl Call {
         self.leg_failed(exchange, now, leg, seen, failure);
     }
 
-    /// What a trunk's address did with our call; where it didn't fail itself, its answer holds for its other addresses too.
+    /// What an address did with our call; where it didn't fail itself, its answer holds for the other addresses of that
+    /// trunk, or flows of that phone, too.
     pub fn note_outcome(&mut self, exchange: &mut Exchange, now: Now, leg: usize, seen: u16, fault: Option<Fault>) {
         if fault.is_none() {
             self.legs[leg].again = None;
@@ -76,7 +82,7 @@ impl Call {
         if (600..700).contains(&seen) {
             self.dismiss_all(exchange, now);
         }
-        if self.hopefuls().next().is_none() && !self.dial_next_way(exchange, now, leg, trunk.as_deref()) {
+        if !self.dial_next_way(exchange, now, leg, trunk.as_deref()) && self.hopefuls().next().is_none() {
             self.target_failed(exchange, now);
         }
     }
@@ -96,8 +102,11 @@ impl Call {
         exchange.timers.cancel(Timer::Ring(self.key));
         let Some((seen, failure)) = self.failure.clone() else { return self.try_next(exchange, now) };
         // Who declines for everyone declines for those that others divert to as well.
-        let leads_on = self.is_redirected && !(600..700).contains(&seen)
-            || self.target.as_ref().is_some_and(|target| target.leads_on(seen) || target.leads_on(failure.status));
+        if !(600..700).contains(&seen) && self.follow(exchange, now) {
+            return self.try_next(exchange, now);
+        }
+        let target = self.target.as_ref();
+        let leads_on = target.is_some_and(|target| target.leads_on(seen) || target.leads_on(failure.status));
         if leads_on && self.has_more() || self.forward_after(exchange, now, seen) {
             return self.try_next(exchange, now);
         }

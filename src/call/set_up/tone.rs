@@ -2,7 +2,7 @@
 
 use crate::media::command::Clip;
 use std::f64::consts::TAU;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Everything that a telephone can tell apart.
 const RATE: u32 = 8_000;
@@ -24,6 +24,17 @@ pub fn confirmation() -> Arc<Clip> {
     Arc::new(Clip { rate: RATE, samples })
 }
 
+/// The called phone rings: 440 and 480 Hz for two seconds in six, as North America has it (ITU-T E.180 suppl. 2).
+pub fn ringing() -> Arc<Clip> {
+    static RINGING: LazyLock<Arc<Clip>> = LazyLock::new(|| {
+        let mut samples = Vec::new();
+        tone(&mut samples, [440.0, 480.0], 2_000);
+        silence(&mut samples, 4_000);
+        Arc::new(Clip { rate: RATE, samples })
+    });
+    Arc::clone(&RINGING)
+}
+
 fn tone(samples: &mut Vec<i16>, frequencies: [f64; 2], length_ms: u32) {
     let length = RATE * length_ms / 1_000;
     samples.extend((0..length).map(|at| {
@@ -40,6 +51,14 @@ fn silence(samples: &mut Vec<i16>, length_ms: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ringing_is_heard_for_two_seconds_in_six() {
+        let clip = ringing();
+        assert_eq!(clip.samples.len(), 8 * 6_000);
+        assert!(clip.samples[16_000..].iter().all(|&sample| sample == 0));
+        assert!(Arc::ptr_eq(&clip, &ringing()), "all calls share it");
+    }
 
     #[test]
     fn a_confirmation_is_heard_and_ends() {

@@ -74,7 +74,7 @@ impl Call {
 
     /// The answer to a request of ours in a leg's dialog: where it was carried there, whoever asked has it.
     pub fn replied(&mut self, exchange: &mut Exchange, now: Now, ask: AskId, message: &Message) {
-        self.notified(ask, message.status());
+        self.notified(exchange, now, ask, message.status());
         self.refer_passed(ask, message.status());
         let Some(server) = self.take_carried(ask) else { return };
         let status = told(message.status(), message.method());
@@ -84,7 +84,7 @@ impl Call {
 
     /// It has no answer.
     pub fn unanswered(&mut self, exchange: &mut Exchange, now: Now, ask: AskId) {
-        self.notified(ask, 408);
+        self.notified(exchange, now, ask, 408);
         self.refer_passed(ask, 408);
         if let Some(server) = self.take_carried(ask) {
             exchange.agent.respond(now, server, 504, "", Headers::new(), None);

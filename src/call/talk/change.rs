@@ -19,6 +19,8 @@ pub struct Change {
     offer: Description,
     /// Whether the other side was asked; before, ports are awaited.
     is_asked: bool,
+    /// Who wanted it has given up waiting.
+    is_withdrawn: bool,
 }
 
 impl Call {
@@ -69,7 +71,7 @@ impl Call {
             });
             put(&mut asked.streams, place, stream);
         }
-        self.change = Some(Box::new(Change { leg, other, offer, is_asked: false }));
+        self.change = Some(Box::new(Change { leg, other, offer, is_asked: false, is_withdrawn: false }));
         exchange.timers.set(Timer::Patience(self.key), now.time + PATIENCE);
     }
 
@@ -119,8 +121,11 @@ impl Call {
             media.commit_change(exchange);
         }
         let Some(change) = self.change.take() else { return };
-        // Where this side can't have what the other took, that one is told so below.
-        let body = self.answer_again(exchange, leg, Some(other), &change.offer).ok();
+        // Where this side can't have what the other took, or wants it no more, that one is told so below.
+        let body = match change.is_withdrawn {
+            true => None,
+            false => self.answer_again(exchange, leg, Some(other), &change.offer).ok(),
+        };
         if let Some(media) = self.legs[leg].media.as_mut() {
             match body {
                 Some(_) => media.commit_change(exchange),
@@ -128,6 +133,15 @@ impl Call {
             }
         }
         self.conclude_change(exchange, now, leg, other, 488, body);
+    }
+
+    /// Who wanted it has cancelled the re-INVITE. A side that was asked already is told otherwise once it has answered.
+    pub fn change_withdrawn(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
+        match self.change.as_mut().filter(|change| change.leg == leg) {
+            Some(change) if change.is_asked => change.is_withdrawn = true,
+            Some(_) => self.abandon_change(exchange, now, 487),
+            None => {}
+        }
     }
 
     /// The other side doesn't want it, or can't be asked: both are as before. What else the offer said holds.
@@ -144,7 +158,7 @@ impl Call {
         }
         let (leg, other) = (change.leg, change.other);
         let body = match status {
-            488 => self.answer_again(exchange, leg, Some(other), &change.offer).ok(),
+            488 if !change.is_withdrawn => self.answer_again(exchange, leg, Some(other), &change.offer).ok(),
             _ => None,
         };
         self.conclude_change(exchange, now, leg, other, status, body);

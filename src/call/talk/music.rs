@@ -83,7 +83,7 @@ impl Call {
 
     /// The clip is there: whoever waits hears it.
     pub fn music_ready(&mut self, exchange: &mut Exchange, now: Now) {
-        let Stage::Talking { with } = self.stage else { return };
+        let Stage::Talking { with } = self.stage else { return self.comfort(exchange) };
         self.wire(exchange, with);
         for leg in [0, with] {
             self.pass_on(exchange, now, leg);

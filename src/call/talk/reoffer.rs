@@ -71,7 +71,7 @@ impl Call {
     }
 
     /// What a leg is told of the other side. Before there is one, it is taken to want all that the leg itself has.
-    fn beside(&self, exchange: &Exchange, leg: usize, other: Option<usize>) -> Vec<Opposite> {
+    pub fn beside(&self, exchange: &Exchange, leg: usize, other: Option<usize>) -> Vec<Opposite> {
         let mut opposites = self.heard_of(exchange, other.unwrap_or(if leg > 0 { 0 } else { leg }));
         if other.is_none() {
             for opposite in &mut opposites {

@@ -1,5 +1,5 @@
-//! The port numbers that a worker may use: in turn, and not again for a while after use, so that the last packets of one
-//! call don't come into the next.
+//! The port numbers that a worker may use: not again for a while after use, so that the last packets of one call don't come
+//! into the next.
 
 use crate::base::time::Time;
 use std::collections::VecDeque;
@@ -41,26 +41,34 @@ impl Range {
         self.states.len()
     }
 
-    /// The even number of the next free pair, which is used from now on. Where all others are used, one that still rests is
-    /// better than none.
+    /// The place of a number among the pairs; beyond all of them for one that isn't in the range.
+    pub fn place(&self, number: u16) -> usize {
+        number.checked_sub(self.first).map_or(usize::MAX, |offset| usize::from(offset / 2))
+    }
+
+    /// The even number of a pair that has rested, or of the next free one; it is used from now on. Where all others are used,
+    /// one that still rests is better than none.
     pub fn take(&mut self, now: Time) -> Option<u16> {
-        while let Some(&(until, index)) = self.resting.front()
-            && until <= now
-        {
-            self.resting.pop_front();
-            self.states[index] = State::Free;
-        }
+        let rested = self.resting.front().is_some_and(|&(until, _)| until <= now);
         let count = self.states.len();
-        let free = (0..count).map(|step| (self.cursor + step) % count).find(|&index| self.states[index] == State::Free);
+        let free = match rested {
+            // Its sockets may still be open.
+            true => None,
+            false => {
+                let turn = (0..count).map(|step| (self.cursor + step) % count);
+                let free = turn.into_iter().find(|&index| self.states[index] == State::Free);
+                self.cursor = free.map_or(self.cursor, |index| (index + 1) % count);
+                free
+            }
+        };
         let index = free.or_else(|| self.resting.pop_front().map(|(_, index)| index))?;
         self.states[index] = State::Used;
-        self.cursor = (index + 1) % count;
         Some(self.first + 2 * index as u16)
     }
 
     /// Gives a pair back, to rest.
     pub fn give_back(&mut self, now: Time, number: u16) {
-        let index = usize::from(number.saturating_sub(self.first) / 2);
+        let index = self.place(number);
         if let Some(state) = self.states.get_mut(index).filter(|state| **state == State::Used) {
             *state = State::Resting;
             self.resting.push_back((now + QUARANTINE, index));

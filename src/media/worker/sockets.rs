@@ -3,6 +3,7 @@
 
 use crate::base::time::Time;
 use crate::media::batch::{Batch, Channel, Outgoing, Slot};
+use crate::media::worker::idle::Idle;
 use crate::media::worker::range::Range;
 use crate::media::worker::syscalls::{CALL_PACKETS, Epoll, Receiver, Sender};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -25,13 +26,19 @@ const BELL: u64 = u64::MAX;
 pub struct Sockets {
     epoll: Epoll,
     range: Range,
+    /// By slot.
     pairs: Vec<Option<Pair>>,
+    /// By the place of their number in the range.
+    slots: Vec<Option<Slot>>,
+    idle: Idle,
     receiver: Receiver,
     sender: Sender,
 }
 
 pub struct Pair {
     pub number: u16,
+    pub local: IpAddr,
+    is_watched: bool,
     rtp: Socket,
     rtcp: Socket,
 }
@@ -40,6 +47,8 @@ pub struct Pair {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
     Socket(Slot, Channel),
+    /// Nobody uses the pair with this number.
+    Idle(u16, Channel),
     Bell,
 }
 
@@ -48,15 +57,25 @@ impl Sockets {
         let epoll = Epoll::new(READY_LIMIT)?;
         epoll.watch(bell, BELL)?;
         let (receiver, sender) = (Receiver::default(), Sender::default());
-        Ok(Sockets { epoll, range: Range::new(ports), pairs: Vec::new(), receiver, sender })
+        let range = Range::new(ports);
+        let slots = vec![None; range.pairs()];
+        Ok(Sockets { epoll, range, pairs: Vec::new(), slots, idle: Idle::default(), receiver, sender })
     }
 
-    /// Binds the next pair that nobody else has.
+    /// The next pair that nobody else has: one that was used before, or a new one.
     pub fn bind(&mut self, now: Time, local: IpAddr) -> Result<Pair, String> {
         let mut why = "no port is left in the range; widen media.ports".to_owned();
         for _ in 0..self.range.pairs().min(TRIES) {
             let Some(number) = self.range.take(now) else { break };
-            match bind_pair(local, number) {
+            if let Some(pair) = self.idle.take(now, number, local) {
+                self.empty(&pair);
+                return Ok(pair);
+            }
+            let bound = match bind_pair(local, number) {
+                Err(error) if is_exhaustion(&error) && self.idle.close_all() => bind_pair(local, number),
+                bound => bound,
+            };
+            match bound {
                 Ok(pair) => return Ok(pair),
                 Err(error) => {
                     self.range.give_back(now, number);
@@ -71,9 +90,15 @@ impl Sockets {
     }
 
     /// Watches a pair from now on.
-    pub fn insert(&mut self, slot: Slot, pair: Pair) -> io::Result<()> {
-        self.epoll.watch(pair.rtp.as_fd(), token(slot, Channel::Rtp))?;
-        self.epoll.watch(pair.rtcp.as_fd(), token(slot, Channel::Rtcp))?;
+    pub fn insert(&mut self, slot: Slot, mut pair: Pair) -> io::Result<()> {
+        if !pair.is_watched {
+            self.epoll.watch(pair.rtp.as_fd(), token(pair.number, Channel::Rtp))?;
+            self.epoll.watch(pair.rtcp.as_fd(), token(pair.number, Channel::Rtcp))?;
+            pair.is_watched = true;
+        }
+        if let Some(place) = self.slots.get_mut(self.range.place(pair.number)) {
+            *place = Some(slot);
+        }
         if self.pairs.len() <= slot.0 {
             self.pairs.resize_with(slot.0 + 1, || None);
         }
@@ -81,9 +106,14 @@ impl Sockets {
         Ok(())
     }
 
+    /// The pair rests, open, and what still comes to it is thrown away.
     pub fn close(&mut self, now: Time, slot: Slot) {
         if let Some(pair) = self.pairs.get_mut(slot.0).and_then(Option::take) {
             self.range.give_back(now, pair.number);
+            if let Some(place) = self.slots.get_mut(self.range.place(pair.number)) {
+                *place = None;
+            }
+            self.idle.put(now, pair);
         }
     }
 
@@ -103,7 +133,24 @@ impl Sockets {
             return Some(Ready::Bell);
         }
         let channel = if token & 1 == 0 { Channel::Rtp } else { Channel::Rtcp };
-        Some(Ready::Socket(Slot((token >> 1) as usize), channel))
+        let number = (token >> 1) as u16;
+        match self.slots.get(self.range.place(number)) {
+            Some(Some(slot)) => Some(Ready::Socket(*slot, channel)),
+            _ => Some(Ready::Idle(number, channel)),
+        }
+    }
+
+    /// Throws away what came to a socket that nobody uses, as far as one call goes; tells how many datagrams that were.
+    pub fn discard(&mut self, number: u16, channel: Channel) -> usize {
+        let Some(pair) = self.idle.get(number) else { return 0 };
+        self.receiver.receive(pair.channel(channel).as_fd()).unwrap_or(0)
+    }
+
+    /// What came for the last user of a pair isn't for the next.
+    fn empty(&mut self, pair: &Pair) {
+        for channel in [Channel::Rtp, Channel::Rtcp] {
+            while self.receiver.receive(pair.channel(channel).as_fd()).is_ok_and(|count| count == CALL_PACKETS) {}
+        }
     }
 
     /// Reads what waits on one socket, as far as one call goes, and tells each datagram; none for one that was too long.
@@ -151,12 +198,17 @@ impl Pair {
     }
 }
 
-fn token(slot: Slot, channel: Channel) -> u64 {
-    (slot.0 as u64) << 1 | u64::from(channel == Channel::Rtcp)
+fn token(number: u16, channel: Channel) -> u64 {
+    u64::from(number) << 1 | u64::from(channel == Channel::Rtcp)
+}
+
+/// The system has no descriptor or no memory left.
+fn is_exhaustion(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }
 
 fn bind_pair(local: IpAddr, number: u16) -> io::Result<Pair> {
-    Ok(Pair { number, rtp: bind(local, number)?, rtcp: bind(local, number + 1)? })
+    Ok(Pair { number, local, is_watched: false, rtp: bind(local, number)?, rtcp: bind(local, number + 1)? })
 }
 
 fn bind(local: IpAddr, number: u16) -> io::Result<Socket> {

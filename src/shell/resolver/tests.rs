@@ -67,3 +67,21 @@ async fn a_silent_server_is_given_up() {
     assert!(desk.find("acme.example").await.unwrap_err().starts_with("looking up acme.example: "));
     assert!(begun.elapsed() < SEARCH_LIMIT + Duration::from_secs(2));
 }
+
+/// Advisories of peers: names that lead in a circle, and answers larger than a datagram, cost neither time nor memory.
+#[tokio::test]
+async fn a_circle_of_names_and_a_flood_of_records_end_soon() {
+    let flood: String = (0..900).map(|n| format!("flood.example 60 A 10.1.{}.{}\n", n / 250, n % 250)).collect();
+    let circle: String = (0..40).map(|n| format!("n{n}.example 60 CNAME n{}.example\n", (n + 1) % 40)).collect();
+    let desk = Desk::new(&format!("{flood}{circle}self.example 60 CNAME self.example\n"));
+    #[expect(clippy::disallowed_methods, reason = "a test of how long it takes")]
+    let begun = Instant::now();
+    for name in ["self.example", "n0.example"] {
+        assert!(desk.find(name).await.is_err(), "{name}");
+    }
+    // What doesn't fit into a datagram is cut, or not there for whoever asks over UDP alone.
+    let found = desk.find("flood.example").await.map_or(0, |found| found.len());
+    assert!(found <= 64, "{found} addresses");
+    assert!(begun.elapsed() < 3 * (SEARCH_LIMIT + Duration::from_secs(2)), "{:?}", begun.elapsed());
+    assert!(desk.dns.asked() < 300, "{} questions", desk.dns.asked());
+}

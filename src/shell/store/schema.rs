@@ -4,7 +4,7 @@ use super::{Store, trouble};
 use crate::shell::error::ShellError;
 
 /// Each makes the next version of the schema out of the one before; the file's `user_version` counts those it has had.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE users (
         name TEXT PRIMARY KEY,
@@ -67,6 +67,26 @@ const MIGRATIONS: [&str; 3] = [
         after_s INTEGER,
         do_not_disturb INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+",
+    "
+    CREATE TABLE bindings (
+        user TEXT NOT NULL,
+        uri TEXT NOT NULL,
+        local TEXT NOT NULL,
+        remote TEXT NOT NULL,
+        q INTEGER NOT NULL,
+        refreshed INTEGER NOT NULL,
+        expires INTEGER NOT NULL,
+        call_id TEXT NOT NULL,
+        cseq INTEGER NOT NULL,
+        user_agent TEXT NOT NULL,
+        instance TEXT,
+        reg_id INTEGER,
+        path TEXT NOT NULL,
+        behind_nat INTEGER NOT NULL,
+        params TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX bindings_by_user ON bindings (user);
 ",
 ];
 

@@ -1,9 +1,12 @@
 use super::*;
+use crate::base::time::{Now, Time};
 use crate::call::account::forwarding::Forwarding;
 use crate::call::letter::{Letter, LetterId, Pile};
 use crate::call::party::Party;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::media::command::Report;
+use crate::sip::flow::{Flow, Transport};
+use crate::sip::registrar::Binding;
 use md5::Digest;
 use std::os::unix::fs::PermissionsExt;
 
@@ -96,6 +99,52 @@ async fn where_a_users_calls_go_is_kept_until_the_user_is_removed() {
     assert_eq!(store.forwardings().await.unwrap(), [("alice".to_owned(), forwarding)]);
     store.remove_user("alice").await.unwrap();
     assert!(store.forwarding("alice").await.unwrap().is_off());
+}
+
+#[tokio::test]
+async fn phones_are_kept_until_they_expire_and_the_last_word_counts() {
+    let (_folder, store) = store().await;
+    let at = |seconds: u64| Now::simulated(Time::from_millis(seconds * 1_000), Wall::from_micros(1_000_000));
+    let flow = |remote: &str| Flow {
+        transport: Transport::Udp,
+        local: "[2001:db8::1]:5060".parse().unwrap(),
+        remote: remote.parse().unwrap(),
+    };
+    let binding = |uri: &str, refreshed: u64, expires: u64| Binding {
+        id: 7,
+        uri: uri.to_owned(),
+        flow: flow("192.0.2.7:5062"),
+        q: 500,
+        expires_at: Time::from_millis(expires * 1_000),
+        refreshed_at: Time::from_millis(refreshed * 1_000),
+        call_id: "c'; DROP TABLE bindings; --".to_owned(),
+        cseq: u32::MAX,
+        user_agent: "Phone \"1\"".to_owned(),
+        instance: Some("<urn:uuid:1>".to_owned()),
+        reg_id: Some(2),
+        path: vec!["<sip:one;lr>".to_owned(), "<sip:two;lr>".to_owned()],
+        epoch: 9,
+        behind_nat: true,
+        params: ";ob".to_owned(),
+    };
+    let (old, new) = (binding("sip:old@192.0.2.7", 10, 300), binding("sip:new@192.0.2.7", 20, 300));
+    let brief = binding("sip:brief@192.0.2.7", 15, 60);
+    let bobs = ("bob".to_owned(), vec![new.clone(), brief.clone()]);
+    store.keep_bindings(at(30), &[bobs, ("alice".to_owned(), vec![brief])]).await.unwrap();
+    store.keep_bindings(at(31), &[("alice".to_owned(), vec![old.clone()])]).await.unwrap();
+    // The next process counts its time from its own start.
+    let restarted = Now { time: Time::from_millis(5), wall: at(100).wall };
+    let taken = |binding: Binding| Binding {
+        id: 0,
+        epoch: 0,
+        refreshed_at: Time::ZERO,
+        expires_at: Time::from_millis(200_005),
+        ..binding
+    };
+    let kept = store.bindings(restarted).await.unwrap();
+    assert_eq!(kept, [("alice".to_owned(), taken(old)), ("bob".to_owned(), taken(new))]);
+    store.keep_bindings(restarted, &[("alice".to_owned(), vec![]), ("bob".to_owned(), vec![])]).await.unwrap();
+    assert!(store.bindings(restarted).await.unwrap().is_empty());
 }
 
 #[tokio::test]

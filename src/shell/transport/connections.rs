@@ -22,6 +22,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -43,6 +44,8 @@ pub struct Connections {
     /// The address at which a peer listens, and the connection that it lets us use in place of one to there.
     aliases: HashMap<Peer, Peer>,
     shared: Arc<Shared>,
+    /// Where connections live.
+    runtime: Handle,
 }
 
 struct Open {
@@ -84,7 +87,7 @@ impl Connections {
         });
         let tcp = listen(Transport::Tcp, &settings.sip.tcp, &shared, arrivals)?;
         let tls = listen(Transport::Tls, &settings.sip.tls, &shared, arrivals)?;
-        Ok(Connections { tcp, tls, open: HashMap::new(), aliases: HashMap::new(), shared })
+        Ok(Connections { tcp, tls, open: HashMap::new(), aliases: HashMap::new(), shared, runtime: Handle::current() })
     }
 
     pub fn listening(&self, transport: Transport) -> &[SocketAddr] {
@@ -155,7 +158,7 @@ impl Connections {
         sender.try_send(bytes).map_err(|_| flow)?;
         let own = sender.clone();
         self.open.insert(peer, Open { flow, sender, is_proven: false, came_in: false });
-        tokio::spawn(connect(flow, waiting, own, Arc::clone(&self.shared), place, arrivals.clone()));
+        self.runtime.spawn(connect(flow, waiting, own, Arc::clone(&self.shared), place, arrivals.clone()));
         Ok(())
     }
 }

@@ -32,7 +32,7 @@ fn may_be_missing(address: SocketAddr, error: &io::Error) -> bool {
     missing
 }
 
-/// What comes from the sockets and from questions to the world; a full queue drops datagrams, which are sent again.
+/// What comes from connections and from questions to the world waits here; so many datagrams may wait besides.
 pub const QUEUE: usize = 8_192;
 
 pub enum Arrival {
@@ -78,9 +78,25 @@ impl Transports {
         clock: Clock,
         arrivals: mpsc::Sender<Arrival>,
     ) -> Result<Transports, ShellError> {
-        let udp = Sockets::open(&settings.sip.udp, &arrivals).await?;
+        let udp = Sockets::open(&settings.sip.udp)?;
         let connections = Connections::open(settings, clock, &arrivals).await?;
         Ok(Transports { udp, connections, arrivals })
+    }
+
+    /// Datagrams are read from now on, by the runtime that calls this; connections are read by the one that opened all.
+    pub fn watch(&mut self) -> Result<(), ShellError> {
+        let trouble = |error| ShellError::new("sockets", error, "see the system's limits of files and watches");
+        self.udp.watch().map_err(trouble)
+    }
+
+    /// Waits until there are datagrams to `receive`.
+    pub async fn readable(&self) {
+        self.udp.readable().await;
+    }
+
+    /// Takes at most `limit` datagrams.
+    pub fn receive(&mut self, limit: usize, each: impl FnMut(Arrival)) {
+        self.udp.receive(limit, each);
     }
 
     /// Where we listen for this transport.

@@ -8,6 +8,7 @@ use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ struct Desk {
 struct Open {
     transports: Transports,
     arrivals: mpsc::Receiver<Arrival>,
+    datagrams: VecDeque<Arrival>,
 }
 
 impl Desk {
@@ -69,9 +71,10 @@ impl Desk {
 
     async fn open(&self) -> Open {
         let (sender, arrivals) = mpsc::channel(64);
-        let transports = Transports::open(&self.settings, Clock::start(), sender).await.unwrap();
+        let mut transports = Transports::open(&self.settings, Clock::start(), sender).await.unwrap();
+        transports.watch().unwrap();
         transports.tls().store(Tls::load(&self.settings).unwrap().map(Arc::new));
-        Open { transports, arrivals }
+        Open { transports, arrivals, datagrams: VecDeque::new() }
     }
 
     /// A TLS client of this machine; `shows` is its certificate.
@@ -103,7 +106,7 @@ impl Open {
     /// What the loop would do with arrivals, until a message or an end comes.
     async fn next(&mut self) -> Arrival {
         loop {
-            let arrival = tokio::time::timeout(Duration::from_secs(10), self.arrivals.recv()).await.unwrap().unwrap();
+            let arrival = tokio::time::timeout(Duration::from_secs(10), self.arrival()).await.unwrap();
             match arrival {
                 Arrival::Connected { flow, sender, is_proven } => self.transports.connected(flow, sender, is_proven),
                 Arrival::Alias { flow, address } => self.transports.alias(flow, address),
@@ -112,6 +115,18 @@ impl Open {
                     return Arrival::Closed { flow };
                 }
                 other => return other,
+            }
+        }
+    }
+
+    async fn arrival(&mut self) -> Arrival {
+        loop {
+            if let Some(datagram) = self.datagrams.pop_front() {
+                return datagram;
+            }
+            tokio::select! {
+                arrival = self.arrivals.recv() => return arrival.unwrap(),
+                () = self.transports.readable() => self.transports.receive(64, |one| self.datagrams.push_back(one)),
             }
         }
     }
@@ -289,6 +304,30 @@ async fn a_message_that_comes_byte_by_byte_has_one_limit_for_all_of_it() {
     drip.await.unwrap();
 }
 
+/// AST-2016-005 and others: neither a handshake that never ends nor a length that is a lie keeps a connection or memory.
+#[tokio::test]
+async fn a_handshake_without_end_and_a_length_that_is_a_lie_are_ended() {
+    let mut desk = Desk::new();
+    desk.settings.limits.message_time = Duration::from_millis(300);
+    let mut gateway = desk.open().await;
+    let mut silent = TcpStream::connect(gateway.at(Transport::Tls)).await.unwrap();
+    assert_eq!(read(&mut silent).await, "", "a client that says nothing at all");
+    let mut half = TcpStream::connect(gateway.at(Transport::Tls)).await.unwrap();
+    half.write_all(&[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]).await.unwrap();
+    assert_eq!(read(&mut half).await, "", "half a hello");
+    for length in ["4294967295", "16777216", "18446744073709551615", "-1"] {
+        let mut liar = TcpStream::connect(gateway.at(Transport::Tcp)).await.unwrap();
+        let text = options("x").replace("Content-Length: 0", &format!("Content-Length: {length}"));
+        liar.write_all(text.as_bytes()).await.unwrap();
+        // Either the beginning is told, so that it can be answered, or nothing is; the connection ends in any case.
+        while let Arrival::Message { bytes, .. } = gateway.next().await {
+            assert!(bytes.len() < 1_000, "{length}");
+        }
+        let _ = liar.write_all(&[b'x'; 100]).await;
+        assert_eq!(read(&mut liar).await, "", "{length}");
+    }
+}
+
 #[tokio::test]
 async fn an_idle_connection_is_closed_and_a_single_line_end_is_no_message() {
     let mut desk = Desk::new();
@@ -344,7 +383,7 @@ async fn a_flow_to_nobody_fails() {
 /// RFC 5626 §4.4.2: what a phone behind a NAT learns of its own address, from the address that it asked.
 #[tokio::test]
 async fn stun_is_answered_where_sip_is_spoken() {
-    let gateway = Desk::new().open().await;
+    let mut gateway = Desk::new().open().await;
     let port = gateway.transports.listening(Transport::Udp)[0].port();
     let phone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     for ours in ["127.0.0.1", "127.0.0.9"] {
@@ -352,7 +391,10 @@ async fn stun_is_answered_where_sip_is_spoken() {
         let request = stun::Request { transaction: *b"0123456789ab", has_fingerprint: true, unknown: Vec::new() };
         phone.send_to(&request.write(), ours).await.unwrap();
         let mut buffer = [0; 200];
-        let (length, from) = phone.recv_from(&mut buffer).await.unwrap();
+        let (length, from) = tokio::select! {
+            answer = phone.recv_from(&mut buffer) => answer.unwrap(),
+            _ = gateway.arrival() => panic!("the request is taken for a message"),
+        };
         assert_eq!(from, ours);
         assert_eq!(stun::mapped(&buffer[..length], &request), Some(phone.local_addr().unwrap()));
     }

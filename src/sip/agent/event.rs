@@ -75,6 +75,8 @@ pub enum SessionEvent {
     Pracked { message: Message },
     /// A re-INVITE, UPDATE or PRACK of the peer with an offer: the owner must call [`Agent::reanswer`](super::Agent::reanswer).
     Reoffered { message: Message },
+    /// The peer cancelled the re-INVITE of the last [`Reoffered`](Self::Reoffered); 487 was sent.
+    Withdrawn,
     /// The ACK of our 2xx to a re-INVITE.
     ReAcked { message: Message },
     /// The 2xx to our re-INVITE; its ACK is sent already.

@@ -47,7 +47,7 @@ impl Agent {
         match self.core.clients.owner_mut(client) {
             Some(&mut Owner::Request(id)) => self.request_response(id, message),
             Some(Owner::Invite(_)) => self.invite_response(client, message),
-            Some(Owner::Reoffer { ack: Some((flow, bytes)), .. }) => {
+            Some(Owner::Reoffer { ack: Some((flow, bytes)), .. }) if (200..300).contains(&message.status()) => {
                 let (flow, bytes) = (*flow, bytes.clone());
                 self.core.out.send(flow, bytes);
             }

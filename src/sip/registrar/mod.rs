@@ -8,6 +8,7 @@
 
 mod binding;
 mod gruu;
+mod kept;
 mod request;
 
 pub use binding::Binding;
@@ -18,7 +19,7 @@ use crate::base::timers::Timers;
 use crate::sip::flow::{Flow, Headers};
 use crate::sip::registrar::request::{EXTENSIONS, Request, Wanted, Wish};
 use crate::wire::sip::{HeaderError, Message, Name, Uri, date};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 /// Changes that wait to be polled; older ones are dropped, as they only inform.
@@ -113,6 +114,8 @@ pub struct Registrar {
     /// Bindings by their epoch.
     epochs: HashMap<u64, u64>,
     changes: VecDeque<Change>,
+    /// Users whose bindings are others than those that are kept elsewhere; none where nobody keeps them.
+    unkept: Option<BTreeSet<String>>,
 }
 
 impl Registrar {
@@ -128,6 +131,7 @@ impl Registrar {
             given_out: 0,
             epochs: HashMap::new(),
             changes: VecDeque::new(),
+            unkept: None,
         }
     }
 
@@ -168,16 +172,19 @@ impl Registrar {
         bindings
     }
 
-    /// Where `user` is called: of a phone that keeps several flows, the latest one only.
-    pub fn targets(&self, now: Now, user: &str) -> Vec<Binding> {
-        let mut targets: Vec<Binding> = Vec::new();
+    /// Where `user` is called, phone by phone: of one that keeps several flows (RFC 5626), the next is for when those before
+    /// it have failed. None of the lists is empty.
+    pub fn phones(&self, now: Now, user: &str) -> Vec<Vec<Binding>> {
+        let mut phones: Vec<Vec<Binding>> = Vec::new();
         for binding in self.bindings(now, user) {
             let is_other_flow = |known: &Binding| known.reg_id.is_some() && known.instance == binding.instance;
-            if binding.reg_id.is_none() || !targets.iter().any(is_other_flow) {
-                targets.push(binding);
+            let same = phones.iter_mut().find(|flows| binding.reg_id.is_some() && flows.iter().any(is_other_flow));
+            match same {
+                Some(flows) => flows.push(binding),
+                None => phones.push(vec![binding]),
             }
         }
-        targets
+        phones
     }
 
     /// The phone that a URI of ours names (RFC 5627), public or temporary; whether it is there is another question.
@@ -275,6 +282,7 @@ impl Registrar {
     }
 
     fn commit(&mut self, user: &str, staged: Staged) {
+        self.mark(user);
         for (gone, why) in staged.removed {
             // What was added and removed by one and the same request was never there.
             if gone.id != 0 {
@@ -306,6 +314,7 @@ impl Registrar {
 
     fn remove(&mut self, id: u64, why: Removal) {
         let Some(user) = self.owners.get(&id).cloned() else { return };
+        self.mark(&user);
         self.unlink(id);
         let Some(bindings) = self.users.get_mut(&user) else { return };
         let position = bindings.iter().position(|binding| binding.id == id);

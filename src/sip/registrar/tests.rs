@@ -441,3 +441,31 @@ proptest! {
         prop_assert_eq!(desk.registrar.poll_timeout(), None);
     }
 }
+
+#[test]
+fn what_another_process_kept_is_bound_again_until_it_expires() {
+    let mut desk = Desk::new();
+    desk.registrar.tell_unkept();
+    desk.ask(0, &register("c", 1, &["Contact: <sip:a@192.0.2.7>;q=0.5;expires=600, <sip:b@192.0.2.7>;expires=60"]));
+    let tcp = flow(Transport::Tcp, "192.0.2.7:40000");
+    desk.registrar.register(at(1), "alice", &register("d", 1, &["Contact: <sip:c@192.0.2.7>;expires=600"]), tcp);
+    let kept = desk.registrar.take_unkept(10);
+    assert_eq!(kept.len(), 1);
+    let (user, bindings) = &kept[0];
+    assert_eq!((user.as_str(), bindings.len()), ("alice", 2), "a connection ends with its process");
+    assert!(desk.registrar.take_unkept(10).is_empty(), "nothing has changed since");
+    desk.ask(2, &register("c", 2, &["Contact: <sip:a@192.0.2.7>;q=0.5;expires=600"]));
+    assert_eq!(desk.registrar.take_unkept(10).len(), 1, "a refresh is a change");
+
+    let mut later = Desk::new();
+    later.registrar.tell_unkept();
+    let taken: Vec<bool> =
+        bindings.iter().map(|binding| later.registrar.restore(at(100), user, binding.clone())).collect();
+    assert_eq!(taken, [true, false], "one of them has expired meanwhile");
+    assert_eq!(later.uris(100), ["sip:a@192.0.2.7"]);
+    assert!(later.registrar.poll_change().is_none() && later.registrar.take_unkept(10).is_empty());
+    let old = later.ask(101, &register("c", 1, &["Contact: <sip:a@192.0.2.7>;expires=600"]));
+    assert_eq!(old.status, 500, "a request from before the restart is still an old one");
+    later.registrar.handle_timeout(at(600));
+    assert_eq!((later.registrar.count(), later.registrar.take_unkept(10)), (0, vec![("alice".to_owned(), vec![])]));
+}

@@ -75,6 +75,12 @@ pub(super) struct Due {
 
 impl Due {
     pub fn acknowledge(self, core: &mut Core, dialog: &Dialog, body: Option<&Body>) {
+        let (flow, bytes) = self.prepare(core, dialog, body);
+        core.out.send(flow, bytes);
+    }
+
+    /// Has it ready for each 2xx that comes, and not for one that was here.
+    pub fn prepare(self, core: &mut Core, dialog: &Dialog, body: Option<&Body>) -> (Flow, Bytes) {
         let branch = core.mint.branch();
         let request = Request { method: Method::Ack, headers: Headers::new(), body };
         let (flow, bytes) = request.write(core, dialog, self.cseq, &branch, "", &self.credentials);
@@ -87,7 +93,7 @@ impl Due {
             Some(Owner::Reoffer { ack, .. }) => *ack = Some((flow, bytes.clone())),
             _ => {}
         }
-        core.out.send(flow, bytes);
+        (flow, bytes)
     }
 }
 

@@ -98,9 +98,10 @@ impl Session {
 
     pub(super) fn answer_unacknowledged(&mut self, core: &mut Core) {
         self.stop(core, SessionTimer::Answer);
-        let Stage::Up(up) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
+        let left = std::mem::replace(&mut self.stage, Stage::Over);
+        self.close_offers(core, &left);
+        let Stage::Up(up) = left else { return };
         let bye = up.bye;
-        self.close_offers(core);
         let dialog = up.dialog;
         match bye {
             Some(reason) => self.leave(core, dialog, reason, Some(Ending::Local)),

@@ -31,6 +31,12 @@ impl Session {
         Ok(id)
     }
 
+    pub fn leave_behind(&mut self, question: Option<Question>) {
+        if let Stage::Up(up) = &mut self.stage {
+            up.farewell = question.map(Box::new);
+        }
+    }
+
     fn send_question(&mut self, core: &mut Core, asking: Asking) {
         let Stage::Up(up) = &mut self.stage else { return };
         let Question { method, headers, body } = asking.question.clone();

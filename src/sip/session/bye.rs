@@ -1,8 +1,8 @@
 //! BYE, both ways: RFC 3261 §15.
 
 use super::send::Request;
-use super::{Session, Stage, TIMERS};
-use crate::sip::agent::{Ending, SessionEvent};
+use super::{Session, Stage, TIMERS, Up};
+use crate::sip::agent::{Ending, Question, SessionEvent};
 use crate::sip::core::{Core, Owner};
 use crate::sip::dialog::Dialog;
 use crate::sip::transaction::ServerTxId;
@@ -34,7 +34,6 @@ impl Session {
             Stage::Calling(_) => return self.cancel(core, reason),
             Stage::Alerting(_) => {
                 let ending = SessionEvent::Ended { by: Ending::Local };
-                self.close_offers(core);
                 self.conclude(core, ending);
                 return self.refuse(core, 480, "", &Vec::new());
             }
@@ -47,9 +46,11 @@ impl Session {
             Stage::Leaving(_) | Stage::Over => return,
         }
         self.ack(core, None);
-        let Stage::Up(up) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
-        self.close_offers(core);
-        self.leave(core, up.dialog, reason, Some(Ending::Local));
+        let left = std::mem::replace(&mut self.stage, Stage::Over);
+        self.close_offers(core, &left);
+        if let Stage::Up(up) = left {
+            self.leave(core, up.dialog, reason, Some(Ending::Local));
+        }
     }
 
     /// Sends BYE and stays until it is answered.
@@ -95,18 +96,30 @@ impl Session {
         self.stage = Stage::Over;
     }
 
+    /// The dialog goes on for as long as another usage of it does (RFC 5057 §4.1): this is the last that it carries.
+    fn say_farewell(&mut self, core: &mut Core, up: &mut Up) {
+        let Some(question) = up.farewell.take() else { return };
+        let Question { method, headers, body } = *question;
+        let request = Request { method, headers, body: body.as_ref() };
+        request.send(core, &mut up.dialog, &mut self.responder, &self.contact, Owner::Nobody);
+    }
+
     /// The peer's BYE, in any stage (§15.1.2).
     pub(super) fn bye_received(&mut self, core: &mut Core, server: ServerTxId, message: &Message) {
         core.reply(server, 200, Vec::new());
-        self.close_offers(core);
+        let left = std::mem::replace(&mut self.stage, Stage::Over);
+        self.close_offers(core, &left);
         let reason = message.header(Name::Reason).map(str::to_owned);
-        match std::mem::replace(&mut self.stage, Stage::Over) {
+        match left {
             // The caller hangs up before our final answer: the INVITE needs one all the same.
             Stage::Alerting(alerting) => {
                 core.reply(alerting.server, 487, Vec::new());
                 self.conclude(core, SessionEvent::Cancelled { reason });
             }
-            Stage::Up(_) => self.conclude(core, SessionEvent::Ended { by: Ending::Peer { reason } }),
+            Stage::Up(mut up) => {
+                self.say_farewell(core, &mut up);
+                self.conclude(core, SessionEvent::Ended { by: Ending::Peer { reason } });
+            }
             // It overtook the 2xx on which it rests. That is waited for in silence, to be hung up as well.
             Stage::Calling(calling) => {
                 self.conclude(core, SessionEvent::Ended { by: Ending::Peer { reason } });

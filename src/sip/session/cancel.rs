@@ -38,11 +38,16 @@ impl Session {
         cancel.provisional(core, client);
     }
 
-    /// The peer's CANCEL of the INVITE that `server` answers. It has no effect after our final answer (§9.2), nor on a
-    /// re-INVITE, whose answer is a matter of moments.
+    /// The peer's CANCEL of the INVITE that `server` answers. It has no effect after our final answer (§9.2), and leaves a
+    /// session as it was before a re-INVITE.
     pub fn cancelled(&mut self, core: &mut Core, server: ServerTxId, cancel: &Message) {
         match &self.stage {
             Stage::Alerting(alerting) if alerting.server == server => {}
+            Stage::Up(_) if self.theirs == Some(server) => {
+                self.theirs = None;
+                core.reply(server, 487, Vec::new());
+                return self.emit(core, SessionEvent::Withdrawn);
+            }
             _ => return,
         }
         core.reply(server, 487, Vec::new());

@@ -29,7 +29,7 @@ pub(crate) use ask::Asking;
 use invite::Calling;
 pub(crate) use prack::Acknowledgement;
 
-use crate::sip::agent::{Ending, Event, SessionEvent, SessionId, Terms};
+use crate::sip::agent::{Ending, Event, Question, SessionEvent, SessionId, Terms};
 use crate::sip::core::Core;
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::Responder;
@@ -139,11 +139,22 @@ struct Up {
     asking: usize,
     /// A BYE, with its reason, that waits for the peer's ACK (§15).
     bye: Option<Option<String>>,
+    /// What the peer is sent when it hangs up.
+    farewell: Option<Box<Question>>,
 }
 
 impl Up {
     fn new(dialog: Dialog) -> Box<Up> {
-        Box::new(Up { dialog, ack_due: None, unacked: None, unpracked: None, probe: None, asking: 0, bye: None })
+        Box::new(Up {
+            dialog,
+            ack_due: None,
+            unacked: None,
+            unpracked: None,
+            probe: None,
+            asking: 0,
+            bye: None,
+            farewell: None,
+        })
     }
 }
 
@@ -198,28 +209,33 @@ impl Session {
         self.is_muted = true;
     }
 
-    /// No offer stays open: one of the peer is answered (§15.1.2), one of ours isn't waited for without end.
-    fn close_offers(&mut self, core: &mut Core) {
+    /// No offer stays open in what the session leaves behind: one of the peer is answered (§15.1.2), one of ours isn't waited
+    /// for without end, and a 2xx to it has its ACK all the same (§13.2.2.4).
+    fn close_offers(&mut self, core: &mut Core, left: &Stage) {
         if let Some(server) = self.theirs.take() {
             core.reply(server, 487, Vec::new());
         }
-        if let Some(client) = self.ours.take().and_then(|ours| ours.client()) {
-            let lifetime = core.timing().lifetime();
-            core.clients.limit(&mut core.out, client, lifetime);
+        let Some(ours) = self.ours.take() else { return };
+        let Some(client) = ours.client() else { return };
+        let lifetime = core.timing().lifetime();
+        core.clients.limit(&mut core.out, client, lifetime);
+        if let (Stage::Up(up), Some(due)) = (left, ours.ack_due()) {
+            due.prepare(core, &up.dialog, None);
         }
     }
 
     /// Nothing more is to be done.
     fn finish(&mut self, core: &mut Core, event: SessionEvent) {
-        self.close_offers(core);
+        let left = std::mem::replace(&mut self.stage, Stage::Over);
+        self.close_offers(core, &left);
         self.conclude(core, event);
-        self.stage = Stage::Over;
     }
 
     /// A request in the dialog found nobody. Where the peer may only have been out of reach, it is sent a BYE.
     fn peer_gone(&mut self, core: &mut Core, sure: bool) {
-        let Stage::Up(up) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
-        self.close_offers(core);
+        let left = std::mem::replace(&mut self.stage, Stage::Over);
+        self.close_offers(core, &left);
+        let Stage::Up(up) = left else { return };
         self.conclude(core, SessionEvent::Ended { by: Ending::PeerGone });
         if !sure {
             self.leave(core, up.dialog, None, None);

@@ -86,8 +86,8 @@ impl Session {
         let Stage::Alerting(alerting) = &self.stage else { return };
         let status = if (300..=699).contains(&status) { status } else { 500 };
         core.answer(alerting.server, &Answer { status, reason, headers, body: None });
-        self.close_offers(core);
+        let left = std::mem::replace(&mut self.stage, Stage::Over);
+        self.close_offers(core, &left);
         self.is_muted = true;
-        self.stage = Stage::Over;
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Ours {
     credentials: Headers,
     /// It offers nothing: an UPDATE that refreshes the session.
     is_refresh: bool,
+    /// The number of the re-INVITE that is under way; none for an UPDATE.
+    invite: Option<u32>,
     state: State,
 }
 
@@ -44,11 +46,16 @@ impl Ours {
     fn new(body: Option<Body>) -> Ours {
         let credentials = Headers::new();
         let state = State::Waiting;
-        Ours { body, attempts: 0, glares: 0, is_limited: false, credentials, is_refresh: false, state }
+        Ours { body, attempts: 0, glares: 0, is_limited: false, credentials, is_refresh: false, invite: None, state }
     }
 
     pub fn refresh() -> Ours {
         Ours { is_refresh: true, ..Ours::new(None) }
+    }
+
+    /// The ACK that a 2xx to it will have.
+    pub fn ack_due(self) -> Option<Due> {
+        Some(Due { client: self.client()?, cseq: self.invite?, credentials: self.credentials })
     }
 
     /// Its transaction, if it is under way.
@@ -76,6 +83,7 @@ impl Session {
         let headers = [self.supported()].into_iter().chain(self.lease_renewed()).collect();
         let Some((dialog, method)) = negotiable(&mut self.stage, self.watch.allows_update) else { return };
         let method = if ours.is_refresh { Method::Update } else { method };
+        let is_invite = method == Method::Invite;
         let request = Request { method, headers, body: ours.body.as_ref() };
         let owner = Owner::Reoffer { session: self.id, ack: None };
         let (client, credentials) = request.send(core, dialog, &mut self.responder, &self.contact, owner);
@@ -83,6 +91,7 @@ impl Session {
         if let Stage::Calling(calling) = &self.stage {
             core.note_cseq(calling.client, cseq);
         }
+        ours.invite = is_invite.then_some(cseq);
         ours.state = State::Sent(client);
         ours.credentials = credentials;
         ours.is_limited = false;
@@ -104,7 +113,7 @@ impl Session {
                 ours.is_limited = true;
                 self.ours = Some(ours);
             }
-            200..=299 => self.reoffer_accepted(core, client, *ours, message),
+            200..=299 => self.reoffer_accepted(core, *ours, message),
             491 if ours.glares < MAX_GLARES => {
                 let wait = self.wait_after_glare(core);
                 self.try_again(core, ours, wait);
@@ -121,7 +130,7 @@ impl Session {
         }
     }
 
-    fn reoffer_accepted(&mut self, core: &mut Core, client: ClientId, ours: Ours, message: Message) {
+    fn reoffer_accepted(&mut self, core: &mut Core, ours: Ours, message: Message) {
         // Where another fork has answered the call since, the one that we asked is none of its business any more.
         let tag = message.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
         let dialog = match &mut self.stage {
@@ -134,15 +143,15 @@ impl Session {
         };
         let Some(dialog) = dialog.filter(|dialog| dialog.remote_tag == tag) else { return };
         dialog.refresh_target(&message);
-        if *message.method() == Method::Invite {
-            let cseq = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
-            Due { client, cseq, credentials: ours.credentials }.acknowledge(core, dialog, None);
+        let is_refresh = ours.is_refresh;
+        if let Some(due) = ours.ack_due() {
+            due.acknowledge(core, dialog, None);
         }
         if self.is_up() {
             self.lease_answered(&message);
             self.look_after(core);
         }
-        match ours.is_refresh {
+        match is_refresh {
             true => self.emit(core, SessionEvent::Settled),
             false => self.emit(core, SessionEvent::Reanswered { message }),
         }

@@ -191,8 +191,9 @@ impl Session {
 
     /// Nobody refreshed it in time (§10).
     pub(super) fn expired(&mut self, core: &mut Core) {
-        let Stage::Up(up) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
-        self.close_offers(core);
+        let left = std::mem::replace(&mut self.stage, Stage::Over);
+        self.close_offers(core, &left);
+        let Stage::Up(up) = left else { return };
         self.conclude(core, SessionEvent::Ended { by: Ending::Expired });
         self.leave(core, up.dialog, None, None);
     }

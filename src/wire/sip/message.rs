@@ -223,6 +223,12 @@ impl Message {
         self.header(Name::ContentType)
     }
 
+    /// Whether the body is compressed, or otherwise not what its type says (RFC 3261 §20.12).
+    pub fn is_encoded(&self) -> bool {
+        self.values(Name::ContentEncoding)
+            .any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
+    }
+
     /// The body's bytes as they came.
     pub fn body(&self) -> Bytes {
         self.raw.slice(self.body.clone())

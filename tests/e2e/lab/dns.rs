@@ -1,7 +1,7 @@
 //! A small DNS server on loopback, whose zone a test changes while it runs.
 
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, AAAA, NAPTR, SRV};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, NAPTR, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,7 +34,7 @@ impl Dns {
     }
 
     /// Replaces the zone: `NAME TTL A 127.0.0.2`, `NAME TTL SRV 10 5 5060 TARGET`,
-    /// `NAME TTL NAPTR 10 10 s SIP+D2U REPLACEMENT`, a line each.
+    /// `NAME TTL CNAME TARGET`, `NAME TTL NAPTR 10 10 s SIP+D2U REPLACEMENT`, a line each.
     pub fn set(&self, zone: &str) {
         let records = zone.lines().map(str::trim).filter(|line| !line.is_empty()).map(record).collect();
         *self.shared.zone.lock().expect("the zone") = records;
@@ -79,7 +79,8 @@ fn answer(question: &Message, zone: &[(Name, u32, RData)]) -> Vec<u8> {
         answer.metadata.response_code = ResponseCode::NXDomain;
     }
     for (name, ttl, data) in named {
-        if data.record_type() == query.query_type() || query.query_type() == RecordType::ANY {
+        let is_alias = data.record_type() == RecordType::CNAME;
+        if is_alias || data.record_type() == query.query_type() || query.query_type() == RecordType::ANY {
             answer.add_answer(Record::from_rdata(name.clone(), *ttl, data.clone()));
         }
     }
@@ -94,6 +95,7 @@ fn record(line: &str) -> (Name, u32, RData) {
     let data = match words[2] {
         "A" => RData::A(A(words[3].parse().expect("an address"))),
         "AAAA" => RData::AAAA(AAAA(words[3].parse().expect("an address"))),
+        "CNAME" => RData::CNAME(CNAME(name(3))),
         "SRV" => RData::SRV(SRV::new(number(3), number(4), number(5), name(6))),
         "NAPTR" => {
             let text = |at: usize| words[at].as_bytes().to_vec().into_boxed_slice();

@@ -260,7 +260,7 @@ impl Peer {
                     leg.acked = true;
                 }
             }
-            SessionEvent::Pracked { .. } | SessionEvent::Settled => {}
+            SessionEvent::Pracked { .. } | SessionEvent::Settled | SessionEvent::Withdrawn => {}
             SessionEvent::RefreshDue => self.refresh(now, id),
             SessionEvent::ReAcked { .. } => talk.changed = now.time,
             SessionEvent::Reoffered { message } => self.reoffered(now, id, message),

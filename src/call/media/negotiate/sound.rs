@@ -154,6 +154,10 @@ pub(super) fn accept(ours: &Media, theirs: &Media) -> Result<Agreed, Disagreemen
     if theirs.is_refused() {
         return Err(Disagreement::NoCommonCodec);
     }
+    // Who answers a plain offer with an encrypted line is sent nothing in clear.
+    if !theirs.is_plain_rtp() {
+        return Err(Disagreement::UnfitAnswer);
+    }
     // The answer's first format that we offered is what both sides send; payload types may differ by direction.
     let offered = |format: &Format| fmtp::find(&ours.formats, format).or_else(|| same_codec(ours, format));
     let is_main = |format: &&Format| format.codec().is_some() || is_sealed_voice(format);

@@ -96,6 +96,62 @@ fn act(bench: &mut Bench, deed: Deed, taps: &mut Vec<rtrb::Consumer<i16>>) {
     bench.sent.clear();
 }
 
+/// CVE-2025-53399 and others: a BYE, reports and sound of a stranger change nothing of a call, and nothing goes to them.
+#[test]
+fn a_stranger_neither_hears_nor_says_nor_ends_anything() {
+    let mut bench = Bench::new();
+    let (one, two) = bench.bridge(settings(1, Codec::Pcmu, 20), settings(2, Codec::Pcma, 20));
+    let (mut phone, mut stranger) = (Phone::new(1, Codec::Pcmu, 20), Phone::new(9, Codec::Pcmu, 20));
+    stranger.frequency = 1_700.0;
+    phone.hum(&mut bench, one, 200);
+    bench.sent.clear();
+    let bye = |ssrc: u32| [&[0x81, 203, 0, 1][..], &ssrc.to_be_bytes()].concat();
+    let stun = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
+    for _ in 0..100 {
+        // The stranger knows the SSRC and the numbers of the phone.
+        stranger.header = rtp::Header { ssrc: phone.header.ssrc, ..phone.header };
+        for (channel, bytes) in [
+            (Channel::Rtp, stranger.packet()),
+            (Channel::Rtcp, bye(1)),
+            (Channel::Rtcp, stun.clone()),
+            (Channel::Rtp, stun.clone()),
+        ] {
+            bench.engine.receive(bench.now, one, channel, address(9), &bytes, &mut bench.batch);
+        }
+        phone.hum(&mut bench, one, 20);
+    }
+    assert!(bench.sent.iter().all(|sent| sent.to.ip() != address(9).ip()), "nothing goes to a stranger");
+    let heard = bench.heard_by(two);
+    assert_eq!(heard.len(), 100);
+    let pcm = listen(Codec::Pcma, &heard);
+    let (level, _) = tone(&pcm[1_600..], 8_000, 1_700.0);
+    assert!(level < LEVEL / 50.0, "the stranger is heard at {level}");
+    assert!(tone(&pcm[1_600..], 8_000, 440.0).0 > LEVEL * 0.8);
+    // Its own BYE ends no call either: that is the signalling's.
+    bench.engine.receive(bench.now, one, Channel::Rtcp, address(1), &bye(1), &mut bench.batch);
+    phone.hum(&mut bench, one, 200);
+    assert_eq!(bench.heard_by(two).len(), 10);
+}
+
+/// Of a peer that changes its SSRC with each packet nothing is remembered but the last.
+#[test]
+fn a_flood_of_ssrcs_leaves_one_stream() {
+    let mut bench = Bench::new();
+    let (one, two) = bench.bridge(settings(1, Codec::Pcmu, 20), settings(2, Codec::Pcmu, 20));
+    let mut phone = Phone::new(1, Codec::Pcmu, 20);
+    for ssrc in 0..5_000u32 {
+        phone.header.ssrc = ssrc.wrapping_mul(2_654_435_761);
+        let packet = phone.packet();
+        bench.receive(one, phone.address, &packet);
+    }
+    bench.run(100);
+    bench.sent.clear();
+    phone.hum(&mut bench, one, 400);
+    let sent = bench.heard_by(two);
+    assert_eq!(sent.len(), 20);
+    assert_continuous(&sent, 160);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

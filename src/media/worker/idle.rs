@@ -1,0 +1,56 @@
+//! Pairs of sockets that no call uses: kept open for a while, since to make and close them costs more than all else that a
+//! worker does for a short call.
+
+use crate::base::time::Time;
+use crate::media::worker::sockets::Pair;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A pair that nobody has needed for so long is closed, when the next one comes or goes.
+const KEPT: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+pub struct Idle {
+    pairs: HashMap<u16, (Time, Pair)>,
+    /// The pair that has been idle longest first; some may be in use again.
+    order: VecDeque<(Time, u16)>,
+}
+
+impl Idle {
+    pub fn put(&mut self, now: Time, pair: Pair) {
+        self.close_old(now);
+        self.order.push_back((now, pair.number));
+        self.pairs.insert(pair.number, (now, pair));
+    }
+
+    /// The pair with this number, if it is there and bound to this address. One that is bound to another is closed, to make
+    /// room.
+    pub fn take(&mut self, now: Time, number: u16, local: IpAddr) -> Option<Pair> {
+        self.close_old(now);
+        self.pairs.remove(&number).map(|(_, pair)| pair).filter(|pair| pair.local == local)
+    }
+
+    pub fn get(&self, number: u16) -> Option<&Pair> {
+        self.pairs.get(&number).map(|(_, pair)| pair)
+    }
+
+    /// Closes all of them, and tells whether there were any.
+    pub fn close_all(&mut self) -> bool {
+        self.order.clear();
+        let some = !self.pairs.is_empty();
+        self.pairs.clear();
+        some
+    }
+
+    fn close_old(&mut self, now: Time) {
+        while let Some(&(since, number)) = self.order.front()
+            && now - since >= KEPT
+        {
+            self.order.pop_front();
+            if self.pairs.get(&number).is_some_and(|(at, _)| *at == since) {
+                self.pairs.remove(&number);
+            }
+        }
+    }
+}
