@@ -46,7 +46,8 @@ fuzz: tools-build ## Run each fuzz target for FUZZ_TIME seconds (3600); some of 
 	  scripts/say "fuzzing $$target for $(FUZZ_TIME) s"; \
 	  mkdir -p fuzz/found/$$target; \
 	  $(CARGO) $$nightly fuzz run $$target fuzz/found/$$target fuzz/corpus/$$target -- -max_total_time=$(FUZZ_TIME) \
-	    -max_len=$(FUZZ_BYTES) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 || exit 1; \
+	    -max_len=$(FUZZ_BYTES) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+	    $$(ls fuzz/dictionaries/$$target.dict 2>/dev/null | sed 's/^/-dict=/') || exit 1; \
 	done
 
 check-format: ## Check that the code is formatted
