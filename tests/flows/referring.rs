@@ -835,3 +835,28 @@ fn whoever_was_called_and_takes_the_place_of_the_transferred_is_known_for_who_it
         ",
     );
 }
+
+#[test]
+fn whoever_was_left_alone_may_hold_before_the_target_answers() {
+    play(&format!(
+        "{REFERRED}
+        bob -> tandem BYE
+        tandem -> bob 200 BYE
+        alice -> tandem re-INVITE (sdp PCMU sendonly)
+        tandem -> alice 200 [sdp PCMU recvonly]
+        alice -> tandem ACK
+        carol -> tandem 200 (sdp PCMU)
+        tandem -> carol ACK
+        tandem -> carol INVITE [sdp sendonly]
+        carol -> tandem 200 (sdp PCMU recvonly)
+        tandem -> carol ACK
+        quiet alice
+        media carol [from alice | to carol]
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> carol BYE
+        carol -> tandem 200
+        record 2 [closed | status 200]
+        "
+    ));
+}

@@ -372,6 +372,12 @@ impl World {
                 if self.peers[peer].public != to {
                     return;
                 }
+                if let Some(until) = self.peers[peer].deaf_until(self.time)
+                    && flow.transport.is_reliable()
+                {
+                    // Its system keeps what a connection brings.
+                    return self.after(until - self.time, Happening::Datagram { to, flow, bytes });
+                }
                 let now = self.now();
                 let flow = Flow { local: self.peers[peer].address, ..flow };
                 match Message::parse(bytes) {

@@ -86,7 +86,9 @@ impl Call {
         let headers = self.told_caller(exchange, leg);
         if let Some(session) = self.caller_session() {
             match self.origin {
-                Some(_) => self.reoffer_moved(exchange, now, 0, body),
+                Some(_) if body.is_some() => self.reoffer_moved(exchange, now, 0, body),
+                // It has offered itself while it waited, and knows its port.
+                Some(_) => {}
                 None => exchange.agent.answer(now, session, headers, body),
             }
         }
