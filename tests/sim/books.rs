@@ -70,6 +70,11 @@ impl Books {
         ids.iter().filter_map(|id| self.records.get(id)).collect()
     }
 
+    /// The record that has a called leg of this Call-ID.
+    pub fn of_leg(&self, call_id: &str) -> Option<&CallRecord> {
+        self.records.values().find(|record| record.legs.iter().skip(1).any(|leg| leg.call_id == call_id))
+    }
+
     pub fn open(&self) -> impl Iterator<Item = &CallRecord> {
         self.records.values().filter(|record| record.state == State::Open)
     }

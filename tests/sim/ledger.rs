@@ -17,8 +17,8 @@ pub struct Ledger {
     /// Calls whose media is to be looked at, before anything changes.
     pub inspections: Vec<usize>,
     pub letters: Vec<Letter>,
-    /// Whether anybody ever asked for a transfer.
-    pub has_transfers: bool,
+    /// Whether a call may come that can't be told whose it is: somebody was transferred, or the boor calls.
+    pub has_strangers: bool,
     /// Sound on its way to the gateway.
     pub spoken: Vec<Speech>,
 }
@@ -129,7 +129,7 @@ impl Ledger {
     /// A side of a call asked for a transfer, to the other side of a second call if there is one.
     pub fn transferred(&mut self, call: usize, second: Option<usize>) {
         let Some(family) = self.stories.get(call).map(|story| story.family) else { return };
-        self.has_transfers = true;
+        self.has_strangers = true;
         let joins = second.map(|second| self.stories[second].family);
         for story in &mut self.stories {
             if story.family == family || Some(story.family) == joins {

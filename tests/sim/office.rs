@@ -182,6 +182,9 @@ pub fn accounts(variant: u64) -> Arc<Accounts> {
     Arc::new(Accounts::new(users().into_iter().filter(stays).map(account)))
 }
 
+/// Who sends calls on that find them busy.
+pub const FORWARDING: [&str; 2] = ["user1", "user4"];
+
 /// Who is never there sends calls on, and so do two others, when busy and without answer.
 fn forwarding(user: &str) -> Forwarding {
     let to = |name: &str| Some(name.to_owned());

@@ -378,6 +378,11 @@ impl Peer {
         (SocketAddr::new(self.address.ip(), port), public)
     }
 
+    /// Until when it hears nothing; none where it does.
+    pub fn deaf_until(&self, now: Time) -> Option<Time> {
+        self.is_deaf(now).then_some(self.deaf_until)
+    }
+
     fn is_deaf(&self, now: Time) -> bool {
         now < self.deaf_until
     }

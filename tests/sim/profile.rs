@@ -198,6 +198,10 @@ impl Profile {
             reload: span(3, 5, 40),
             full_disk: span(4, 20, 60),
         };
+        if !profile.troubles.hold_up.is_zero() {
+            // What couldn't be ordered is ordered again until the worker says that it is done.
+            profile.worker.forgets = 0.0;
+        }
         profile.faults.delay = Duration::from_millis(1 + chance.below(120));
         profile.dead_server = chance.below(4) == 0;
         profile.drains = chance.below(6) == 0;

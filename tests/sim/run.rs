@@ -190,7 +190,9 @@ fn account(name: &str, profile: Profile, seed: u64, calls: usize, world: &World)
     }
     let _ = writeln!(text, "replay: {}", replay(name, seed, calls));
     let _ = writeln!(text, "{profile:?}");
-    if let Some(call) = violations.iter().find_map(|violation| violation.call) {
+    // Another one may be of interest.
+    let chosen = number("TANDEM_SIM_CALL").map(|call| call as usize).filter(|&call| call < calls);
+    if let Some(call) = chosen.or_else(|| violations.iter().find_map(|violation| violation.call)) {
         let again = simulate(profile, seed, calls, Some(call));
         let ladder = again.trace.map(|trace| trace.text()).unwrap_or_default();
         let _ = writeln!(text, "call {call}:\n{ladder}");

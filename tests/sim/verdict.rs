@@ -126,8 +126,7 @@ impl Judge<'_> {
         }
         for (call_id, leg) in &story.legs {
             let id = call_id.split(' ').next().unwrap_or_default();
-            let knows = |record: &&&CallRecord| record.legs.iter().any(|entry| entry.call_id == id);
-            let record = records.iter().find(knows).or(records.first()).copied();
+            let record = self.world.books.of_leg(id).or(records.first().copied());
             self.leg(call_id, leg, record, &mut wrong);
         }
         wrong
@@ -183,14 +182,15 @@ impl Judge<'_> {
             must(answered, "it counts as answered, and nobody has answered".to_owned());
         }
         let caller_left = story.hung_up.is_some() || story.gave_up.is_some();
-        let caller_lost = story.ended.as_ref().is_some_and(|(_, how)| how.contains("PeerGone"));
+        let gives_up = |how: &str| ["NoAck", "PeerGone", "Expired"].iter().any(|ending| how.contains(ending));
+        let caller_lost = story.ended.as_ref().is_some_and(|(_, how)| gives_up(how));
         if record.ended_by == EndedBy::Caller {
             must(caller_left || caller_lost || story.is_rude(), "its record says that the caller ended it".to_owned());
         }
-        let callee_left = story.legs.values().any(|leg| {
-            let lost = |(_, how): &(Time, String)| how.contains("NoAck") || how.contains("PeerGone");
-            leg.hung_up.is_some() || leg.over.as_ref().is_some_and(lost)
-        });
+        let callee_left = story
+            .legs
+            .values()
+            .any(|leg| leg.hung_up.is_some() || leg.over.as_ref().is_some_and(|(_, how)| gives_up(how)));
         if record.ended_by == EndedBy::Callee && record.answered.is_some() {
             must(callee_left || story.is_tainted(), "its record says that the called side ended it".to_owned());
         }
@@ -253,11 +253,15 @@ impl Judge<'_> {
         {
             wrong.push(format!("the caller is told {status} {reason}, which nothing explains"));
         }
-        let rang = story.legs.values().filter_map(|leg| leg.rang).min();
+        // One that refuses in the same moment may be known to do so before it is known to ring.
+        let at_once = |leg: &&Leg| leg.over.as_ref().is_some_and(|(over, _)| leg.rang == Some(*over));
+        let rang = story.legs.values().filter(|leg| !at_once(leg)).filter_map(|leg| leg.rang).min();
         if rang.is_some_and(|rang| rang + Duration::from_millis(200) < *at) && !story.heard_ringing {
             wrong.push("a phone rang and its caller didn't hear of it".to_owned());
         }
-        let refusals = story.legs.values().filter_map(|leg| Some((leg.refused?, leg.over.as_ref()?.0)));
+        // Some have their calls sent on while they are busy.
+        let refusing = story.legs.values().filter(|leg| !office::FORWARDING.contains(&leg.peer.as_str()));
+        let refusals = refusing.filter_map(|leg| Some((leg.refused?, leg.over.as_ref()?.0)));
         for (status, at) in refusals.filter(|(status, _)| [486, 600, 603].contains(status)) {
             if let Some(leg) = story.legs.values().find(|leg| leg.invited > at + Duration::from_millis(100)) {
                 wrong.push(format!("{} was called after an answer of {status}", leg.peer));

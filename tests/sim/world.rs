@@ -173,6 +173,7 @@ impl World {
         for trouble in Trouble::ALL {
             world.expect_trouble(trouble);
         }
+        world.ledger.has_strangers = world.profile.rude > 0.0;
         let census = world.mailbox.census();
         world.give(Input::Post(census));
         world.give(Input::Timeout);
@@ -353,8 +354,8 @@ impl World {
         self.spins = 0;
         match happening {
             Happening::Datagram { to, flow, bytes } if to == office::GATEWAY => {
-                if let Ok(message) = Message::parse(bytes.clone())
-                    && !message.is_request()
+                if bytes.starts_with(b"SIP/2.0")
+                    && let Ok(message) = Message::parse(bytes.clone())
                 {
                     self.hear(&message);
                 }
@@ -370,6 +371,12 @@ impl World {
                 let Some(&peer) = self.at.get(&to.ip()) else { return };
                 if self.peers[peer].public != to {
                     return;
+                }
+                if let Some(until) = self.peers[peer].deaf_until(self.time)
+                    && flow.transport.is_reliable()
+                {
+                    // Its system keeps what a connection brings.
+                    return self.after(until - self.time, Happening::Datagram { to, flow, bytes });
                 }
                 let now = self.now();
                 let flow = Flow { local: self.peers[peer].address, ..flow };

@@ -35,7 +35,7 @@ impl Peer {
             return self.agent.refuse(now, id, status, "", headers);
         }
         let named = ledger.call_of(message.call_id()).or_else(|| number_of(&message));
-        let unknown = ledger.has_transfers.then_some(NO_CALL);
+        let unknown = ledger.has_strangers.then_some(NO_CALL);
         let Some(call) = named.filter(|&call| call < ledger.stories.len()).or(unknown) else {
             ledger.violation(now.time, None, format!("{} was called by nobody known", self.name));
             return self.agent.refuse(now, id, 404, "", Vec::new());
