@@ -271,7 +271,7 @@ impl Phone {
             }
             SessionEvent::Rerefused { .. } => self.offered = None,
             SessionEvent::Asked { id, .. } => self.agent.respond(now, id, 405, "", Vec::new(), None),
-            SessionEvent::Ended { by } => {
+            SessionEvent::Ended { by, .. } => {
                 let why = match by {
                     Ending::Peer { reason } => match reason {
                         Some(reason) => format!("the other side hung up ({reason})"),
