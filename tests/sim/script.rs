@@ -78,6 +78,10 @@ pub enum Step {
     Resume,
     /// A re-INVITE without an offer, whose ACK has no answer.
     Empty,
+    /// The other side is to talk to somebody else.
+    Transfer,
+    /// INFO, OPTIONS, MESSAGE.
+    Ask,
 }
 
 const REFUSALS: [u16; 12] = [486, 486, 480, 404, 603, 600, 500, 503, 488, 302, 408, 403];
@@ -146,6 +150,12 @@ impl Talking {
             }
         } else if chance.happens(manners.odd_media / 5.0) {
             steps.push((below(chance, Duration::from_secs(10)), Step::Empty));
+        }
+        if chance.happens(manners.transfers) {
+            steps.push((below(chance, Duration::from_secs(12)), Step::Transfer));
+        }
+        if chance.happens(manners.extended / 2.0) {
+            steps.push((below(chance, Duration::from_secs(12)), Step::Ask));
         }
         let vanish = chance.happens(manners.vanishes).then(|| below(chance, Duration::from_secs(20)));
         Talking { stay, steps, vanish, stubborn: chance.happens(manners.stubborn) }
