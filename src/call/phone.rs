@@ -264,14 +264,10 @@ impl Phone {
             }
             SessionEvent::Reoffered { message } => self.reoffered(now, session, &message),
             SessionEvent::RefreshDue => self.refresh(now, session),
-            SessionEvent::Reanswered { message } => {
-                if self.accept(&message, false) {
-                    self.configure();
-                }
-            }
+            SessionEvent::Reanswered { message } if self.accept(&message, false) => self.configure(),
             SessionEvent::Rerefused { .. } => self.offered = None,
             SessionEvent::Asked { id, .. } => self.agent.respond(now, id, 405, "", Vec::new(), None),
-            SessionEvent::Ended { by } => {
+            SessionEvent::Ended { by, .. } => {
                 let why = match by {
                     Ending::Peer { reason } => match reason {
                         Some(reason) => format!("the other side hung up ({reason})"),

@@ -72,6 +72,7 @@ impl Call {
     /// One of the two that talk has left: the other one is sent home.
     pub fn side_left(&mut self, exchange: &mut Exchange, now: Now, leg: usize, by: Ending) {
         if self.referrer_left(exchange, leg, &by) {
+            self.parting.clear();
             return;
         }
         let side = if leg == 0 { EndedBy::Caller } else { EndedBy::Callee };
@@ -124,7 +125,8 @@ impl Call {
             record.reason = "the call was over".to_owned();
         }
         if let Some(session) = self.legs[leg].session() {
-            exchange.agent.bye(now, session, reason);
+            let reason = reason.map(|reason| (Name::Reason, reason));
+            exchange.agent.part(now, session, self.parting.iter().cloned().chain(reason).collect());
         }
         self.drop_leg(exchange, leg);
     }

@@ -16,6 +16,7 @@ use crate::call::view::{CallView, Phase};
 use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::Target;
 use crate::sip::agent::SessionId;
+use crate::sip::flow::Headers;
 use crate::wire::description::Description;
 use crate::wire::sdp::MAX_MEDIA;
 use crate::wire::sip::Replaces;
@@ -43,6 +44,8 @@ pub struct Call {
     pub target: Option<Target>,
     /// Header fields that the rule lets pass between the two sides.
     pub pass_headers: HeaderPatterns,
+    /// What a side's BYE says to the other.
+    pub parting: Headers,
     /// Over whom the call came, here and before, the latest last.
     pub diversions: Vec<Diversion>,
     /// How often it was sent on here, the latest last, and before it came.
@@ -124,6 +127,7 @@ impl Call {
             targets: VecDeque::new(),
             target: None,
             pass_headers: HeaderPatterns::default(),
+            parting: Headers::new(),
             diversions: Vec::new(),
             forwards: Vec::new(),
             forwards_before: 0,

@@ -420,7 +420,10 @@ impl Switch {
             SessionEvent::Asked { id, message } => call.asked(exchange, now, leg, id, &message),
             SessionEvent::Replied { id, message } => call.replied(exchange, now, id, &message),
             SessionEvent::Unanswered { id, .. } => call.unanswered(exchange, now, id),
-            SessionEvent::Ended { by } => call.leg_ended(exchange, now, leg, by),
+            SessionEvent::Ended { by, bye } => {
+                call.note_bye(exchange, leg, bye.as_ref());
+                call.leg_ended(exchange, now, leg, by);
+            }
         });
     }
 

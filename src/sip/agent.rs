@@ -27,7 +27,7 @@ use crate::sip::request::{Draft, contact};
 use crate::sip::response::Answer;
 use crate::sip::session::{Session, TIMERS};
 use crate::sip::transaction::{ClientId, ClientKey, ServerTxId, TransactionTimer};
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{Message, Method, Name};
 use std::collections::HashMap;
 
 pub use crate::sip::request::ALLOW;
@@ -244,7 +244,12 @@ impl Agent {
 
     /// Ends the session by whatever its state asks for: CANCEL, a refusal (480) or BYE. [`SessionEvent::Ended`] follows.
     pub fn bye(&mut self, now: Now, id: SessionId, reason: Option<String>) {
-        self.act(now, id, |session, core| session.bye(core, reason));
+        self.part(now, id, reason.map(|reason| (Name::Reason, reason)).into_iter().collect());
+    }
+
+    /// The same with whatever the BYE is to say.
+    pub fn part(&mut self, now: Now, id: SessionId, headers: Headers) {
+        self.act(now, id, |session, core| session.bye(core, headers));
     }
 
     /// Whether a call to us has its final answer. One that was given may wait for the acknowledgement of what came before.

@@ -142,3 +142,53 @@ fn more_fields_than_the_limit_stay_behind() {
         ",
     );
 }
+
+#[test]
+fn fields_pass_in_what_is_said_while_two_talk_and_when_they_part() {
+    play_in(
+        |setting| {
+            setting.settings.sip.pass_info = vec!["application/x-agent".to_owned()];
+            setting.plan = r#"
+[[rule]]
+name = "With its papers"
+from = ["users"]
+dialled = "user"
+to = [{ user = "{user}" }]
+pass_headers = ["X-T*", "User-to-User"]
+"#
+            .to_owned();
+        },
+        "
+        alice talks to bob (PCMU)
+        alice -> tandem INFO (type: application/x-agent | body: wrap-up | X-Ticket: 42 | X-Other: 1)
+        tandem -> bob INFO [X-Ticket: 42 | no X-Other]
+        bob -> tandem 200 (X-Told: yes | X-Other: 1)
+        tandem -> alice 200 INFO [X-Told: yes | no X-Other]
+        bob -> tandem MESSAGE (type: text/plain | body: hi | X-Text: 7)
+        tandem -> alice MESSAGE [X-Text: 7]
+        alice -> tandem 200
+        tandem -> bob 200 MESSAGE
+        bob -> tandem BYE (User-to-User: 00ff;encoding=hex | X-Other: 1 | Reason: Q.850;cause=16)
+        tandem -> bob 200
+        tandem -> alice BYE [User-to-User: 00ff;encoding=hex | no X-Other | Reason ~ cause=16]
+        alice -> tandem 200
+        ",
+    );
+}
+
+#[test]
+fn nothing_passes_in_a_call_without_a_rule() {
+    play(
+        "
+        alice talks to bob (PCMU)
+        alice -> tandem MESSAGE (type: text/plain | body: hi | X-Ticket: 42)
+        tandem -> bob MESSAGE [no X-Ticket]
+        bob -> tandem 200 (X-Told: yes)
+        tandem -> alice 200 MESSAGE [no X-Told]
+        alice -> tandem BYE (X-Ticket: 42)
+        tandem -> alice 200
+        tandem -> bob BYE [no X-Ticket]
+        bob -> tandem 200
+        ",
+    );
+}

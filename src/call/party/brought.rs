@@ -109,6 +109,21 @@ impl Call {
         headers
     }
 
+    /// What a message of `leg` says that may pass to the other side, while the two talk.
+    pub fn passing_on(&self, exchange: &Exchange, leg: usize, message: &Message) -> Headers {
+        let called = if leg == 0 { self.other(0) } else { Some(leg) };
+        let Some(called) = called.filter(|&called| self.other(called).is_some()) else { return Headers::new() };
+        let most = exchange.settings.limits.passed_headers;
+        let fields = message.fields().filter(|field| field.value().len() <= FIELD_BYTES);
+        let fields = fields.filter(|field| self.passes(exchange, called, field.name())).take(most);
+        fields.map(|field| (Name::Other, format!("{}: {}", field.name(), field.value()))).collect()
+    }
+
+    /// Takes what the BYE of one side says to the other.
+    pub fn note_bye(&mut self, exchange: &Exchange, leg: usize, bye: Option<&Message>) {
+        self.parting = bye.map(|bye| self.passing_on(exchange, leg, bye)).unwrap_or_default();
+    }
+
     /// Of who refuses, the caller is told what passes, and the session's name.
     pub fn told_of_refusal(&mut self, exchange: &mut Exchange, leg: usize) -> Headers {
         let mut headers = self.told_caller(exchange, leg);

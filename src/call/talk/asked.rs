@@ -17,6 +17,8 @@ const TEXT: &str = "text/plain";
 pub struct Carried {
     ask: AskId,
     server: ServerId,
+    /// Who was asked.
+    leg: usize,
 }
 
 impl Call {
@@ -34,7 +36,7 @@ impl Call {
         }
     }
 
-    /// Asks the other side the same, of which only the body and its type pass.
+    /// Asks the other side the same, of which only the body and its type pass, and what a rule lets pass.
     pub fn carry(&mut self, exchange: &mut Exchange, now: Now, leg: usize, id: ServerId, message: &Message) {
         let Some(other) = self.other(leg) else {
             return exchange.agent.respond(now, id, 480, "", Headers::new(), None);
@@ -42,7 +44,8 @@ impl Call {
         let body = message.body();
         let content_type = message.content_type().unwrap_or(TEXT);
         let body = (!body.is_empty()).then(|| Body { content_type: content_type.into(), bytes: body });
-        let question = Question { method: message.method().clone(), headers: Headers::new(), body };
+        let headers = self.passing_on(exchange, leg, message);
+        let question = Question { method: message.method().clone(), headers, body };
         self.carry_to(exchange, now, other, id, question);
     }
 
@@ -61,7 +64,7 @@ impl Call {
         };
         match exchange.agent.ask(now, session, question) {
             Ok(ask) => {
-                self.carried.push(Carried { ask, server: id });
+                self.carried.push(Carried { ask, server: id, leg });
                 Some(ask)
             }
             Err(_) => {
@@ -76,17 +79,18 @@ impl Call {
     pub fn replied(&mut self, exchange: &mut Exchange, now: Now, ask: AskId, message: &Message) {
         self.notified(exchange, now, ask, message.status());
         self.refer_passed(ask, message.status());
-        let Some(server) = self.take_carried(ask) else { return };
+        let Some(Carried { server, leg, .. }) = self.take_carried(ask) else { return };
         let status = told(message.status(), message.method());
         let reason = if status == message.status() { phrase(status, message.reason_phrase()) } else { String::new() };
-        exchange.agent.respond(now, server, status, &reason, Headers::new(), None);
+        let headers = self.passing_on(exchange, leg, message);
+        exchange.agent.respond(now, server, status, &reason, headers, None);
     }
 
     /// It has no answer.
     pub fn unanswered(&mut self, exchange: &mut Exchange, now: Now, ask: AskId) {
         self.notified(exchange, now, ask, 408);
         self.refer_passed(ask, 408);
-        if let Some(server) = self.take_carried(ask) {
+        if let Some(Carried { server, .. }) = self.take_carried(ask) {
             exchange.agent.respond(now, server, 504, "", Headers::new(), None);
         }
     }
@@ -98,9 +102,9 @@ impl Call {
         }
     }
 
-    fn take_carried(&mut self, ask: AskId) -> Option<ServerId> {
+    fn take_carried(&mut self, ask: AskId) -> Option<Carried> {
         let at = self.carried.iter().position(|carried| carried.ask == ask)?;
-        Some(self.carried.swap_remove(at).server)
+        Some(self.carried.swap_remove(at))
     }
 }
 

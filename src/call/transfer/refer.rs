@@ -54,7 +54,9 @@ impl Switch {
         if let Some(uri) = self.passes(&order, &decision) {
             return self.with_call(leg.call, |call, exchange| {
                 let refer_sub = (!order.wants_news).then(|| (Name::ReferSub, "false".to_owned()));
-                let headers = [(Name::ReferTo, format!("<{uri}>"))].into_iter().chain(refer_sub).collect();
+                let passing = call.passing_on(exchange, leg.leg, message);
+                let headers =
+                    [(Name::ReferTo, format!("<{uri}>"))].into_iter().chain(refer_sub).chain(passing).collect();
                 let question = Question { method: Method::Refer, headers, body: None };
                 call.pass_refer(exchange, now, leg.leg, order.transferee, id, question);
             });

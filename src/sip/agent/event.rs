@@ -95,8 +95,14 @@ pub enum SessionEvent {
     Replied { id: AskId, message: Message },
     /// Such a request has no final answer and will have none.
     Unanswered { id: AskId, cause: Failure },
-    /// The session is over and gone.
-    Ended { by: Ending },
+    /// The session is over and gone; after the peer's BYE with that.
+    Ended { by: Ending, bye: Option<Message> },
+}
+
+impl SessionEvent {
+    pub(crate) fn ended(by: Ending) -> SessionEvent {
+        SessionEvent::Ended { by, bye: None }
+    }
 }
 
 /// Why a request of ours has no final answer.

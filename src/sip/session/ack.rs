@@ -133,7 +133,7 @@ pub(crate) fn hang_up_fork(core: &mut Core, client: ClientId, message: &Message)
             theirs: None,
             stage: Stage::Over,
         };
-        session.leave(core, dialog, None, None);
+        session.leave(core, dialog, Headers::new(), None);
         session
     }));
 }

@@ -90,7 +90,7 @@ impl Session {
         self.stop(core, SessionTimer::Answer);
         self.stop(core, SessionTimer::AnswerLimit);
         match bye {
-            Some(reason) => self.bye(core, reason),
+            Some(headers) => self.bye(core, headers),
             None if unacked.is_first => self.emit(core, SessionEvent::Acked { message }),
             None => self.emit(core, SessionEvent::ReAcked { message }),
         }
@@ -104,10 +104,10 @@ impl Session {
         let bye = up.bye;
         let dialog = up.dialog;
         match bye {
-            Some(reason) => self.leave(core, dialog, reason, Some(Ending::Local)),
+            Some(headers) => self.leave(core, dialog, headers, Some(Ending::Local)),
             None => {
-                self.conclude(core, SessionEvent::Ended { by: Ending::NoAck });
-                self.leave(core, dialog, None, None);
+                self.conclude(core, SessionEvent::ended(Ending::NoAck));
+                self.leave(core, dialog, Headers::new(), None);
             }
         }
     }

@@ -5,13 +5,14 @@ use super::{Session, Stage, TIMERS, Up};
 use crate::sip::agent::{Ending, Question, SessionEvent};
 use crate::sip::core::{Core, Owner};
 use crate::sip::dialog::Dialog;
+use crate::sip::flow::Headers;
 use crate::sip::transaction::ServerTxId;
 use crate::wire::sip::{Message, Method, Name};
 
 /// Our BYE is under way.
 pub(super) struct Leaving {
     dialog: Dialog,
-    reason: Option<String>,
+    headers: Headers,
     attempts: u8,
     /// What the owner is told once it is over; none where it was told before.
     ending: Option<Ending>,
@@ -29,17 +30,20 @@ impl Leaving {
 
 impl Session {
     /// Ends the session by whatever its stage asks for.
-    pub fn bye(&mut self, core: &mut Core, reason: Option<String>) {
+    pub fn bye(&mut self, core: &mut Core, headers: Headers) {
         match &mut self.stage {
-            Stage::Calling(_) => return self.cancel(core, reason),
+            Stage::Calling(_) => {
+                let reason = headers.into_iter().find(|(name, _)| *name == Name::Reason);
+                return self.cancel(core, reason.map(|(_, reason)| reason));
+            }
             Stage::Alerting(_) => {
-                let ending = SessionEvent::Ended { by: Ending::Local };
+                let ending = SessionEvent::ended(Ending::Local);
                 self.conclude(core, ending);
                 return self.refuse(core, 480, "", &Vec::new());
             }
             // The callee waits for the ACK, or for the time in which it should have come (§15).
             Stage::Up(up) if up.unacked.as_ref().is_some_and(|unacked| unacked.is_first()) => {
-                up.bye.get_or_insert(reason);
+                up.bye.get_or_insert(headers);
                 return;
             }
             Stage::Up(_) => {}
@@ -49,23 +53,22 @@ impl Session {
         let left = std::mem::replace(&mut self.stage, Stage::Over);
         self.close_offers(core, &left);
         if let Stage::Up(up) = left {
-            self.leave(core, up.dialog, reason, Some(Ending::Local));
+            self.leave(core, up.dialog, headers, Some(Ending::Local));
         }
     }
 
     /// Sends BYE and stays until it is answered.
-    pub(super) fn leave(&mut self, core: &mut Core, dialog: Dialog, reason: Option<String>, ending: Option<Ending>) {
+    pub(super) fn leave(&mut self, core: &mut Core, dialog: Dialog, headers: Headers, ending: Option<Ending>) {
         for timer in TIMERS {
             self.stop(core, timer);
         }
-        let mut leaving = Leaving { dialog, reason, attempts: 0, ending };
+        let mut leaving = Leaving { dialog, headers, attempts: 0, ending };
         self.send_bye(core, &mut leaving);
         self.stage = Stage::Leaving(Box::new(leaving));
     }
 
     fn send_bye(&mut self, core: &mut Core, leaving: &mut Leaving) {
-        let mut request = Request::new(Method::Bye);
-        request.headers.extend(leaving.reason.clone().map(|reason| (Name::Reason, reason)));
+        let request = Request { headers: leaving.headers.clone(), ..Request::new(Method::Bye) };
         request.send(core, &mut leaving.dialog, &mut self.responder, &self.contact, Owner::Bye(self.id));
     }
 
@@ -91,7 +94,7 @@ impl Session {
 
     fn left(&mut self, core: &mut Core, ending: Option<Ending>) {
         if let Some(by) = ending {
-            self.conclude(core, SessionEvent::Ended { by });
+            self.conclude(core, SessionEvent::ended(by));
         }
         self.stage = Stage::Over;
     }
@@ -118,11 +121,12 @@ impl Session {
             }
             Stage::Up(mut up) => {
                 self.say_farewell(core, &mut up);
-                self.conclude(core, SessionEvent::Ended { by: Ending::Peer { reason } });
+                let bye = Some(message.clone());
+                self.conclude(core, SessionEvent::Ended { by: Ending::Peer { reason }, bye });
             }
             // It overtook the 2xx on which it rests. That is waited for in silence, to be hung up as well.
             Stage::Calling(calling) => {
-                self.conclude(core, SessionEvent::Ended { by: Ending::Peer { reason } });
+                self.conclude(core, SessionEvent::ended(Ending::Peer { reason }));
                 self.stage = Stage::Calling(calling);
                 self.cancel(core, None);
             }

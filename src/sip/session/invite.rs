@@ -165,8 +165,9 @@ impl Session {
         if let Some(cancel) = calling.cancel {
             // The answer crossed our CANCEL: it stands, and is ended the regular way (§9.1).
             due.acknowledge(core, &dialog, None);
-            self.conclude(core, SessionEvent::Ended { by: Ending::Cancelled { status: message.status() } });
-            return self.leave(core, dialog, cancel.reason, None);
+            self.conclude(core, SessionEvent::ended(Ending::Cancelled { status: message.status() }));
+            let headers = cancel.reason.map(|reason| (Name::Reason, reason)).into_iter().collect();
+            return self.leave(core, dialog, headers, None);
         }
         let mut up = Up::new(dialog);
         up.ack_due = Some(due);
@@ -192,7 +193,7 @@ impl Session {
             return;
         }
         let event = match calling.cancel {
-            Some(_) => SessionEvent::Ended { by: Ending::Cancelled { status: message.status() } },
+            Some(_) => SessionEvent::ended(Ending::Cancelled { status: message.status() }),
             None => SessionEvent::Refused { message },
         };
         self.finish(core, event);
@@ -203,7 +204,7 @@ impl Session {
         let event = match &self.stage {
             Stage::Calling(calling) if calling.client != client => return,
             Stage::Calling(calling) if calling.cancel.is_some() => {
-                SessionEvent::Ended { by: Ending::Cancelled { status: 408 } }
+                SessionEvent::ended(Ending::Cancelled { status: 408 })
             }
             Stage::Calling(_) => SessionEvent::Failed { cause },
             _ => return,

@@ -33,7 +33,7 @@ use crate::sip::agent::{Ending, Event, Question, SessionEvent, SessionId, Terms}
 use crate::sip::core::Core;
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::Responder;
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Headers};
 use crate::sip::outbox::TimerKey;
 use crate::sip::transaction::ServerTxId;
 use answer::Unacked;
@@ -137,8 +137,8 @@ struct Up {
     probe: Option<u8>,
     /// Other requests of ours that wait for an answer.
     asking: usize,
-    /// A BYE, with its reason, that waits for the peer's ACK (§15).
-    bye: Option<Option<String>>,
+    /// A BYE, with what it says, that waits for the peer's ACK (§15).
+    bye: Option<Headers>,
     /// What the peer is sent when it hangs up.
     farewell: Option<Box<Question>>,
 }
@@ -236,9 +236,9 @@ impl Session {
         let left = std::mem::replace(&mut self.stage, Stage::Over);
         self.close_offers(core, &left);
         let Stage::Up(up) = left else { return };
-        self.conclude(core, SessionEvent::Ended { by: Ending::PeerGone });
+        self.conclude(core, SessionEvent::ended(Ending::PeerGone));
         if !sure {
-            self.leave(core, up.dialog, None, None);
+            self.leave(core, up.dialog, Headers::new(), None);
         }
     }
 }

@@ -145,7 +145,7 @@ impl Session {
     pub(super) fn reliable_unacknowledged(&mut self, core: &mut Core) {
         let Stage::Alerting(alerting) = &self.stage else { return };
         core.reply(alerting.server, 504, Headers::new());
-        self.finish(core, SessionEvent::Ended { by: Ending::NoPrack });
+        self.finish(core, SessionEvent::ended(Ending::NoPrack));
     }
 
     /// Whether our 2xx may go out now; otherwise it is kept until it may (§3).

@@ -194,8 +194,8 @@ impl Session {
         let left = std::mem::replace(&mut self.stage, Stage::Over);
         self.close_offers(core, &left);
         let Stage::Up(up) = left else { return };
-        self.conclude(core, SessionEvent::Ended { by: Ending::Expired });
-        self.leave(core, up.dialog, None, None);
+        self.conclude(core, SessionEvent::ended(Ending::Expired));
+        self.leave(core, up.dialog, Headers::new(), None);
     }
 
     fn least_s(&self) -> u32 {

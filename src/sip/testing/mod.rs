@@ -164,7 +164,7 @@ pub fn names(events: &[(usize, Event)], side: usize) -> Vec<String> {
         .iter()
         .filter(|(of, _)| *of == side)
         .map(|(_, event)| match event {
-            Event::Session { event: SessionEvent::Ended { by }, .. } => format!("Ended {by:?}"),
+            Event::Session { event: SessionEvent::Ended { by, .. }, .. } => format!("Ended {by:?}"),
             Event::Session { event, .. } => name(format!("{event:?}")),
             other => name(format!("{other:?}")),
         })

@@ -311,15 +311,15 @@ impl Peer {
             }
             SessionEvent::Replied { .. } | SessionEvent::Unanswered { .. } => {}
             SessionEvent::Cancelled { .. } => self.leave(now.time, id, "cancelled".to_owned(), ledger),
-            SessionEvent::Ended { by: Ending::Cancelled { status } } if talk.stage == Stage::Calling => {
+            SessionEvent::Ended { by: Ending::Cancelled { status }, .. } if talk.stage == Stage::Calling => {
                 self.conclude(now.time, id, Final::Cancelled { status }, ledger);
             }
             // Its BYE came before the answer on which it rests.
-            SessionEvent::Ended { by } if talk.stage == Stage::Calling => {
+            SessionEvent::Ended { by, .. } if talk.stage == Stage::Calling => {
                 self.conclude(now.time, id, Final::Answered, ledger);
                 ledger.stories[call].ended = Some((now.time, format!("{by:?}")));
             }
-            SessionEvent::Ended { by } => self.leave(now.time, id, format!("{by:?}"), ledger),
+            SessionEvent::Ended { by, .. } => self.leave(now.time, id, format!("{by:?}"), ledger),
         }
     }
 
