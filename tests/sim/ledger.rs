@@ -132,8 +132,9 @@ impl Ledger {
 
     /// A side of a call asked for a transfer, to the other side of a second call if there is one.
     pub fn transferred(&mut self, call: usize, second: Option<usize>) {
-        let Some(family) = self.stories.get(call).map(|story| story.family) else { return };
         self.has_strangers = true;
+        let first = self.stories.get(call).or_else(|| self.stories.get(second?));
+        let Some(family) = first.map(|story| story.family) else { return };
         let joins = second.map(|second| self.stories[second].family);
         for story in &mut self.stories {
             if story.family == family || Some(story.family) == joins {
