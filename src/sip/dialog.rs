@@ -206,7 +206,10 @@ fn tag(address: Option<NameAddr<'_>>) -> String {
 /// The URI of a Contact that can be a target.
 fn contact(message: &Message) -> Option<String> {
     match message.contacts().ok()? {
-        Contacts::List(list) => list.first().map(|contact| contact.uri().to_owned()),
+        // What is no URI can't be the target of requests.
+        Contacts::List(list) => {
+            list.first().filter(|contact| contact.parse_uri().is_ok()).map(|contact| contact.uri().to_owned())
+        }
         Contacts::Star => None,
     }
 }
@@ -304,6 +307,12 @@ mod tests {
     fn a_name_as_contact_keeps_the_flow() {
         let way = dialog("Contact: <sip:alice@phone.example.com>\r\n").way();
         assert_eq!((way.uri.as_str(), way.flow), ("sip:alice@phone.example.com", flow()));
+    }
+
+    #[test]
+    fn a_contact_that_is_no_uri_keeps_to_where_the_message_came_from() {
+        let way = dialog("Contact: <sip:alice@192.0.2.1\u{fa}:5060>\r\n").way();
+        assert_eq!((way.uri.as_str(), way.flow), (fallback(flow()).as_str(), flow()));
     }
 
     #[test]

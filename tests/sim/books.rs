@@ -149,7 +149,7 @@ fn inconsistencies(record: &CallRecord, is_right: bool, moves: bool) -> Vec<Stri
         if leg.status == 0 && leg.reason.is_empty() && !is_local {
             wrong.push(format!("leg {index} ({}) has no outcome", leg.target));
         }
-        if leg.media.is_none() && !is_local && !(index == 0 && record.legs.len() == 1) {
+        if leg.media.is_none() && leg.streams.is_empty() && !is_local && !(index == 0 && record.legs.len() == 1) {
             wrong.push(format!("leg {index} ({}) has no report of its media", leg.target));
         }
     }

@@ -3,7 +3,11 @@
 use crate::script::Offer;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::time::Duration;
 use tandem::base::time::Time;
+
+/// A peer has forgotten by then what it answered (64*T1), and an INVITE that got lost for so long may still be under way.
+const TRANSACTION: Duration = Duration::from_secs(31);
 
 /// A leg of which it isn't known yet to which call it belongs: somebody was transferred to it.
 pub const NO_CALL: usize = usize::MAX;
@@ -128,8 +132,9 @@ impl Ledger {
 
     /// A side of a call asked for a transfer, to the other side of a second call if there is one.
     pub fn transferred(&mut self, call: usize, second: Option<usize>) {
-        let Some(family) = self.stories.get(call).map(|story| story.family) else { return };
         self.has_strangers = true;
+        let first = self.stories.get(call).or_else(|| self.stories.get(second?));
+        let Some(family) = first.map(|story| story.family) else { return };
         let joins = second.map(|second| self.stories[second].family);
         for story in &mut self.stories {
             if story.family == family || Some(story.family) == joins {
@@ -168,10 +173,11 @@ impl Ledger {
         let Some(story) = self.stories.get_mut(call) else { return };
         let leg = Leg { peer: peer.to_owned(), invited: at, ..Leg::default() };
         let Some(before) = story.legs.insert(call_id.to_owned(), leg) else { return };
-        match before.vanished {
-            // It forgot the call, and took a repetition of the INVITE for a new one.
-            Some(_) => _ = story.legs.insert(format!("{call_id} before"), before),
-            None => self.violation(at, Some(call), format!("{peer} was invited twice with one Call-ID")),
+        // It forgot the call, and took a repetition of the INVITE for a new one.
+        let has_forgotten = before.vanished.is_some() || at - before.invited >= TRANSACTION;
+        match has_forgotten {
+            true => _ = story.legs.insert(format!("{call_id} before"), before),
+            false => self.violation(at, Some(call), format!("{peer} was invited twice with one Call-ID")),
         }
     }
 

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! `TANDEM_SIM_SEED` replays one seed and `TANDEM_SIM_CALLS` says how many calls a seed has; `TANDEM_SIM_SEEDS` runs so
-//! many seeds of each test instead of the usual few. A violation prints what to run, and the ladder of its call.
+//! many seeds of each test instead of the usual few. A violation prints what to run, and the ladder of its call, or of the
+//! one that `TANDEM_SIM_CALL` names.
 
 mod books;
 mod boor;

@@ -400,8 +400,11 @@ impl Peer {
     /// Hears what a port of the gateway's sends.
     pub fn hear(&mut self, now: Time, to: SocketAddr, number: u16, packet: &[u8], ledger: &mut Ledger) {
         let Some(talk) = self.talks.values_mut().find(|talk| talk.voice.public == to) else { return };
+        // Who is transferred may hear of its new port later than from it.
+        let is_moving = ledger.stories.get(talk.call).is_none_or(|story| story.is_transferred);
         if now >= self.deaf_until
             && let Err(why) = talk.voice.listen(now, number, packet)
+            && !is_moving
         {
             ledger.violation(now, Some(talk.call), format!("{} hears: {why}", self.name));
         }

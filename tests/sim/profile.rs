@@ -156,7 +156,7 @@ impl Profile {
 
     /// A world of its own: most have some faults, and some have none, where every answer must be explained.
     pub fn drawn(seed: u64) -> Profile {
-        let mut chance = Chance::from_number(seed ^ 0x5eed_0f_a_0001);
+        let mut chance = Chance::from_number(seed ^ 0x5eed_0fa0);
         let mut profile = Profile { gap: below(&mut chance, Duration::from_millis(800)), ..Profile::perfect() };
         profile.gap += Duration::from_millis(50);
         profile.manners.long_talk = 0.05;

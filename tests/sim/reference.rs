@@ -36,6 +36,9 @@ pub fn reasons(story: &Story) -> Vec<u16> {
     reasons
 }
 
+/// Why the gateway may end a talk by itself, where nothing goes wrong but what the peers do.
+pub const ENDINGS: [&str; 2] = ["the announcement was over", "media not agreed"];
+
 /// How one phone's answer is told to the caller: what was meant for the gateway itself is not passed on.
 fn told(leg: &Leg) -> u16 {
     match leg.refused {

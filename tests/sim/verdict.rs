@@ -197,6 +197,10 @@ impl Judge<'_> {
         if self.is_perfect() {
             self.compare_times(record, wrong);
             self.compare_way(wrong);
+            let ends_itself = record.answered.is_some() && record.ended_by == EndedBy::Gateway;
+            if ends_itself && !reference::ENDINGS.iter().any(|ending| record.cause.starts_with(ending)) {
+                wrong.push(format!("the gateway ended it, since {}", record.cause));
+            }
         }
         if self.world.profile.worker.forgets == 0.0 && !story.is_tainted() {
             self.compare_traffic(record, wrong);

@@ -1,17 +1,19 @@
 //! The world of one run: a clock that nobody waits for, the network, the peers, and the switch in the middle, driven as the
 //! shell drives it.
 
+mod network;
+mod people;
+mod scrutiny;
+
 use crate::books::Books;
 use crate::boor::Boor;
 use crate::inspect::Hearing;
-use crate::ledger::{Ledger, Speech, Story};
+use crate::ledger::{Ledger, Speech};
 use crate::mailbox::Mailbox;
 use crate::network::below;
 use crate::office;
-use crate::peer::{Call, Peer, Phone, Role, Way};
+use crate::peer::{Peer, Role};
 use crate::profile::Profile;
-use crate::provider::Provider;
-use crate::script::{Offer, Placing};
 use crate::trace::Trace;
 use crate::trouble::{Cut, Trouble};
 use crate::worker::Worker;
@@ -25,17 +27,11 @@ use tandem::base::time::{Now, Time, Wall};
 use tandem::base::timers::Timers;
 use tandem::call::io::{Input, Output};
 use tandem::call::switch::Switch;
-use tandem::sip::digest::ClientCredentials;
-use tandem::sip::flow::{Flow, Transmit, Transport};
-use tandem::sip::locate::{Located, Server, Target};
-use tandem::wire::sip::{Message, Method};
+use tandem::sip::flow::Flow;
+use tandem::wire::sip::Message;
 
 /// 2026-11-23T10:00:00Z.
 pub const DAWN: Wall = Wall::from_micros(1_795_428_000_000_000);
-/// 64*T1, after which an INVITE that nobody answered is forgotten.
-const TRANSACTION: Duration = Duration::from_secs(32);
-/// Soon over, so that names are looked up often.
-const NAME_TTL: Duration = Duration::from_secs(30);
 /// Timeouts of the switch at one moment, after which it is spinning.
 const SPIN: u32 = 1_000;
 
@@ -129,7 +125,7 @@ impl World {
         let switch_chance = Chance::from_number(chance.u64());
         let switch = Switch::new(settings, plan, office::accounts(0), switch_chance, 1, now);
         let worker = Worker::new(profile.worker, Chance::from_number(chance.u64()), DAWN);
-        let peers = peers(&profile, &mut chance);
+        let peers = people::peers(&profile, &mut chance);
         let mut world = World {
             time: Time::ZERO,
             switch,
@@ -437,263 +433,4 @@ impl World {
             }
         }
     }
-
-    /// Sends what a peer has to send, and winds its clock.
-    fn settle(&mut self, peer: usize) {
-        for call in std::mem::take(&mut self.ledger.inspections) {
-            self.inspect(call);
-        }
-        for speech in std::mem::take(&mut self.ledger.spoken) {
-            self.speak(speech);
-        }
-        let now = self.now();
-        let public = self.peers[peer].public;
-        let before = std::mem::replace(&mut self.places[peer], public);
-        if before != public {
-            // It restarted, and its old connection is closed.
-            let flow = Flow { transport: Transport::Tcp, local: office::GATEWAY, remote: before };
-            self.after(self.profile.faults.delay, Happening::Answer(Input::FlowFailed { flow }));
-        }
-        while let Some(transmit) = self.peers[peer].poll_transmit(now) {
-            self.transmit(Transmit { flow: Flow { local: public, ..transmit.flow }, ..transmit });
-        }
-        self.wind(Clock::Peer(peer), self.peers[peer].poll_timeout());
-    }
-
-    /// Sends what the boor has to send.
-    fn be_rude(&mut self) {
-        let flow = Flow { transport: Transport::Udp, local: office::BOOR, remote: office::GATEWAY };
-        while let Some(bytes) = self.boor.poll_transmit(self.time) {
-            self.transmit(Transmit { flow, bytes: bytes.into() });
-        }
-        self.wind(Clock::Boor, self.boor.poll_timeout());
-    }
-
-    fn transmit(&mut self, transmit: Transmit) {
-        let Transmit { flow, bytes } = transmit;
-        self.datagrams += 1;
-        for byte in bytes.iter().chain(&self.time.nanos().to_le_bytes()) {
-            self.fingerprint = (self.fingerprint ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        let is_inbound = flow.local != office::GATEWAY;
-        let far = if is_inbound { flow.local } else { flow.remote };
-        let cut = self.at.get(&far.ip()).and_then(|&peer| self.cut_until(peer, is_inbound));
-        let delays = match (flow.transport, cut) {
-            (Transport::Udp, None) => self.profile.faults.carry(&mut self.chance),
-            (Transport::Udp, Some(_)) => Vec::new(),
-            (Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss, cut) => self.stream(flow, cut),
-        };
-        if let Some(trace) = &mut self.trace
-            && let Ok(message) = Message::parse(bytes.clone())
-            && self.ledger.call_of(message.call_id()) == Some(trace.call)
-        {
-            let arrivals: Vec<Time> = delays.iter().map(|&delay| self.time + delay).collect();
-            trace.sent(self.time, flow.local, flow.remote, &message, &arrivals);
-        }
-        for delay in delays {
-            let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
-            self.after(delay, Happening::Datagram { to: flow.remote, flow: back, bytes: bytes.clone() });
-        }
-    }
-
-    /// A connection loses nothing and keeps the order, unless it is closed. Where it is cut, all comes later.
-    fn stream(&mut self, flow: Flow, cut: Option<Time>) -> Vec<Duration> {
-        if flow.local == office::GATEWAY && !self.places.contains(&flow.remote) {
-            self.after(Duration::ZERO, Happening::Answer(Input::FlowFailed { flow }));
-            return Vec::new();
-        }
-        let soonest =
-            cut.unwrap_or(self.time) + self.profile.faults.delay + below(&mut self.chance, self.profile.faults.jitter);
-        let last = self.streams.entry((flow.local, flow.remote)).or_default();
-        *last = soonest.max(*last);
-        vec![*last - self.time]
-    }
-
-    fn place(&mut self) {
-        if self.to_place == 0 {
-            return;
-        }
-        self.to_place -= 1;
-        if self.to_place > 0 {
-            let gap = below(&mut self.chance, self.profile.gap * 2);
-            self.after(gap, Happening::Place);
-        }
-        let (is_rude, users) = (self.chance.happens(self.profile.rude), office::users());
-        if is_rude && self.chance.below(2) == 0 {
-            let dialled = office::number_of(&users[self.chance.below(users.len() as u64) as usize]);
-            let number = self.ledger.stories.len();
-            let call_id = self.boor.call(self.time, number, &dialled);
-            self.ledger.place(Story::new("boor", dialled, Offer::InInvite, call_id, self.time));
-            return self.be_rude();
-        }
-        let now = self.now();
-        let peer = self.caller(now.time);
-        let dialled = match &self.peers[peer].role {
-            Role::Provider(_) => office::number_of(&users[self.chance.below(users.len() as u64) as usize]),
-            _ if is_rude => format!("5{}", 1_000 + self.chance.below(9_000)),
-            _ => office::dialled(&mut self.chance),
-        };
-        let placing = Placing::draw(&mut self.chance, &self.profile.manners);
-        self.peers[peer].place(now, Call { dialled, placing }, &mut self.ledger);
-        self.settle(peer);
-        if self.chance.happens(self.profile.operator) {
-            let wait = below(&mut self.chance, Duration::from_secs(30));
-            self.after(wait, Happening::HangUp);
-        }
-    }
-
-    fn caller(&mut self, now: Time) -> usize {
-        let ready: Vec<usize> = (0..self.peers.len())
-            .filter(|&peer| match &self.peers[peer].role {
-                Role::Phone(phone) => phone.is_registered,
-                Role::Provider(provider) => provider.may_call(now),
-                Role::Stranger(_) => true,
-            })
-            .collect();
-        ready[self.chance.below(ready.len() as u64) as usize]
-    }
-
-    /// An operator ends some call.
-    fn hang_up_one(&mut self) {
-        let open: Vec<(String, Option<usize>)> =
-            self.books.open().map(|record| (record.id.clone(), crate::books::call_of(record, &self.ledger))).collect();
-        if open.is_empty() {
-            return;
-        }
-        let (id, call) = open[self.chance.below(open.len() as u64) as usize].clone();
-        if let Some(story) = call.and_then(|call| self.ledger.stories.get_mut(call)) {
-            story.operated = true;
-        }
-        self.give(Input::HangUp { id });
-    }
-
-    fn locate(&mut self, target: &Target) -> Result<Located<Flow>, String> {
-        if self.chance.happens(self.profile.names.fails) {
-            return Err("the name server is silent".to_owned());
-        }
-        let mut remote = *self.trunks.get(&target.host).ok_or("no such name")?;
-        remote.set_port(target.port.unwrap_or(remote.port()));
-        let transport = target.transport.unwrap_or(Transport::Udp);
-        let way = |remote| Flow { transport, local: office::GATEWAY, remote };
-        let mut located = Located::only(way(remote), NAME_TTL);
-        if target.host == office::TWO_SERVERS && self.profile.dead_server {
-            // The first of two servers is nobody's address.
-            remote.set_ip(office::NOBODY);
-            located.servers[0].rank = 1;
-            located.servers.insert(0, Server { rank: 0, weight: 0, ways: vec![way(remote)] });
-        }
-        Ok(located)
-    }
-
-    fn hear(&mut self, message: &Message) {
-        let (Some(invited), Ok(cseq)) = (self.invites.get_mut(message.call_id()), message.cseq()) else { return };
-        if cseq.number == invited.cseq && *message.method() == Method::Invite {
-            invited.heard.get_or_insert(self.time);
-        }
-    }
-
-    /// Whether the switch can know that its INVITE has arrived: an answer came in while its transaction lived.
-    pub fn knows_of(&self, call_id: &str) -> bool {
-        let invited = self.invites.get(call_id);
-        invited.is_some_and(|invited| invited.heard.is_some_and(|heard| heard - invited.sent < TRANSACTION))
-    }
-
-    /// What must be true of everything that the switch sends.
-    fn examine(&mut self, transmit: &Transmit) {
-        let message = match Message::parse(transmit.bytes.clone()) {
-            Ok(message) => message,
-            Err(why) => return self.ledger.violation(self.time, None, format!("the gateway wrote nonsense: {why}")),
-        };
-        // What is missing in a request is missing in the answer that says so.
-        let is_rude = transmit.flow.remote.ip() == office::BOOR.ip();
-        let repeats = is_rude && !message.is_request() && message.status() == 400;
-        if let Err(defect) = message.check()
-            && !repeats
-        {
-            let call = self.ledger.call_of(message.call_id());
-            let start = String::from_utf8_lossy(&transmit.bytes).lines().take(8).collect::<Vec<_>>().join(" | ");
-            let what = format!("the gateway wrote what is not legal: {}: {start}", defect.detail);
-            self.ledger.violation(self.time, call, what);
-        }
-        if !message.is_request() || *message.method() != Method::Invite {
-            return;
-        }
-        let number = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
-        let before = self.invites.get(message.call_id()).map(|invited| invited.cseq);
-        if before.is_some_and(|before| before >= number) {
-            return;
-        }
-        let invited = Invited { cseq: number, sent: self.time, heard: None };
-        self.invites.insert(message.call_id().to_owned(), invited);
-        let named = message.from().ok().and_then(|from| from.display()?.strip_prefix('c')?.parse::<usize>().ok());
-        let known = self.ledger.call_of(message.call_id());
-        let Some(call) = known.or(named) else { return };
-        self.ledger.belongs(message.call_id(), call);
-        let Some(story) = self.ledger.stories.get(call).filter(|story| !story.is_rude() && !story.is_transferred)
-        else {
-            return;
-        };
-        let records = self.books.of_caller(&story.call_id);
-        let what = match records.as_slice() {
-            [record] if record.ended.is_some() => "an INVITE was sent for a call that is over",
-            [record] if record.state == tandem::call::record::State::Open => return,
-            [] => "an INVITE was sent for a call without a record",
-            _ => "an INVITE was sent for a call that is closed or has several records",
-        };
-        self.ledger.violation(self.time, Some(call), what);
-    }
-
-    /// What must be true at every moment.
-    fn look(&mut self) {
-        let counts = self.switch.counts();
-        if counts.calls > office::MAX_CALLS {
-            self.ledger.violation(self.time, None, format!("{} calls at once", counts.calls));
-        }
-        self.looks += 1;
-        // Trunks are shown in many words, which take their time.
-        let trunks = if self.looks.is_multiple_of(16) { self.switch.trunks(self.gateway_now()) } else { Vec::new() };
-        for trunk in trunks {
-            if trunk.max_calls.is_some() && trunk.calls > office::GLOBEX_CALLS + 2 {
-                self.ledger.violation(self.time, None, format!("{} calls over {}", trunk.calls, trunk.name));
-            }
-        }
-        for complaint in std::mem::take(&mut self.worker.complaints) {
-            self.ledger.violation(self.time, None, format!("the media worker: {complaint}"));
-        }
-    }
-}
-
-/// Phones of the users, the providers, and two who have no account. Some phones are behind a NAT, some have a connection.
-fn peers(profile: &Profile, chance: &mut Chance) -> Vec<Peer> {
-    let mut peers = Vec::new();
-    let manners = profile.manners;
-    let mut add = |name: &str, way: Way, role: Role, chance: &mut Chance| {
-        let own = Chance::from_number(chance.u64());
-        peers.push(Peer::new(name, way, role, manners, own));
-    };
-    let hidden = |last: u8| {
-        let public = SocketAddr::new(office::address(last).ip(), 40_000 + u16::from(last));
-        Way::hidden(SocketAddr::from(([10, 0, 0, last], 5060)), public)
-    };
-    let connected = |last: u8| Way::tcp(SocketAddr::new(office::address(last).ip(), 50_000));
-    for number in 1..=office::SINGLES as u8 {
-        let user = format!("user{number}");
-        let way = match number {
-            5 | 6 => hidden(10 + number),
-            7 | 8 => connected(10 + number),
-            _ => Way::udp(office::address(10 + number)),
-        };
-        add(&user, way, Role::Phone(Phone::new(&user, office::PASSWORD)), chance);
-    }
-    for (number, way) in [(1, Way::udp(office::address(101))), (2, hidden(102)), (3, connected(103))] {
-        let phone = Role::Phone(Phone::new(office::TRIO, office::PASSWORD));
-        add(&format!("trio-{number}"), way, phone, chance);
-    }
-    let trunk = |host: &str| Way::udp(office::trunk_addresses()[host]);
-    add("acme", trunk("sip.acme.test"), Role::Provider(Provider::gated(chance)), chance);
-    add("globex", trunk("sip.globex.test"), Role::Provider(Provider::open()), chance);
-    let wrong = ClientCredentials { username: "user1".to_owned(), password: "guessed".to_owned(), realm: None };
-    add("guesser", Way::udp(office::address(200)), Role::Stranger(Some(wrong)), chance);
-    add("stranger", Way::udp(office::address(201)), Role::Stranger(None), chance);
-    peers
 }

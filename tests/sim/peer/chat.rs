@@ -30,7 +30,7 @@ impl Peer {
         let users = office::users();
         let other = users[self.chance.below(users.len() as u64) as usize].clone();
         match self.chance.below(5) {
-            0 if phone.is_registered => return self.go_away(now),
+            0 if phone.is_registered => self.go_away(now),
             0..3 => {
                 let letter = ledger.letters.len();
                 ledger.letters.push(Letter { to: other.clone(), ..Letter::default() });

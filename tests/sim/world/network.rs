@@ -1,0 +1,83 @@
+//! What peers and the gateway send to one another, and what becomes of it on the way.
+
+use super::{Clock, Happening, World};
+use crate::network::below;
+use crate::office;
+use std::time::Duration;
+use tandem::base::time::Time;
+use tandem::call::io::Input;
+use tandem::sip::flow::{Flow, Transmit, Transport};
+use tandem::wire::sip::Message;
+
+impl World {
+    /// Sends what a peer has to send, and winds its clock.
+    pub(super) fn settle(&mut self, peer: usize) {
+        for call in std::mem::take(&mut self.ledger.inspections) {
+            self.inspect(call);
+        }
+        for speech in std::mem::take(&mut self.ledger.spoken) {
+            self.speak(speech);
+        }
+        let now = self.now();
+        let public = self.peers[peer].public;
+        let before = std::mem::replace(&mut self.places[peer], public);
+        if before != public {
+            // It restarted, and its old connection is closed.
+            let flow = Flow { transport: Transport::Tcp, local: office::GATEWAY, remote: before };
+            self.after(self.profile.faults.delay, Happening::Answer(Input::FlowFailed { flow }));
+        }
+        while let Some(transmit) = self.peers[peer].poll_transmit(now) {
+            self.transmit(Transmit { flow: Flow { local: public, ..transmit.flow }, ..transmit });
+        }
+        self.wind(Clock::Peer(peer), self.peers[peer].poll_timeout());
+    }
+
+    /// Sends what the boor has to send.
+    pub(super) fn be_rude(&mut self) {
+        let flow = Flow { transport: Transport::Udp, local: office::BOOR, remote: office::GATEWAY };
+        while let Some(bytes) = self.boor.poll_transmit(self.time) {
+            self.transmit(Transmit { flow, bytes: bytes.into() });
+        }
+        self.wind(Clock::Boor, self.boor.poll_timeout());
+    }
+
+    pub(super) fn transmit(&mut self, transmit: Transmit) {
+        let Transmit { flow, bytes } = transmit;
+        self.datagrams += 1;
+        for byte in bytes.iter().chain(&self.time.nanos().to_le_bytes()) {
+            self.fingerprint = (self.fingerprint ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        let is_inbound = flow.local != office::GATEWAY;
+        let far = if is_inbound { flow.local } else { flow.remote };
+        let cut = self.at.get(&far.ip()).and_then(|&peer| self.cut_until(peer, is_inbound));
+        let delays = match (flow.transport, cut) {
+            (Transport::Udp, None) => self.profile.faults.carry(&mut self.chance),
+            (Transport::Udp, Some(_)) => Vec::new(),
+            (Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss, cut) => self.stream(flow, cut),
+        };
+        if let Some(trace) = &mut self.trace
+            && let Ok(message) = Message::parse(bytes.clone())
+            && self.ledger.call_of(message.call_id()) == Some(trace.call)
+        {
+            let arrivals: Vec<Time> = delays.iter().map(|&delay| self.time + delay).collect();
+            trace.sent(self.time, flow.local, flow.remote, &message, &arrivals);
+        }
+        for delay in delays {
+            let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
+            self.after(delay, Happening::Datagram { to: flow.remote, flow: back, bytes: bytes.clone() });
+        }
+    }
+
+    /// A connection loses nothing and keeps the order, unless it is closed. Where it is cut, all comes later.
+    fn stream(&mut self, flow: Flow, cut: Option<Time>) -> Vec<Duration> {
+        if flow.local == office::GATEWAY && !self.places.contains(&flow.remote) {
+            self.after(Duration::ZERO, Happening::Answer(Input::FlowFailed { flow }));
+            return Vec::new();
+        }
+        let soonest =
+            cut.unwrap_or(self.time) + self.profile.faults.delay + below(&mut self.chance, self.profile.faults.jitter);
+        let last = self.streams.entry((flow.local, flow.remote)).or_default();
+        *last = soonest.max(*last);
+        vec![*last - self.time]
+    }
+}
