@@ -10,6 +10,9 @@ FUZZ_TARGETS := message uri sdp rtp rtcp stun switch
 FUZZ_TIME    ?= 3600
 FUZZ_BYTES   ?= 4096
 
+# In seconds.
+SOAK_TIME ?= 3600
+
 # What shows that a package isn't needed, and the package (scripts/install).
 BUILD_NEEDS := cc:gcc c++:g++ cmake:cmake
 TEST_NEEDS  := sipp:sip-tester baresip:baresip-core linphonec:linphone-cli kamailio:kamailio espeak-ng:espeak-ng \
@@ -17,7 +20,7 @@ TEST_NEEDS  := sipp:sip-tester baresip:baresip-core linphonec:linphone-cli kamai
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test fuzz check-format lint deny tools tools-build
+.PHONY: help run build test soak fuzz check-format lint deny tools tools-build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +34,9 @@ build: tools-build ## Build the gateway
 test: tools check-format lint ## Run every test, those with real phones included; a part of them by TESTS="name"
 	@scripts/say "testing"
 	@$(CARGO) test --release --workspace --no-fail-fast $(TESTS)
+
+soak: tools-build ## Simulate calls for SOAK_TIME seconds (3600), in a new world for each seed; prints any seed that fails
+	@TANDEM_SIM_SOAK=$(SOAK_TIME) $(CARGO) test --release --test sim soak -- --ignored --nocapture
 
 fuzz: tools-build ## Run each fuzz target for FUZZ_TIME seconds (3600); some of them by FUZZ_TARGETS="sdp rtp"
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || { scripts/say "cargo-fuzz is not installed: cargo install --locked cargo-fuzz"; exit 1; }

@@ -96,8 +96,13 @@ impl Server {
         let log = std::fs::File::create(folder.path().join("log")).expect("a log can be made");
         let errors = log.try_clone().expect("a log can be shared");
         command.current_dir(folder.path()).stdin(Stdio::null()).stdout(log).stderr(errors).env("RUST_LOG", "warn");
-        // SAFETY: between fork and exec, and it only asks the kernel for a core.
-        unsafe { command.pre_exec(|| pin(CORE)) };
+        // SAFETY: between fork and exec, and it only asks the kernel for a core, and to die with the bench.
+        unsafe {
+            command.pre_exec(|| {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                pin(CORE)
+            });
+        }
         let process = command.spawn().unwrap_or_else(|error| panic!("{name} doesn't start: {error}"));
         let server = Server { name, address: SocketAddr::from(([127, 0, 0, 1], port)), process, _folder: folder };
         server.await_answer();

@@ -86,7 +86,8 @@ impl Leg {
         self.stage != Stage::Gone
     }
 
-    /// What the other leg may expect to send and hear here.
+    /// What the other leg may expect to send and hear here. Whoever hears a clip is let speak, though nobody listens: a
+    /// phone behind a NAT that sends nothing can't be sent anything.
     pub fn opposites(&self) -> Vec<Opposite> {
         if let Some(media) = &self.media {
             return media.opposites();

@@ -6,8 +6,11 @@ use crate::call::io::{Input, Output};
 use crate::call::leg::{Said, description_of};
 use crate::call::media::SDP;
 use crate::call::media::negotiate::{self, Agreed, Local};
+use crate::config::settings::Prack;
 use crate::media::command::{Clip, Command, Event as MediaEvent, PortId, Report, Source, Tap};
-use crate::sip::agent::{Agent, AgentSettings, Ending, Event, Failure, Invite, SessionEvent, SessionId};
+use crate::sip::agent::{
+    Agent, AgentSettings, Ending, Event, Failure, Invite, SessionEvent, SessionId, Terms, TimerTerms,
+};
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Body, Flow};
 use crate::wire::description::{Description, Direction};
@@ -22,6 +25,13 @@ use tandem_codecs::Codec;
 const PORT: PortId = PortId(1);
 /// Digits follow the answer by so long: many menus miss what comes at once.
 const DIGITS_AFTER: Duration = Duration::from_millis(500);
+/// What servers may demand of us.
+const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
+const TERMS: Terms = Terms {
+    prack: Prack::Supported,
+    timer: Some(TimerTerms { expires: Duration::from_secs(1_800), min: Duration::from_secs(90) }),
+    probe: Duration::ZERO,
+};
 /// The far side has so long to answer our BYE, and the worker to say its last word.
 const GOODBYE: Duration = Duration::from_secs(4);
 
@@ -48,6 +58,8 @@ pub struct Phone {
     session: Option<SessionId>,
     announced: Option<SocketAddr>,
     offered: Option<Description>,
+    /// What we said last.
+    described: Option<Description>,
     agreed: Option<Agreed>,
     version: u64,
     outputs: VecDeque<Output>,
@@ -94,6 +106,7 @@ impl Phone {
         let agent = Agent::new(
             AgentSettings {
                 user_agent: format!("Tandem/{} (call)", env!("CARGO_PKG_VERSION")),
+                extensions: EXTENSIONS.to_vec(),
                 ..AgentSettings::default()
             },
             Chance::from_number(chance.u64()),
@@ -106,6 +119,7 @@ impl Phone {
             session: None,
             announced: None,
             offered: None,
+            described: None,
             agreed: None,
             version: 0,
             outputs,
@@ -186,6 +200,7 @@ impl Phone {
                 contact_user: self.settings.user.clone(),
                 body,
                 credentials: self.settings.credentials.clone(),
+                terms: TERMS,
                 ..Invite::new(self.settings.flow, uri.clone(), self.settings.from.clone(), format!("<{uri}>"))
             },
         );
@@ -208,6 +223,7 @@ impl Phone {
         };
         let offered = negotiate::offer(&local);
         let body = body(&offered);
+        self.described = Some(offered.clone());
         self.offered = Some(offered);
         Some(body)
     }
@@ -247,6 +263,13 @@ impl Phone {
                 self.leave(now, why.to_owned());
             }
             SessionEvent::Reoffered { message } => self.reoffered(now, session, &message),
+            SessionEvent::RefreshDue => self.refresh(now, session),
+            SessionEvent::Reanswered { message } => {
+                if self.accept(&message, false) {
+                    self.configure();
+                }
+            }
+            SessionEvent::Rerefused { .. } => self.offered = None,
             SessionEvent::Asked { id, .. } => self.agent.respond(now, id, 405, "", Vec::new(), None),
             SessionEvent::Ended { by } => {
                 let why = match by {
@@ -305,10 +328,20 @@ impl Phone {
         match answer {
             Some((description, agreed)) => {
                 self.agreed = Some(agreed);
+                self.described = Some(description.clone());
                 self.agent.reanswer(now, session, 200, "", Vec::new(), Some(body(&description)));
                 self.configure();
             }
             None => self.agent.reanswer(now, session, 488, "", Vec::new(), None),
+        }
+    }
+
+    /// The session lasts for as long again by an offer that changes nothing (RFC 4028 §7.4).
+    fn refresh(&mut self, now: Now, session: SessionId) {
+        let Some(described) = self.described.clone() else { return };
+        let body = body(&described);
+        if self.agent.reoffer(now, session, Some(body)).is_ok() {
+            self.offered = Some(described);
         }
     }
 
@@ -383,4 +416,100 @@ impl Phone {
 
 fn body(description: &Description) -> Body {
     Body { content_type: SDP.into(), bytes: sdp::write(description, "tandem").into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::Wall;
+    use crate::sip::flow::Transport;
+    use crate::wire::sip::{Method, Name};
+    use bytes::Bytes;
+
+    struct Line {
+        phone: Phone,
+        time: Time,
+        flow: Flow,
+    }
+
+    impl Line {
+        fn new() -> Line {
+            let flow = Flow {
+                transport: Transport::Tcp,
+                local: "192.0.2.1:5062".parse().unwrap(),
+                remote: "192.0.2.2:5060".parse().unwrap(),
+            };
+            let settings = PhoneSettings {
+                flow,
+                uri: "sip:bob@192.0.2.2".to_owned(),
+                from: "<sip:alice@192.0.2.2>".to_owned(),
+                user: "alice".to_owned(),
+                credentials: None,
+                codecs: vec![Codec::Pcmu],
+                clip: None,
+                tap: None,
+                digits: String::new(),
+                stay: None,
+                ring_timeout: Duration::from_secs(60),
+            };
+            Line { phone: Phone::new(settings, Chance::from_number(1)), time: Time::from_millis(1), flow }
+        }
+
+        /// What is sent for an input.
+        fn tell(&mut self, input: Input) -> Vec<Message> {
+            self.phone.handle(Now::simulated(self.time, Wall::default()), input);
+            let outputs = std::iter::from_fn(|| self.phone.poll_output());
+            let sent = outputs.filter_map(|output| match output {
+                Output::Send(transmit) => Message::parse(transmit.bytes).ok(),
+                _ => None,
+            });
+            sent.collect()
+        }
+
+        /// The answer of the far side to a request, with more lines and a body.
+        fn answer(&mut self, to: &Message, status: &str, more: &str, body: &str) -> Vec<Message> {
+            let of = |name| to.header(name).unwrap_or_default();
+            let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+            let text = format!(
+                "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: <sip:bob@192.0.2.2>;tag=b\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+                 Contact: <sip:bob@192.0.2.2:5060>\r\n{more}{kind}Content-Length: {}\r\n\r\n{body}",
+                of(Name::Via),
+                of(Name::From),
+                of(Name::CallId),
+                of(Name::CSeq),
+                body.len()
+            );
+            self.tell(Input::Received { flow: self.flow, bytes: Bytes::from(text) })
+        }
+    }
+
+    const SOUND: &str =
+        "v=0\r\no=b 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+
+    #[test]
+    fn a_server_may_demand_acknowledged_ringing_and_a_session_timer() {
+        let mut line = Line::new();
+        let opened = MediaEvent::Opened { port: PORT, number: 40_000 };
+        let invite = line.tell(Input::Media(opened)).pop().unwrap();
+        assert!(invite.has_token(Name::Supported, "100rel") && invite.has_token(Name::Supported, "timer"));
+        assert!(invite.header(Name::SessionExpires).unwrap().starts_with("1800"));
+
+        let prack =
+            line.answer(&invite, "183 Session Progress", "Require: 100rel\r\nRSeq: 7\r\n", SOUND).pop().unwrap();
+        let rack = format!("7 {}", invite.header(Name::CSeq).unwrap());
+        assert_eq!((prack.method(), prack.header(Name::RAck)), (&Method::Prack, Some(rack.as_str())));
+        assert!(line.answer(&prack, "200 OK", "", "").is_empty());
+
+        let timer = "Require: timer\r\nSession-Expires: 90;refresher=uac\r\n";
+        let ack = line.answer(&invite, "200 OK", timer, "").pop().unwrap();
+        assert_eq!(*ack.method(), Method::Ack, "the description came before");
+        line.time += Duration::from_secs(46);
+        let refresh = line.tell(Input::Timeout).pop().unwrap();
+        assert_eq!(*refresh.method(), Method::Invite, "the far side doesn't know UPDATE");
+        assert_eq!(refresh.body(), invite.body(), "nothing changes");
+        let ack = line.answer(&refresh, "200 OK", timer, SOUND).pop().unwrap();
+        assert_eq!(*ack.method(), Method::Ack);
+        line.time += Duration::from_secs(46);
+        assert_eq!(*line.tell(Input::Timeout).pop().unwrap().method(), Method::Invite, "and again");
+    }
 }

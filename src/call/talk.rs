@@ -20,7 +20,7 @@ use std::time::Duration;
 impl Call {
     /// Tells the worker what the caller and `leg` send and hear.
     pub fn wire(&mut self, exchange: &mut Exchange, leg: usize) {
-        let silence = self.silence_limits(exchange);
+        let mut silence = self.silence_limits(exchange);
         let digits = [0, leg].map(|leg| self.digits_of(exchange, leg));
         if self.holds(0) || self.holds(leg) {
             exchange.want_music(self.key);
@@ -29,6 +29,10 @@ impl Call {
         let [caller_music, called_music] = [0, leg].map(|leg| self.music_of(exchange, leg));
         let (callers, rest) = self.legs.split_at_mut(1);
         let (Some(caller), Some(called)) = (callers.first_mut(), rest.get_mut(leg - 1)) else { return };
+        if matches!(called.end, End::Clip { .. }) {
+            // Nobody has to speak who hears a clip.
+            silence.talking = silence.held;
+        }
         let own = match &called.end {
             End::Echo => Some(Source::Echo),
             End::Clip { clip: Some(clip), repeat } => Some(Source::Play { clip: clip.clone(), repeat: *repeat }),

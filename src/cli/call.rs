@@ -40,9 +40,12 @@ pub struct Args {
     /// What to offer, in this order, such as PCMA,opus
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub codec: Vec<String>,
-    /// How to send the signalling
-    #[arg(long, value_enum, default_value = "udp")]
-    pub transport: Transport,
+    /// How to send the signalling; without it as the address says (`sips:`, `;transport=`), or udp
+    #[arg(long, value_enum)]
+    pub transport: Option<Transport>,
+    /// The roots that the server's certificate leads to (PEM), for tls; without it, the system's
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -52,6 +55,7 @@ pub struct Args {
 pub enum Transport {
     Udp,
     Tcp,
+    Tls,
 }
 
 pub fn run(_ground: &Ground, args: Args) -> Outcome {
@@ -96,10 +100,12 @@ fn order(args: Args) -> Result<phone::Order, Failure> {
         digits: args.dtmf.unwrap_or_default(),
         stay: args.hold,
         codecs,
-        transport: match args.transport {
+        transport: args.transport.map(|transport| match transport {
             Transport::Udp => tandem::sip::flow::Transport::Udp,
             Transport::Tcp => tandem::sip::flow::Transport::Tcp,
-        },
+            Transport::Tls => tandem::sip::flow::Transport::Tls,
+        }),
+        ca: args.ca,
         ring_timeout: RING_TIMEOUT,
     })
 }

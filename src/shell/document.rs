@@ -4,52 +4,71 @@ use crate::base::time::Wall;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State, StreamRecord};
 use crate::media::command::Report;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 #[derive(Serialize, Deserialize)]
-pub struct RecordDocument {
-    id: String,
-    state: String,
-    caller: String,
-    from: String,
-    dialled: String,
-    number: String,
-    rule: Option<String>,
+pub struct RecordDocument<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    state: Cow<'a, str>,
+    #[serde(borrow)]
+    caller: Cow<'a, str>,
+    #[serde(borrow)]
+    from: Cow<'a, str>,
+    #[serde(borrow)]
+    dialled: Cow<'a, str>,
+    #[serde(borrow)]
+    number: Cow<'a, str>,
+    #[serde(borrow)]
+    rule: Option<Cow<'a, str>>,
     started: i64,
     ringing: Option<i64>,
     answered: Option<i64>,
     ended: Option<i64>,
     talk_ms: u64,
-    legs: Vec<LegDocument>,
+    #[serde(borrow)]
+    legs: Vec<LegDocument<'a>>,
     status: u16,
-    ended_by: String,
-    cause: String,
+    #[serde(borrow)]
+    ended_by: Cow<'a, str>,
+    #[serde(borrow)]
+    cause: Cow<'a, str>,
 }
 
 #[derive(Serialize, Deserialize)]
-pub struct LegDocument {
-    target: String,
-    number: String,
-    call_id: String,
-    address: String,
+pub struct LegDocument<'a> {
+    #[serde(borrow)]
+    target: Cow<'a, str>,
+    #[serde(borrow)]
+    number: Cow<'a, str>,
+    #[serde(borrow)]
+    call_id: Cow<'a, str>,
+    #[serde(borrow)]
+    address: Cow<'a, str>,
     started: i64,
     ringing: Option<i64>,
     answered: Option<i64>,
     status: u16,
-    reason: String,
-    codec: Option<String>,
+    #[serde(borrow)]
+    reason: Cow<'a, str>,
+    #[serde(borrow)]
+    codec: Option<Cow<'a, str>>,
     media: Option<ReportDocument>,
-    #[serde(default)]
-    streams: Vec<StreamDocument>,
-    #[serde(default)]
-    session_id: Option<String>,
-    #[serde(default)]
-    diverted: Option<String>,
+    #[serde(default, borrow)]
+    streams: Vec<StreamDocument<'a>>,
+    #[serde(default, borrow)]
+    session_id: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    diverted: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct StreamDocument {
-    kind: String,
-    codec: Option<String>,
+struct StreamDocument<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    codec: Option<Cow<'a, str>>,
     media: ReportDocument,
 }
 
@@ -68,16 +87,16 @@ struct ReportDocument {
     source: Option<std::net::SocketAddr>,
 }
 
-impl From<&CallRecord> for RecordDocument {
-    fn from(record: &CallRecord) -> RecordDocument {
+impl<'a> From<&'a CallRecord> for RecordDocument<'a> {
+    fn from(record: &'a CallRecord) -> RecordDocument<'a> {
         RecordDocument {
-            id: record.id.clone(),
-            state: state_text(record.state).to_owned(),
-            caller: record.caller.clone(),
-            from: record.from.clone(),
-            dialled: record.dialled.clone(),
-            number: record.number.clone(),
-            rule: record.rule.clone(),
+            id: Cow::from(&record.id),
+            state: Cow::from(state_text(record.state)),
+            caller: Cow::from(&record.caller),
+            from: Cow::from(&record.from),
+            dialled: Cow::from(&record.dialled),
+            number: Cow::from(&record.number),
+            rule: record.rule.as_deref().map(Cow::from),
             started: record.started.micros(),
             ringing: record.ringing.map(Wall::micros),
             answered: record.answered.map(Wall::micros),
@@ -85,22 +104,22 @@ impl From<&CallRecord> for RecordDocument {
             talk_ms: record.talk_ms,
             legs: record.legs.iter().map(LegDocument::from).collect(),
             status: record.status,
-            ended_by: ended_by_text(record.ended_by).to_owned(),
-            cause: record.cause.clone(),
+            ended_by: Cow::from(ended_by_text(record.ended_by)),
+            cause: Cow::from(&record.cause),
         }
     }
 }
 
-impl From<RecordDocument> for CallRecord {
-    fn from(document: RecordDocument) -> CallRecord {
+impl From<RecordDocument<'_>> for CallRecord {
+    fn from(document: RecordDocument<'_>) -> CallRecord {
         CallRecord {
-            id: document.id,
+            id: document.id.into_owned(),
             state: state_from(&document.state),
-            caller: document.caller,
-            from: document.from,
-            dialled: document.dialled,
-            number: document.number,
-            rule: document.rule,
+            caller: document.caller.into_owned(),
+            from: document.from.into_owned(),
+            dialled: document.dialled.into_owned(),
+            number: document.number.into_owned(),
+            rule: document.rule.map(Cow::into_owned),
             started: Wall::from_micros(document.started),
             ringing: document.ringing.map(Wall::from_micros),
             answered: document.answered.map(Wall::from_micros),
@@ -109,64 +128,68 @@ impl From<RecordDocument> for CallRecord {
             legs: document.legs.into_iter().map(LegRecord::from).collect(),
             status: document.status,
             ended_by: ended_by_from(&document.ended_by),
-            cause: document.cause,
+            cause: document.cause.into_owned(),
         }
     }
 }
 
-impl From<&LegRecord> for LegDocument {
-    fn from(leg: &LegRecord) -> LegDocument {
+impl<'a> From<&'a LegRecord> for LegDocument<'a> {
+    fn from(leg: &'a LegRecord) -> LegDocument<'a> {
         LegDocument {
-            target: leg.target.clone(),
-            number: leg.number.clone(),
-            call_id: leg.call_id.clone(),
-            address: leg.address.clone(),
+            target: Cow::from(&leg.target),
+            number: Cow::from(&leg.number),
+            call_id: Cow::from(&leg.call_id),
+            address: Cow::from(&leg.address),
             started: leg.started.micros(),
             ringing: leg.ringing.map(Wall::micros),
             answered: leg.answered.map(Wall::micros),
             status: leg.status,
-            reason: leg.reason.clone(),
-            codec: leg.codec.clone(),
+            reason: Cow::from(&leg.reason),
+            codec: leg.codec.as_deref().map(Cow::from),
             media: leg.media.as_ref().map(ReportDocument::from),
             streams: leg.streams.iter().map(StreamDocument::from).collect(),
-            session_id: leg.session_id.clone(),
-            diverted: leg.diverted.clone(),
+            session_id: leg.session_id.as_deref().map(Cow::from),
+            diverted: leg.diverted.as_deref().map(Cow::from),
         }
     }
 }
 
-impl From<LegDocument> for LegRecord {
-    fn from(document: LegDocument) -> LegRecord {
+impl From<LegDocument<'_>> for LegRecord {
+    fn from(document: LegDocument<'_>) -> LegRecord {
         LegRecord {
-            target: document.target,
-            number: document.number,
-            call_id: document.call_id,
-            address: document.address,
+            target: document.target.into_owned(),
+            number: document.number.into_owned(),
+            call_id: document.call_id.into_owned(),
+            address: document.address.into_owned(),
             started: Wall::from_micros(document.started),
             ringing: document.ringing.map(Wall::from_micros),
             answered: document.answered.map(Wall::from_micros),
             status: document.status,
-            reason: document.reason,
-            codec: document.codec,
+            reason: document.reason.into_owned(),
+            codec: document.codec.map(Cow::into_owned),
             media: document.media.map(Report::from),
             streams: document.streams.into_iter().map(StreamRecord::from).collect(),
-            session_id: document.session_id,
-            diverted: document.diverted,
+            session_id: document.session_id.map(Cow::into_owned),
+            diverted: document.diverted.map(Cow::into_owned),
         }
     }
 }
 
-impl From<&StreamRecord> for StreamDocument {
-    fn from(stream: &StreamRecord) -> StreamDocument {
+impl<'a> From<&'a StreamRecord> for StreamDocument<'a> {
+    fn from(stream: &'a StreamRecord) -> StreamDocument<'a> {
         let StreamRecord { kind, codec, media } = stream;
-        StreamDocument { kind: kind.clone(), codec: codec.clone(), media: ReportDocument::from(media) }
+        StreamDocument {
+            kind: Cow::from(kind),
+            codec: codec.as_deref().map(Cow::from),
+            media: ReportDocument::from(media),
+        }
     }
 }
 
-impl From<StreamDocument> for StreamRecord {
-    fn from(document: StreamDocument) -> StreamRecord {
+impl From<StreamDocument<'_>> for StreamRecord {
+    fn from(document: StreamDocument<'_>) -> StreamRecord {
         let StreamDocument { kind, codec, media } = document;
-        StreamRecord { kind, codec, media: Report::from(media) }
+        StreamRecord { kind: kind.into_owned(), codec: codec.map(Cow::into_owned), media: Report::from(media) }
     }
 }
 

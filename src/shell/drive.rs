@@ -399,8 +399,11 @@ impl World {
     }
 
     /// Where a host is, with our side of the way there.
-    pub async fn locate(&self, target: &Target) -> Result<Located<Flow>, String> {
-        paths::locate(&self.resolver, target, &self.listening()).await
+    pub async fn locate(&mut self, target: &Target) -> Result<Located<Flow>, String> {
+        let located = paths::locate(&self.resolver, target, &self.listening()).await?;
+        let flows: Vec<Flow> = located.ways().collect();
+        self.transports.found(&target.host, &flows);
+        Ok(located)
     }
 
     /// Gives the journal back, and ends the workers.

@@ -65,6 +65,12 @@ impl std::error::Error for ShellError {}
 #[derive(Debug)]
 pub struct Problems(pub Vec<String>);
 
+impl From<Vec<ShellError>> for Problems {
+    fn from(errors: Vec<ShellError>) -> Problems {
+        Problems(errors.iter().map(ToString::to_string).collect())
+    }
+}
+
 impl From<ShellError> for Problems {
     fn from(error: ShellError) -> Problems {
         Problems(vec![error.to_string()])

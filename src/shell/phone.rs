@@ -3,11 +3,12 @@
 use crate::base::chance::Chance;
 use crate::call::io::Input;
 use crate::call::phone::{News, Outcome, Phone, PhoneSettings};
-use crate::config::settings::Settings;
+use crate::config::settings::{Settings, Trunk, TrunkTls, TrunkTransport};
 use crate::media::command::{Clip, Tap};
 use crate::shell::clock::Clock;
 use crate::shell::drive::World;
 use crate::shell::error::{Problems, ShellError};
+use crate::shell::tls::Tls;
 use crate::shell::{prompt, seed};
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::Transport;
@@ -37,21 +38,26 @@ pub struct Order {
     pub digits: String,
     pub stay: Option<Duration>,
     pub codecs: Vec<Codec>,
-    pub transport: Transport,
+    /// None for what the target says, or UDP.
+    pub transport: Option<Transport>,
+    /// The roots that a server's certificate leads to, a PEM file; none for those of the system.
+    pub ca: Option<PathBuf>,
     pub ring_timeout: Duration,
 }
 
 /// Places the call, and returns when it is over. `told` hears of its progress.
 pub async fn call(order: Order, mut told: impl FnMut(News)) -> Result<Outcome, Problems> {
     let clip = order.play.as_deref().map(read_clip).transpose()?;
-    let (host, port) = place_of(&order.target)?;
-    let settings = loopback_of(&host, order.transport);
+    let (host, port, said) = place_of(&order.target)?;
+    let transport = order.transport.or(said).unwrap_or(Transport::Udp);
+    let settings = loopback_of(&host, transport, order.ca);
     let mut chance = Chance::from_seed(seed::fresh()?);
     let clock = Clock::start();
     let mut world = World::open(&settings, clock, None).await?;
+    world.tls().store(Tls::without_files(&settings)?.map(Arc::new));
     world.watch()?;
     let missing = |why: String| ShellError::new(&order.target, why, "check the address after the @");
-    let located = world.locate(&Target::new(&host, port, Some(order.transport))).await.map_err(missing)?;
+    let located = world.locate(&Target::new(&host, port, Some(transport))).await.map_err(missing)?;
     let flow = located.order(&mut chance).first().copied().ok_or_else(|| missing("no address".to_owned()))?;
     let (tap, mut recording) = match &order.record {
         Some(path) => {
@@ -142,17 +148,18 @@ fn read_clip(path: &Path) -> Result<Arc<Clip>, ShellError> {
     prompt::read(path).map(Arc::new).map_err(|why| ShellError::new("--play", why, "name a WAV, FLAC, MP3 or Ogg file"))
 }
 
-fn place_of(target: &str) -> Result<(String, Option<u16>), ShellError> {
+/// The host, and what else the address says of the way there.
+fn place_of(target: &str) -> Result<(String, Option<u16>, Option<Transport>), ShellError> {
     let wrong = || ShellError::new(target, "is no SIP address", "write it like sip:bob@127.0.0.1");
     let uri = Uri::parse(target).map_err(|_| wrong())?;
     if uri.host().is_empty() {
         return Err(wrong());
     }
-    Ok((uri.host().to_owned(), uri.port()))
+    Ok((uri.host().to_owned(), uri.port(), Transport::of_uri(&uri)))
 }
 
 /// Sockets of the telephone's own: any port, of the kind that reaches the target.
-fn loopback_of(host: &str, transport: Transport) -> Settings {
+fn loopback_of(host: &str, transport: Transport, ca: Option<PathBuf>) -> Settings {
     let mut settings = Settings::default();
     let any: [std::net::SocketAddr; 2] = [([0, 0, 0, 0], 0).into(), ([0u16; 8], 0).into()];
     let wanted = match host.parse::<IpAddr>() {
@@ -161,7 +168,16 @@ fn loopback_of(host: &str, transport: Transport) -> Settings {
         Err(_) => any.to_vec(),
     };
     settings.sip.udp = if transport == Transport::Udp { wanted.clone() } else { Vec::new() };
-    settings.sip.tcp = if transport == Transport::Tcp { wanted } else { Vec::new() };
+    settings.sip.tcp = if transport == Transport::Tcp { wanted.clone() } else { Vec::new() };
+    if transport == Transport::Tls {
+        settings.sip.tls = wanted;
+        // The one server whose certificate is checked.
+        settings.trunks.push(Trunk {
+            transport: Some(TrunkTransport::Tls),
+            tls: TrunkTls { ca, ..TrunkTls::default() },
+            ..Trunk::named("server", host)
+        });
+    }
     settings.media.ports = (40_000, 49_999);
     settings.media.workers = 1;
     settings

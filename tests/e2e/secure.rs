@@ -46,6 +46,27 @@ fn phones_register_over_tls_and_call_each_other() {
     assert!(address.starts_with("tls:"), "{:#}", records[0]);
 }
 
+/// A server's certificate counts where it leads to the roots that are named, and nowhere else.
+#[test]
+fn a_script_calls_over_tls() {
+    let _machine = quiet::beside_others();
+    let gateway = secure(Net::new(), Setup::new().alice_and_bob());
+    let certificate = own_certificate(&gateway);
+    let ca = certificate.to_str().unwrap();
+    let port = gateway.sip_over("tls");
+    let uri = format!("sips:*43@{port}");
+    let call = |more: &[&str]| {
+        let words = ["call", &uri, "--user", "alice", "--password", "wonderland", "--for", "1s"];
+        gateway.command(&[&words, more].concat()).output().expect("tandem call runs")
+    };
+    let output = call(&["--ca", ca]);
+    assert!(output.status.success(), "{output:?}\n{}", gateway.log());
+    let output = call(&[]);
+    assert!(!output.status.success(), "no root of this machine has signed it: {output:?}");
+    let records = gateway.closed_records(1, seconds(10));
+    assert!(records[0]["legs"][0]["address"].as_str().unwrap_or_default().starts_with("tls:"), "{:#}", records[0]);
+}
+
 #[test]
 fn linphone_speaks_over_tcp_and_over_tls() {
     let _machine = quiet::beside_others();

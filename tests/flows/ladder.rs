@@ -91,10 +91,24 @@ impl Player {
         }
     }
 
+    /// How the document in the message that was looked at last names its dialog, as a phone says it in Replaces.
+    fn shown(&self) -> String {
+        let body = self.last.as_ref().expect("a message").body();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        let of = |name: &str| {
+            let rest = body.split(&format!("{name}=\"")).nth(1).unwrap_or_else(|| panic!("{name} in {body}"));
+            rest.split('"').next().expect("a value").to_owned()
+        };
+        format!("{};to-tag={};from-tag={}", of("call-id"), of("local-tag"), of("remote-tag"))
+    }
+
     /// `{dialog of alice}`, `{dialog of alice one}` for a call that she laid aside, and `{escaped dialog of …}` for what
     /// stands in a URI.
     fn filled_in(&mut self, text: &str) -> String {
         let mut text = text.to_owned();
+        if text.contains("{shown}") {
+            text = text.replace("{shown}", &self.shown());
+        }
         for (opening, escaped) in [("{dialog of ", false), ("{escaped dialog of ", true)] {
             while let Some(start) = text.find(opening) {
                 let end = start + text[start..].find('}').expect("a closing brace");

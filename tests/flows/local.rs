@@ -49,7 +49,7 @@ fn a_file_is_played_to_its_end() {
         file closed.wav loaded
         tandem -> alice 200
         alice -> tandem ACK
-        media alice [send PCMU/0 | from clip]
+        media alice [send PCMU/0 | receive PCMU/0 | from clip]
         wait 2s
         clip of alice ends
         tandem -> alice BYE
@@ -67,7 +67,7 @@ fn a_file_is_played_until_the_caller_hangs_up() {
         file music.wav loaded
         tandem -> alice 200
         alice -> tandem ACK
-        media alice [from loop | silence 1800s]
+        media alice [receive PCMU/0 | from loop | silence 1800s]
         alice -> tandem BYE
         tandem -> alice 200
         ",

@@ -883,3 +883,98 @@ fn a_rule_may_have_a_phone_carry_a_transfer_out() {
         ",
     );
 }
+
+#[test]
+fn whoever_was_called_and_left_alone_is_told_of_the_failure() {
+    play(
+        "
+        carol registers
+        alice talks to bob (PCMU)
+        alice -> tandem REFER (Refer-To: <sip:carol@tandem.local>)
+        tandem -> alice 202
+        tandem -> alice NOTIFY
+        alice -> tandem 200
+        tandem -> carol INVITE
+        alice -> tandem BYE
+        tandem -> alice 200 BYE
+        tandem -> alice NOTIFY
+        alice -> tandem 200 NOTIFY
+        tandem -> bob INVITE
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        carol -> tandem 603
+        tandem -> bob BYE [Reason ~ cause=603]
+        bob -> tandem 200
+        record 2 [closed | status 603]
+        ",
+    );
+}
+
+#[test]
+fn whoever_was_called_and_takes_the_place_of_the_transferred_is_known_for_who_it_is() {
+    play(
+        "
+        emil registers
+        alice talks to bob (PCMU)
+        alice keeps line one
+        alice talks to carol (PCMU)
+        alice keeps line two
+        carol -> tandem REFER (Refer-To: <sip:emil@tandem.local>)
+        tandem -> carol 202
+        tandem -> carol NOTIFY
+        carol -> tandem 200
+        tandem -> emil INVITE
+        alice takes line one
+        alice -> tandem REFER (Refer-To: <sip:carol@tandem.local?Replaces={escaped dialog of alice two}>)
+        tandem -> alice 202
+        tandem -> alice NOTIFY
+        tandem -> bob INVITE
+        tandem -> alice BYE
+        tandem -> alice NOTIFY
+        tandem -> alice BYE
+        alice -> tandem 200
+        alice -> tandem 200
+        alice -> tandem 200
+        alice -> tandem 200
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        carol -> tandem BYE
+        tandem -> carol 200 BYE
+        tandem -> carol NOTIFY
+        carol -> tandem 200 NOTIFY
+        tandem -> bob INVITE
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        emil -> tandem 603
+        tandem -> bob BYE [Reason ~ cause=603]
+        bob -> tandem 200
+        record 3 [closed | status 603 | leg 0 user:bob 603]
+        ",
+    );
+}
+
+#[test]
+fn whoever_was_left_alone_may_hold_before_the_target_answers() {
+    play(&format!(
+        "{REFERRED}
+        {LEFT_ALONE}
+        alice -> tandem 200 (sdp PCMU)
+        tandem -> alice ACK
+        alice -> tandem re-INVITE (sdp PCMU sendonly)
+        tandem -> alice 200 [sdp PCMU recvonly]
+        alice -> tandem ACK
+        carol -> tandem 200 (sdp PCMU)
+        tandem -> carol ACK
+        tandem -> carol INVITE [sdp sendonly]
+        carol -> tandem 200 (sdp PCMU recvonly)
+        tandem -> carol ACK
+        quiet alice
+        media carol [from alice | to carol]
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> carol BYE
+        carol -> tandem 200
+        record 2 [closed | status 200]
+        "
+    ));
+}

@@ -112,6 +112,53 @@ fn a_watcher_picks_up_a_ringing_dialog() {
     );
 }
 
+/// RFC 4235 §4.1: what a lamp shows names the dialog, and no host, Call-ID or tag of those who speak in it.
+#[test]
+fn a_lamp_says_what_can_be_picked_up() {
+    play(
+        "
+        carol -> tandem SUBSCRIBE bob (Event: dialog)
+        tandem -> carol 401
+        carol -> tandem SUBSCRIBE bob (auth | Event: dialog)
+        tandem -> carol 200
+        tandem -> carol NOTIFY [body !~ call-id]
+        carol -> tandem 200
+        bob registers
+        wait 2s
+        alice calls bob (sdp PCMU)
+        tandem -> bob INVITE
+        tandem -> carol NOTIFY [body ~ <state>trying]
+        carol -> tandem 200
+        bob -> tandem 180
+        tandem -> alice 180
+        wait 1100ms
+        tandem -> carol NOTIFY [body ~ <state>early</state> | body ~ <local><identity>sip:bob@tandem.local</identity> | body !~ alice]
+        carol -> tandem 200
+        carol keeps line lamp
+        carol calls bob (sdp PCMU | Replaces: {shown};early-only)
+        tandem -> bob CANCEL
+        tandem -> carol 200 [sdp PCMU/0]
+        tandem -> alice 200 [sdp PCMU/0]
+        carol -> tandem ACK
+        alice -> tandem ACK
+        bob -> tandem 200 CANCEL
+        bob -> tandem 487 INVITE
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> carol BYE
+        carol -> tandem 200
+        wait 1100ms
+        carol takes line lamp
+        tandem -> carol NOTIFY [body ~ <state>terminated</state>]
+        carol -> tandem 200 NOTIFY
+        carol -> tandem SUBSCRIBE (auth | Event: dialog | Expires: 0)
+        tandem -> carol 200
+        tandem -> carol NOTIFY
+        carol -> tandem 200
+        ",
+    );
+}
+
 #[test]
 fn the_caller_s_own_dialog_is_not_replaced_before_the_answer() {
     play(

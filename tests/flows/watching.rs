@@ -58,7 +58,7 @@ fn quick_changes_are_told_together_and_others_do_not_see_who_calls() {
         alice talks to bob (PCMU)
         quiet carol
         wait 1s
-        tandem -> carol NOTIFY [body ~ direction=\"initiator\"><state>confirmed</state> | body !~ remote | body !~ bob]
+        tandem -> carol NOTIFY [body ~ direction=\"initiator\"><state>confirmed</state> | body !~ <remote> | body !~ bob]
         carol -> tandem 200
         alice2 -> tandem SUBSCRIBE alice (Event: dialog | Expires: 0)
         tandem -> alice2 401

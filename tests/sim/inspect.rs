@@ -1,34 +1,112 @@
-//! The media of a call in progress: what both sides believe of it against what the worker was told.
+//! Whether each side of a call hears the other one: both say something, and what comes to their ears is compared with what
+//! they agreed to send and to hear.
 
+use crate::ledger::{Speech, Story};
 use crate::peer::Side;
-use crate::worker::{Plug, Port};
-use crate::world::World;
+use crate::sound::{Ear, Tag};
+use crate::voice::Voice;
+use crate::world::{Happening, World};
 use std::time::Duration;
-use tandem::media::command::PortId;
+use tandem::base::time::Time;
 use tandem::wire::description::Direction;
+
+/// What each side says, 20 ms apart.
+const FRAMES: u32 = 6;
+const FRAME: Duration = Duration::from_millis(20);
+/// Longer than a jitter buffer holds anything back, and shorter than the last moment before a side hangs up.
+const ECHO: Duration = Duration::from_millis(200);
+
+/// A call whose two sides are saying something.
+pub struct Hearing {
+    began: Time,
+    caller: Ear,
+    /// None where the caller is alone with the gateway.
+    called: Option<Ear>,
+}
 
 impl World {
     /// Looks at a call, if both of its sides have been at rest for long enough to agree.
     pub fn inspect(&mut self, call: usize) {
-        let Some(story) = self.ledger.stories.get(call) else { return };
-        if story.vanished.is_some() || story.legs.values().any(|leg| leg.vanished.is_some()) {
+        let Some((caller, called)) = self.sides(call, self.time).filter(|_| !self.hearings.contains_key(&call)) else {
             return;
-        }
-        let is_local = story.legs.is_empty();
-        let side = |is_caller: bool| self.peers.iter().find_map(|peer| peer.side(call, is_caller));
-        let (Some(caller), called) = (side(true), side(false)) else { return };
-        let at_rest = |side: &Side<'_>| side.is_settled && self.time - side.changed >= self.settling();
-        if !at_rest(&caller) || !called.as_ref().map_or(is_local, at_rest) {
-            return;
-        }
-        let wrong = match &called {
-            Some(called) => self.joined(&caller, called),
-            None => self.alone(&caller),
         };
+        let at_rest = |side: &Side<'_>| side.is_settled && self.time - side.changed >= self.settling();
+        if !at_rest(&caller) || !called.as_ref().is_none_or(at_rest) || self.is_disturbed(self.time) {
+            return;
+        }
+        let hearing = Hearing { began: self.time, caller: caller.voice.ear, called: called.map(|side| side.voice.ear) };
+        self.hearings.insert(call, hearing);
+        for frame in 0..FRAMES {
+            self.after(FRAME * frame, Happening::Say { call });
+        }
+        self.after(FRAME * FRAMES + ECHO, Happening::Compare { call });
+    }
+
+    /// Both sides say something.
+    pub fn say(&mut self, call: usize) {
+        let now = self.now().time;
+        let calls = self.ledger.joined(call);
+        let speech: Vec<Speech> = self.peers.iter_mut().flat_map(|peer| peer.say(now, &calls)).collect();
+        for speech in speech {
+            self.speak(speech);
+        }
+    }
+
+    /// What came of it, unless something has happened to the call since.
+    pub fn compare(&mut self, call: usize) {
+        let Some(hearing) = self.hearings.remove(&call) else { return };
+        let Some((caller, called)) = self.sides(call, hearing.began) else { return };
+        let is_same = |side: &Side<'_>| side.is_settled && side.changed <= hearing.began;
+        let is_alone = called.is_none();
+        if !is_same(&caller) || !called.as_ref().is_none_or(is_same) || self.is_disturbed(hearing.began) {
+            return;
+        }
+        let mut wrong = Vec::new();
+        match (&called, &hearing.called) {
+            (Some(called), Some(before)) => {
+                let (mine, theirs) = (caller.voice, called.voice);
+                self.check("caller", mine, theirs.wish, &hearing.caller, Some(theirs.tag), hearing.began, &mut wrong);
+                self.check("called side", theirs, mine.wish, before, Some(mine.tag), hearing.began, &mut wrong);
+            }
+            _ if is_alone => {
+                // An echo, or a clip.
+                let is_echo = self.ledger.stories[call].dialled == "*43";
+                let voice = is_echo.then_some(caller.voice.tag);
+                let both = Direction::SendRecv;
+                self.check("caller", caller.voice, both, &hearing.caller, voice, hearing.began, &mut wrong);
+            }
+            _ => return,
+        }
         self.inspected += 1;
         for what in wrong {
             self.ledger.violation(self.time, Some(call), format!("media: {what}"));
         }
+    }
+
+    /// The caller's side, and the one that answered it, if that isn't the gateway itself; none while there is no such call.
+    /// After a transfer, the two that are left.
+    fn sides(&self, call: usize, since: Time) -> Option<(Side<'_>, Option<Side<'_>>)> {
+        let story = self.ledger.stories.get(call)?;
+        let calls = self.ledger.joined(call);
+        let stories = calls.iter().map(|&call| &self.ledger.stories[call]);
+        if stories.into_iter().any(Story::is_unsure) {
+            return None;
+        }
+        let mut sides = Vec::new();
+        for peer in &self.peers {
+            sides.extend(peer.sides(&calls, since)?);
+        }
+        // Who answered too late is about to be told so.
+        let fits = match story.legs.is_empty() && !story.is_transferred {
+            true => sides.len() == 1,
+            false => sides.len() == 2,
+        };
+        if !fits {
+            return None;
+        }
+        sides.sort_by_key(|side| !side.voice.tag.is_caller);
+        let mut sides = sides.into_iter();
+        Some((sides.next()?, sides.next()))
     }
 
     /// How long a change may take to be known on both sides.
@@ -41,53 +119,46 @@ impl World {
         }
     }
 
-    /// Two peers.
-    fn joined(&self, caller: &Side<'_>, called: &Side<'_>) -> Vec<String> {
-        let (Some((caller_id, caller_port)), Some((called_id, called_port))) = (self.port(caller), self.port(called))
-        else {
-            return vec!["a port is not open".to_owned()];
-        };
-        let mut wrong = Vec::new();
-        let (mine, theirs) = (caller.voice.wish, called.voice.wish);
-        check("caller", caller, caller_port, theirs, Plug::Peer(called_id), &mut wrong);
-        check("called side", called, called_port, mine, Plug::Peer(caller_id), &mut wrong);
-        wrong
-    }
-
-    /// A caller and an end of the gateway's own.
-    fn alone(&self, caller: &Side<'_>) -> Vec<String> {
-        let Some((_, port)) = self.port(caller) else { return vec!["the port is not open".to_owned()] };
-        let mut wrong = Vec::new();
-        let other = if port.source == Plug::Clip { Direction::SendOnly } else { Direction::SendRecv };
-        let plug = if port.source == Plug::Clip { Plug::Clip } else { Plug::Echo };
-        check("caller", caller, port, other, plug, &mut wrong);
-        wrong
-    }
-
-    fn port(&self, side: &Side<'_>) -> Option<(PortId, &Port)> {
-        self.worker.port_at(side.voice.gateway?.port())
-    }
-}
-
-/// `other` is what the other side wants.
-fn check(name: &str, side: &Side<'_>, port: &Port, other: Direction, plug: Plug, wrong: &mut Vec<String>) {
-    let wish = side.voice.wish;
-    let (sends, hears) = (wish.sends() && other.receives(), wish.receives() && other.sends());
-    if side.voice.believes() != Some((sends, hears)) {
-        let believes = side.voice.believes();
-        wrong.push(format!("the {name} wants {wish:?}, its peer {other:?}: it believes (sends, hears) {believes:?}"));
-    }
-    if port.source != plug {
-        wrong.push(format!("the {name}'s port plays {:?} and not {plug:?}", port.source));
-    }
-    match &port.settings {
-        None => wrong.push(format!("the {name}'s port was never configured")),
-        Some(settings) if settings.receive.is_empty() == sends || settings.send.is_none() == hears => {
-            let (receives, plays) = (!settings.receive.is_empty(), settings.send.is_some());
+    /// One side, of which `other` is what the other side wants, `before` what it had heard before, and `expected` whose
+    /// voice it is to hear.
+    #[expect(clippy::too_many_arguments, reason = "both sides are compared in the same way")]
+    fn check(
+        &self,
+        name: &str,
+        voice: &Voice,
+        other: Direction,
+        before: &Ear,
+        expected: Option<Tag>,
+        since: Time,
+        wrong: &mut Vec<String>,
+    ) {
+        let wish = voice.wish;
+        let (sends, hears) = (wish.sends() && other.receives(), wish.receives() && other.sends());
+        if voice.believes() != Some((sends, hears)) {
+            let believes = voice.believes();
             wrong.push(format!(
-                "the {name} sends {sends} and hears {hears}, its port receives {receives} and sends {plays}"
+                "the {name} wants {wish:?}, its peer {other:?}: it believes (sends, hears) {believes:?}"
             ));
         }
-        Some(_) => {}
+        let heard = voice.ear.heard - before.heard;
+        if hears && voice.ear.loud == before.loud && self.can_reach(voice) {
+            wrong.push(format!("the {name} hears nothing: {heard} packets of silence came"));
+        }
+        if !hears && heard > 0 {
+            wrong.push(format!("the {name} is to hear nothing, and {heard} packets came"));
+        }
+        if let (Some(expected), Some((tag, at))) = (expected, voice.ear.voice)
+            && at >= since
+            && tag != expected
+        {
+            wrong.push(format!("the {name} hears {tag:?} in place of {expected:?}"));
+        }
+    }
+
+    /// Whether the gateway's port has ever heard of a side, if that is behind a NAT: one that is held at once has not said
+    /// a word.
+    fn can_reach(&self, voice: &Voice) -> bool {
+        let port = voice.gateway.map(|gateway| gateway.port());
+        voice.address == voice.public || port.is_some_and(|port| self.worker.knows(port, voice.public))
     }
 }

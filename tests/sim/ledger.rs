@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use tandem::base::time::Time;
 
+/// A leg of which it isn't known yet to which call it belongs: somebody was transferred to it.
+pub const NO_CALL: usize = usize::MAX;
+
 #[derive(Default)]
 pub struct Ledger {
     pub stories: Vec<Story>,
@@ -13,8 +16,27 @@ pub struct Ledger {
     pub violations: Vec<Violation>,
     /// Calls whose media is to be looked at, before anything changes.
     pub inspections: Vec<usize>,
-    /// Addresses from which nothing will be sent any more.
-    pub silenced: Vec<SocketAddr>,
+    pub letters: Vec<Letter>,
+    /// Whether a call may come that can't be told whose it is: somebody was transferred, or the boor calls.
+    pub has_strangers: bool,
+    /// Sound on its way to the gateway.
+    pub spoken: Vec<Speech>,
+}
+
+/// A text that one user has written to another.
+#[derive(Clone, Debug, Default)]
+pub struct Letter {
+    pub to: String,
+    /// When its writer was told that it arrived or will.
+    pub promised: Option<Time>,
+    pub arrived: Option<Time>,
+}
+
+/// A packet of sound.
+pub struct Speech {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub packet: Vec<u8>,
 }
 
 pub struct Violation {
@@ -43,6 +65,12 @@ pub struct Story {
     pub vanished: Option<Time>,
     /// An operator ended the call.
     pub operated: bool,
+    /// One of its sides was to talk to somebody else.
+    pub is_transferred: bool,
+    /// The first of the calls to which it belongs since a transfer.
+    pub family: usize,
+    /// Packets of sound that the caller said and heard.
+    pub traffic: (u64, u64),
     pub legs: BTreeMap<String, Leg>,
 }
 
@@ -73,11 +101,14 @@ pub struct Leg {
     pub hung_up: Option<Time>,
     pub vanished: Option<Time>,
     pub over: Option<(Time, String)>,
+    /// Packets of sound that it said and heard.
+    pub traffic: (u64, u64),
 }
 
 impl Ledger {
-    pub fn place(&mut self, story: Story) -> usize {
+    pub fn place(&mut self, mut story: Story) -> usize {
         let call = self.stories.len();
+        story.family = call;
         self.calls.insert(story.call_id.clone(), call);
         self.stories.push(story);
         call
@@ -90,10 +121,35 @@ impl Ledger {
 
     /// A leg of a call is named by this Call-ID.
     pub fn belongs(&mut self, call_id: &str, call: usize) {
-        self.calls.entry(call_id.to_owned()).or_insert(call);
+        if call != NO_CALL {
+            self.calls.entry(call_id.to_owned()).or_insert(call);
+        }
+    }
+
+    /// A side of a call asked for a transfer, to the other side of a second call if there is one.
+    pub fn transferred(&mut self, call: usize, second: Option<usize>) {
+        let Some(family) = self.stories.get(call).map(|story| story.family) else { return };
+        self.has_strangers = true;
+        let joins = second.map(|second| self.stories[second].family);
+        for story in &mut self.stories {
+            if story.family == family || Some(story.family) == joins {
+                (story.family, story.is_transferred) = (family, true);
+            }
+        }
+    }
+
+    /// A call, and those with which transfers have joined it.
+    pub fn joined(&self, call: usize) -> Vec<usize> {
+        match self.stories.get(call) {
+            Some(story) if story.is_transferred => {
+                (0..self.stories.len()).filter(|&other| self.stories[other].family == story.family).collect()
+            }
+            _ => vec![call],
+        }
     }
 
     pub fn violation(&mut self, at: Time, call: Option<usize>, what: impl Into<String>) {
+        let call = call.filter(|&call| call != NO_CALL);
         self.violations.push(Violation { at, call, what: what.into() });
     }
 
@@ -126,8 +182,44 @@ impl Ledger {
 }
 
 impl Story {
+    pub fn new(caller: &str, dialled: String, offer: Offer, call_id: String, placed: Time) -> Story {
+        Story {
+            caller: caller.to_owned(),
+            dialled,
+            offer,
+            call_id,
+            placed,
+            finals: Vec::new(),
+            gave_up: None,
+            heard_ringing: false,
+            hung_up: None,
+            ended: None,
+            vanished: None,
+            operated: false,
+            is_transferred: false,
+            family: usize::MAX,
+            traffic: (0, 0),
+            legs: BTreeMap::new(),
+        }
+    }
+
+    /// Whether nobody decent has placed it.
+    pub fn is_rude(&self) -> bool {
+        self.caller == "boor"
+    }
+
+    /// Whether somebody without manners may have had a hand in it.
+    pub fn is_tainted(&self) -> bool {
+        self.is_rude() || self.dialled.starts_with('5')
+    }
+
     pub fn is_answered(&self) -> bool {
         self.finals.iter().any(|(_, how)| *how == Final::Answered)
+    }
+
+    /// Whether what its sides hear can't be told from here.
+    pub fn is_unsure(&self) -> bool {
+        self.is_tainted() || self.vanished.is_some() || self.legs.values().any(|leg| leg.vanished.is_some())
     }
 
     /// Whether the caller has nothing more to do or to hear.

@@ -1,5 +1,6 @@
 //! The gateway's configuration: who has which phones, which trunks there are, and the dialplan.
 
+use crate::sound::tone;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub const DOMAIN: &str = "tandem.test";
 pub const GATEWAY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
 pub const PASSWORD: &str = "open sesame";
 pub const ACME_USER: &str = "4711";
+/// Who has no manners.
+pub const BOOR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 40)), 5060);
 pub const MAX_CALLS: usize = 120;
 /// The limit of globex, before reloads add up to two.
 pub const GLOBEX_CALLS: usize = 6;
@@ -87,6 +90,12 @@ number = "3."
 to = [{ trunk = "void" }, { trunk = "globex" }]
 
 [[rule]]
+name = "By boor"
+from = ["users"]
+number = "5."
+to = [{ trunk = "boor" }, { trunk = "globex" }]
+
+[[rule]]
 name = "By globex"
 from = ["users"]
 number = "4."
@@ -108,10 +117,10 @@ pub fn address(last: u8) -> SocketAddr {
     SocketAddr::from(([198, 51, 100, last], 5060))
 }
 
-/// Where the trunks are; nobody is at the last one.
+/// Where the trunks are; nobody is at void.
 pub fn trunk_addresses() -> BTreeMap<String, SocketAddr> {
     let at = |last: u8| SocketAddr::from(([203, 0, 113, last], 5060));
-    let hosts = [("sip.acme.test", 10), ("sip.globex.test", 20), ("sip.void.test", 30)];
+    let hosts = [("sip.acme.test", 10), ("sip.globex.test", 20), ("sip.void.test", 30), ("sip.boor.test", 40)];
     hosts.into_iter().map(|(host, last)| (host.to_owned(), at(last))).collect()
 }
 
@@ -139,7 +148,7 @@ pub fn settings(variant: u64) -> Settings {
     };
     let globex =
         Trunk { max_calls: Some(GLOBEX_CALLS + variant as usize % 3), ..Trunk::named("globex", "sip.globex.test") };
-    settings.trunks = vec![acme, globex, Trunk::named("void", "sip.void.test")];
+    settings.trunks = vec![acme, globex, Trunk::named("void", "sip.void.test"), Trunk::named("boor", "sip.boor.test")];
     if variant % 4 == 3 {
         settings.trunks.retain(|trunk| trunk.name != "globex");
     }
@@ -157,7 +166,10 @@ pub fn plan(settings: &Settings) -> Plan {
         .unwrap_or_else(|problems| panic!("the simulated plan: {problems:?}"))
 }
 
-pub fn accounts() -> Arc<Accounts> {
+/// The one who isn't a user any more after some reloads.
+pub const LEAVER: &str = "user8";
+
+pub fn accounts(variant: u64) -> Arc<Accounts> {
     let account = |name: String| Account {
         number: Some(number_of(&name)),
         country: None,
@@ -166,8 +178,12 @@ pub fn accounts() -> Arc<Accounts> {
         forwarding: forwarding(&name),
         name,
     };
-    Arc::new(Accounts::new(users().into_iter().map(account)))
+    let stays = |user: &String| user != LEAVER || variant % 3 != 2;
+    Arc::new(Accounts::new(users().into_iter().filter(stays).map(account)))
 }
+
+/// Who sends calls on that find them busy.
+pub const FORWARDING: [&str; 2] = ["user1", "user4"];
 
 /// Who is never there sends calls on, and so do two others, when busy and without answer.
 fn forwarding(user: &str) -> Forwarding {
@@ -184,7 +200,7 @@ fn forwarding(user: &str) -> Forwarding {
 pub fn clip(file: &str) -> Result<Arc<Clip>, String> {
     match file {
         "missing.wav" => Err("no such file".to_owned()),
-        _ => Ok(Arc::new(Clip { rate: 8_000, samples: vec![0; 40_000] })),
+        _ => Ok(Arc::new(Clip { rate: 8_000, samples: tone(8_000, 16_000) })),
     }
 }
 
@@ -193,7 +209,8 @@ pub fn dialled(chance: &mut Chance) -> String {
     match chance.below(22) {
         0 => ["*43", "*73"][chance.below(2) as usize].to_owned(),
         1 => "*60".to_owned(),
-        2 => "*61".to_owned(),
+        // An endless clip has much to play.
+        2 if chance.below(4) == 0 => "*61".to_owned(),
         3 => ["*62", "*99", NOBODY_HOME, "nobody"][chance.below(4) as usize].to_owned(),
         4 => "70".to_owned(),
         5 => number_of(&format!("user{}", 1 + chance.below(SINGLES as u64))),
@@ -201,7 +218,7 @@ pub fn dialled(chance: &mut Chance) -> String {
         9..11 => format!("1{}", 1_000 + chance.below(9_000)),
         11..13 => format!("2{}", 1_000 + chance.below(9_000)),
         13 => format!("3{}", 1_000 + chance.below(9_000)),
-        14 => format!("4{}", 1_000 + chance.below(9_000)),
+        2 | 14 => format!("4{}", 1_000 + chance.below(9_000)),
         _ => format!("user{}", 1 + chance.below(SINGLES as u64)),
     }
 }

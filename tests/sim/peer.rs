@@ -1,17 +1,20 @@
 //! A telephone or a provider: an agent of its own, and a script for each call that it has.
 
+mod chat;
 mod place;
+mod refer;
 mod session;
 mod talk;
 
 pub use place::Call;
 pub use talk::Side;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Speech};
 use crate::network::below;
-use crate::office::GATEWAY;
+use crate::office::{self, GATEWAY};
 use crate::profile::Manners;
 use crate::provider::Provider;
+use chat::Asking;
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -41,6 +44,7 @@ pub struct Peer {
     chance: Chance,
     errands: Timers<Errand>,
     talks: BTreeMap<SessionId, Talk>,
+    askings: BTreeMap<RequestId, Asking>,
     /// Call-IDs of calls that it knows nothing of any more.
     forgotten: HashSet<String>,
     /// Nothing comes in or goes out until then.
@@ -72,6 +76,8 @@ pub struct Phone {
     cseq: u32,
     challenges: u32,
     pub is_registered: bool,
+    /// Has no phone there for now.
+    is_away: bool,
     /// Lets its registration run out.
     pub is_leaving: bool,
 }
@@ -80,12 +86,16 @@ pub struct Phone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Errand {
     Register,
+    Chat,
+    /// It is there again.
+    Return,
     /// It loses all that it knows, or hears nothing for a while.
     Mishap,
     Ring(SessionId),
     /// Answers, or refuses.
     Decide(SessionId),
     GiveUp(SessionId),
+    Speak(SessionId),
     Inspect(SessionId),
     HangUp(SessionId),
     Step(SessionId, usize),
@@ -119,6 +129,7 @@ impl Phone {
             cseq: 0,
             challenges: 0,
             is_registered: false,
+            is_away: false,
             is_leaving: false,
         }
     }
@@ -133,6 +144,9 @@ impl Peer {
         let mut errands = Timers::default();
         if let Role::Phone(_) = &role {
             errands.set(Errand::Register, Time::from_millis(chance.below(3_000)));
+            if !manners.chats.is_zero() {
+                errands.set(Errand::Chat, Time::from_millis(8_000) + below(&mut chance, manners.chats));
+            }
         }
         if !manners.restarts.is_zero() {
             // Not before the phones had time to register.
@@ -151,6 +165,7 @@ impl Peer {
             chance,
             errands,
             talks: BTreeMap::new(),
+            askings: BTreeMap::new(),
             forgotten: HashSet::new(),
             deaf_until: Time::ZERO,
             next_port: 30_000,
@@ -159,7 +174,7 @@ impl Peer {
     }
 
     pub fn receive(&mut self, now: Now, flow: Flow, message: Message, ledger: &mut Ledger) {
-        if now.time < self.deaf_until || self.forgotten.contains(message.call_id()) {
+        if self.is_deaf(now.time) || self.forgotten.contains(message.call_id()) {
             return;
         }
         self.agent.receive(now, flow, message);
@@ -173,13 +188,16 @@ impl Peer {
         while let Some(errand) = self.errands.expire(now.time) {
             match errand {
                 Errand::Register => self.register(now),
+                Errand::Chat => self.chat(now, ledger),
+                Errand::Return => self.come_back(now),
                 Errand::Mishap => self.mishap(now, ledger),
                 Errand::Ring(id) => self.ring(now, id, ledger),
                 Errand::Decide(id) => self.decide(now, id, ledger),
                 Errand::GiveUp(id) => self.give_up(now, id, ledger),
+                Errand::Speak(id) => self.speak(now, id, ledger),
                 Errand::Inspect(id) => self.inspect(now, id, ledger),
                 Errand::HangUp(id) => self.hang_up(now, id, ledger),
-                Errand::Step(id, step) => self.step(now, id, step),
+                Errand::Step(id, step) => self.step(now, id, step, ledger),
                 Errand::Reanswer(id) => self.reanswer(now, id, ledger),
                 Errand::Vanish(id) => self.vanish(now, id, ledger),
             }
@@ -190,7 +208,7 @@ impl Peer {
     pub fn poll_transmit(&mut self, now: Now) -> Option<Transmit> {
         loop {
             let transmit = self.agent.poll_transmit()?;
-            let silent = now.time < self.deaf_until
+            let silent = self.is_deaf(now.time)
                 || !self.forgotten.is_empty()
                     && Message::parse(transmit.bytes.clone())
                         .is_ok_and(|message| self.forgotten.contains(message.call_id()));
@@ -217,6 +235,9 @@ impl Peer {
             match event {
                 Event::Invited { session, message, .. } => self.invited(now, session, message, ledger),
                 Event::Session { session, event } => self.session(now, session, event, ledger),
+                Event::Request { id, message, .. } if matches!(message.method(), Method::Message | Method::Notify) => {
+                    self.notified(now, id, &message, ledger);
+                }
                 Event::Request { id, message, .. } => {
                     let (status, headers) = match (&mut self.role, message.method()) {
                         (Role::Provider(provider), Method::Register) => {
@@ -227,8 +248,10 @@ impl Peer {
                     };
                     self.agent.respond(now, id, status, "", headers, None);
                 }
+                Event::Response { id, message } if self.told(now, id, &message, ledger) => {}
                 Event::Response { id, message } => self.enrolled(now, id, &message, ledger),
                 Event::Failed { id, .. } => {
+                    self.askings.remove(&id);
                     if let Role::Phone(phone) = &mut self.role
                         && phone.registering == Some(id)
                     {
@@ -250,9 +273,10 @@ impl Peer {
         phone.cseq += 1;
         let transport = self.transport.parameter();
         let contact = format!("<sip:{}@{}{transport}>", phone.user, self.address);
-        let uri = format!("sip:{}", crate::office::DOMAIN);
-        let aor = format!("<sip:{}@{}>", phone.user, crate::office::DOMAIN);
-        let mut headers = vec![(Name::Expires, EXPIRES.to_string())];
+        let uri = format!("sip:{}", office::DOMAIN);
+        let aor = format!("<sip:{}@{}>", phone.user, office::DOMAIN);
+        let expires = if phone.is_away { 0 } else { EXPIRES };
+        let mut headers = vec![(Name::Expires, expires.to_string())];
         headers.extend(phone.responder.headers("REGISTER", &uri, b"", &mut self.chance).unwrap_or_default());
         let request = OutgoingRequest {
             call_id: Some(format!("register-{}@{}", self.lives, self.address.ip())),
@@ -272,6 +296,10 @@ impl Peer {
         }
         phone.registering = None;
         let again = match message.status() {
+            200 if phone.is_away => {
+                (phone.is_registered, phone.challenges) = (false, 0);
+                return;
+            }
             200 => {
                 (phone.is_registered, phone.challenges) = (true, 0);
                 Duration::from_secs(EXPIRES / 2) + below(&mut self.chance, Duration::from_secs(30))
@@ -279,6 +307,11 @@ impl Peer {
             401 if phone.challenges < 3 && phone.responder.challenged(message).is_ok() => {
                 phone.challenges += 1;
                 Duration::ZERO
+            }
+            // It isn't a user any more, for a while.
+            401 | 403 if phone.user == office::LEAVER => {
+                (phone.is_registered, phone.challenges) = (false, 0);
+                Duration::from_secs(10)
             }
             status => {
                 ledger.violation(now.time, None, format!("REGISTER of {} was answered {status}", self.name));
@@ -307,9 +340,12 @@ impl Peer {
             self.public = self.address;
         }
         self.agent = agent(self.lives, &mut self.chance);
-        let mishap = self.errands.deadline(Errand::Mishap);
+        self.askings.clear();
+        let stays = [Errand::Mishap, Errand::Chat].map(|errand| (errand, self.errands.deadline(errand)));
         self.errands = Timers::default();
-        mishap.into_iter().for_each(|at| self.errands.set(Errand::Mishap, at));
+        for (errand, at) in stays {
+            at.into_iter().for_each(|at| self.errands.set(errand, at));
+        }
         match &mut self.role {
             Role::Provider(provider) => provider.restart(now.time, &mut self.chance),
             Role::Phone(phone) => {
@@ -333,14 +369,48 @@ impl Peer {
         }
     }
 
-    fn port(&mut self) -> SocketAddr {
+    /// An address for sound, and what the gateway sees of it.
+    fn port(&mut self) -> (SocketAddr, SocketAddr) {
         self.next_port = if self.next_port >= 60_000 { 30_000 } else { self.next_port + 2 };
-        SocketAddr::new(self.address.ip(), self.next_port)
+        let port = self.next_port;
+        let is_hidden = self.address.ip() != self.public.ip();
+        let public = SocketAddr::new(self.public.ip(), if is_hidden { port + 1 } else { port });
+        (SocketAddr::new(self.address.ip(), port), public)
+    }
+
+    /// Until when it hears nothing; none where it does.
+    pub fn deaf_until(&self, now: Time) -> Option<Time> {
+        self.is_deaf(now).then_some(self.deaf_until)
+    }
+
+    fn is_deaf(&self, now: Time) -> bool {
+        now < self.deaf_until
+    }
+
+    /// Says something in some calls, where it is to be heard.
+    pub fn say(&mut self, now: Time, calls: &[usize]) -> Vec<Speech> {
+        let talks = self.talks.values_mut().filter(|talk| calls.contains(&talk.call) && talk.is_up());
+        let speech = talks.filter_map(|talk| {
+            let (to, packet) = talk.voice.say(now)?;
+            Some(Speech { from: talk.voice.public, to, packet })
+        });
+        speech.collect()
+    }
+
+    /// Hears what a port of the gateway's sends.
+    pub fn hear(&mut self, now: Time, to: SocketAddr, number: u16, packet: &[u8], ledger: &mut Ledger) {
+        let Some(talk) = self.talks.values_mut().find(|talk| talk.voice.public == to) else { return };
+        if now >= self.deaf_until
+            && let Err(why) = talk.voice.listen(now, number, packet)
+        {
+            ledger.violation(now, Some(talk.call), format!("{} hears: {why}", self.name));
+        }
     }
 }
 
 fn agent(shard: u8, chance: &mut Chance) -> Agent {
     let extensions = vec!["100rel", "timer"];
-    let settings = AgentSettings { shard, user_agent: String::new(), extensions, ..AgentSettings::default() };
+    let takes = vec![Method::Register, Method::Options, Method::Message, Method::Notify];
+    let settings = AgentSettings { takes, shard, user_agent: String::new(), extensions, ..AgentSettings::default() };
     Agent::new(settings, Chance::from_number(chance.u64()))
 }

@@ -78,15 +78,14 @@ pub enum Step {
     Resume,
     /// A re-INVITE without an offer, whose ACK has no answer.
     Empty,
+    /// The other side is to talk to somebody else.
+    Transfer,
+    /// INFO, OPTIONS, MESSAGE.
+    Ask,
 }
 
 const REFUSALS: [u16; 12] = [486, 486, 480, 404, 603, 600, 500, 503, 488, 302, 408, 403];
-const SETS: [&[Codec]; 4] = [
-    &[Codec::Pcmu, Codec::Pcma],
-    &[Codec::Pcma],
-    &[Codec::Opus, Codec::Pcmu],
-    &[Codec::G722, Codec::Pcma, Codec::Pcmu],
-];
+const SETS: [&[Codec]; 3] = [&[Codec::Pcmu, Codec::Pcma], &[Codec::Pcma], &[Codec::G722, Codec::Pcma, Codec::Pcmu]];
 
 impl Placing {
     pub fn draw(chance: &mut Chance, manners: &Manners) -> Placing {
@@ -147,11 +146,21 @@ impl Talking {
         } else if chance.happens(manners.odd_media / 5.0) {
             steps.push((below(chance, Duration::from_secs(10)), Step::Empty));
         }
+        if chance.happens(manners.transfers) {
+            steps.push((below(chance, Duration::from_secs(12)), Step::Transfer));
+        }
+        if chance.happens(manners.extended / 2.0) {
+            steps.push((below(chance, Duration::from_secs(12)), Step::Ask));
+        }
         let vanish = chance.happens(manners.vanishes).then(|| below(chance, Duration::from_secs(20)));
         Talking { stay, steps, vanish, stubborn: chance.happens(manners.stubborn) }
     }
 }
 
+/// Opus has much to calculate, so few phones have it.
 fn codecs(chance: &mut Chance) -> Vec<Codec> {
-    SETS[chance.below(SETS.len() as u64) as usize].to_vec()
+    match chance.below(16) {
+        0 => vec![Codec::Opus, Codec::Pcmu],
+        other => SETS[other as usize % SETS.len()].to_vec(),
+    }
 }

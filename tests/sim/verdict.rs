@@ -3,6 +3,7 @@
 
 use crate::books::Books;
 use crate::ledger::{Final, Leg, Story};
+use crate::office;
 use crate::reference;
 use crate::world::{DAWN, World};
 use std::collections::BTreeMap;
@@ -29,8 +30,14 @@ impl World {
             && counts.sessions == 0
             && counts.transactions == 0
             && counts.ports == 0
-            && counts.timers == 0
+            // Letters that were ever kept are looked over once more.
+            && counts.timers <= usize::from(!self.ledger.letters.is_empty())
             && counts.questions == 0
+            && counts.requests == 0
+            && counts.letters == 0
+            && counts.subscriptions == 0
+            && counts.publications == 0
+            && counts.lamps == 0
     }
 }
 
@@ -47,6 +54,7 @@ pub fn unfinished(world: &mut World) {
 }
 
 pub fn judge(world: &mut World) {
+    let mut lost = Vec::new();
     if !world.is_at_rest() {
         let what = format!("left over: {:?}", world.switch.counts());
         world.ledger.violation(world.time, None, what);
@@ -54,15 +62,26 @@ pub fn judge(world: &mut World) {
     if world.switch.counts().registrations > 0 {
         world.ledger.violation(world.time, None, "registrations that never expire");
     }
-    if world.worker.open_ports() > 0 {
-        let what = format!("{} ports of the worker are open", world.worker.open_ports());
-        world.ledger.violation(world.time, None, what);
+    if let Some(remains) = world.worker.remains() {
+        world.ledger.violation(world.time, None, format!("left over in the worker: {remains}"));
     }
-    for trunk in world.switch.trunks(world.now()) {
+    for trunk in world.switch.trunks(world.gateway_now()) {
         if trunk.calls > 0 {
             let what = format!("trunk {} still counts {} calls", trunk.name, trunk.calls);
             world.ledger.violation(world.time, None, what);
         }
+    }
+    for (number, letter) in world.ledger.letters.iter().enumerate() {
+        let body = format!("letter {number}");
+        let is_kept = world.mailbox.letters.values().any(|kept| kept.body == body);
+        // What is kept for somebody goes with the account.
+        let is_forgotten = letter.to == office::LEAVER && !world.profile.troubles.reload.is_zero();
+        if letter.promised.is_some() && letter.arrived.is_none() && !is_kept && !is_forgotten {
+            lost.push(format!("letter {number} is lost: {letter:?}"));
+        }
+    }
+    for what in lost {
+        world.ledger.violation(world.time, None, what);
     }
     let mut wrong = Vec::new();
     for (call, story) in world.ledger.stories.iter().enumerate() {
@@ -86,7 +105,7 @@ impl Judge<'_> {
     fn faults(&self, records: &[&CallRecord]) -> Vec<String> {
         let mut wrong = Vec::new();
         let story = self.story;
-        if story.vanished.is_none() {
+        if story.vanished.is_none() && !story.is_rude() {
             if story.finals.len() != 1 {
                 wrong.push(format!("the caller has {} final answers", story.finals.len()));
             } else if !story.is_over() {
@@ -94,15 +113,21 @@ impl Judge<'_> {
             }
         }
         let fewest = usize::from(self.must_have_record());
-        let most = usize::from(!self.is_unknown());
+        // Whoever repeats a request in another form calls again.
+        let is_often_booked = story.is_rude() || story.is_transferred;
+        let most = if is_often_booked { usize::MAX } else { usize::from(!self.is_unknown()) };
         if !(fewest..=most).contains(&records.len()) {
             wrong.push(format!("{} records for one call", records.len()));
         }
-        if let [record] = records {
+        if let [record] = records
+            && !story.is_transferred
+        {
             self.compare(record, &mut wrong);
         }
         for (call_id, leg) in &story.legs {
-            self.leg(call_id, leg, records.first().copied(), &mut wrong);
+            let id = call_id.split(' ').next().unwrap_or_default();
+            let record = self.world.books.of_leg(id).or(records.first().copied());
+            self.leg(call_id, leg, record, &mut wrong);
         }
         wrong
     }
@@ -117,9 +142,14 @@ impl Judge<'_> {
             Some(Final::Refused { status, reason }) => {
                 // Where no record can be kept there is no call.
                 let unwilling = reason == "No Records";
-                let reloads = !self.world.profile.reload.is_zero();
-                // A carrier that a reload took away, or that isn't found again yet, is a stranger.
-                let is_lost = self.story.caller == "globex" && reloads && *status == 401;
+                // Whoever a reload took away, or who isn't found again yet, is a stranger.
+                let profile = &self.world.profile;
+                let reloads = !profile.troubles.reload.is_zero();
+                let is_lost = match self.story.caller.as_str() {
+                    "globex" => reloads || profile.names.fails > 0.0 || profile.names.slow > Duration::from_secs(1),
+                    office::LEAVER => reloads,
+                    _ => false,
+                } && matches!(status, 401 | 403);
                 let unknown = is_lost || self.is_unknown() && matches!(status, 401 | 403);
                 !unwilling && !unknown
             }
@@ -148,30 +178,47 @@ impl Judge<'_> {
         };
         must(agrees, format!("the caller saw {:?}, its record says {}", self.final_answer(), record.status));
         let answered = story.legs.values().any(|leg| leg.answered.is_some());
-        if record.answered.is_some() && !story.legs.is_empty() {
+        if record.answered.is_some() && !story.legs.is_empty() && !story.is_tainted() {
             must(answered, "it counts as answered, and nobody has answered".to_owned());
         }
         let caller_left = story.hung_up.is_some() || story.gave_up.is_some();
-        let caller_lost = story.ended.as_ref().is_some_and(|(_, how)| how.contains("PeerGone"));
+        let gives_up = |how: &str| ["NoAck", "PeerGone", "Expired"].iter().any(|ending| how.contains(ending));
+        let caller_lost = story.ended.as_ref().is_some_and(|(_, how)| gives_up(how));
         if record.ended_by == EndedBy::Caller {
-            must(caller_left || caller_lost, "its record says that the caller ended it".to_owned());
+            must(caller_left || caller_lost || story.is_rude(), "its record says that the caller ended it".to_owned());
         }
-        let callee_left = story.legs.values().any(|leg| {
-            let lost = |(_, how): &(Time, String)| how.contains("NoAck") || how.contains("PeerGone");
-            leg.hung_up.is_some() || leg.over.as_ref().is_some_and(lost)
-        });
+        let callee_left = story
+            .legs
+            .values()
+            .any(|leg| leg.hung_up.is_some() || leg.over.as_ref().is_some_and(|(_, how)| gives_up(how)));
         if record.ended_by == EndedBy::Callee && record.answered.is_some() {
-            must(callee_left, "its record says that the called side ended it".to_owned());
+            must(callee_left || story.is_tainted(), "its record says that the called side ended it".to_owned());
         }
         if self.is_perfect() {
             self.compare_times(record, wrong);
             self.compare_way(wrong);
         }
+        if self.world.profile.worker.forgets == 0.0 && !story.is_tainted() {
+            self.compare_traffic(record, wrong);
+        }
+    }
+
+    /// A leg's report counts no more than its peer has said, and no less than it has heard.
+    fn compare_traffic(&self, record: &CallRecord, wrong: &mut Vec<String>) {
+        let of_leg = |call_id: &String| self.story.legs.get(call_id).map(|leg| leg.traffic);
+        for (index, entry) in record.legs.iter().enumerate() {
+            let traffic = if index == 0 { Some(self.story.traffic) } else { of_leg(&entry.call_id) };
+            let (Some((said, heard)), Some(report)) = (traffic, entry.media) else { continue };
+            if report.received_packets > said || report.sent_packets < heard {
+                let (received, sent) = (report.received_packets, report.sent_packets);
+                let counted = format!("received {received} and sent {sent}");
+                wrong.push(format!("leg {index} said {said} packets and heard {heard}: its record {counted}"));
+            }
+        }
     }
 
     fn is_perfect(&self) -> bool {
-        let profile = &self.world.profile;
-        profile.faults.loss == 0.0 && profile.manners.vanishes == 0.0 && profile.operator == 0.0
+        self.world.profile.is_calm() && !self.story.is_tainted()
     }
 
     /// On a perfect network the books know each moment to a fraction of a second.
@@ -206,11 +253,15 @@ impl Judge<'_> {
         {
             wrong.push(format!("the caller is told {status} {reason}, which nothing explains"));
         }
-        let rang = story.legs.values().filter_map(|leg| leg.rang).min();
+        // One that refuses in the same moment may be known to do so before it is known to ring.
+        let at_once = |leg: &&Leg| leg.over.as_ref().is_some_and(|(over, _)| leg.rang == Some(*over));
+        let rang = story.legs.values().filter(|leg| !at_once(leg)).filter_map(|leg| leg.rang).min();
         if rang.is_some_and(|rang| rang + Duration::from_millis(200) < *at) && !story.heard_ringing {
             wrong.push("a phone rang and its caller didn't hear of it".to_owned());
         }
-        let refusals = story.legs.values().filter_map(|leg| Some((leg.refused?, leg.over.as_ref()?.0)));
+        // Some have their calls sent on while they are busy.
+        let refusing = story.legs.values().filter(|leg| !office::FORWARDING.contains(&leg.peer.as_str()));
+        let refusals = refusing.filter_map(|leg| Some((leg.refused?, leg.over.as_ref()?.0)));
         for (status, at) in refusals.filter(|(status, _)| [486, 600, 603].contains(status)) {
             if let Some(leg) = story.legs.values().find(|leg| leg.invited > at + Duration::from_millis(100)) {
                 wrong.push(format!("{} was called after an answer of {status}", leg.peer));
@@ -241,16 +292,23 @@ impl Judge<'_> {
             Some(answered) => Some(answered),
             None => record.ended,
         };
-        let ended = ended.map_or(Time::ZERO, since_dawn);
+        let ended = match self.world.profile.troubles.clock_jump.is_zero() {
+            true => ended.map_or(Time::ZERO, since_dawn),
+            // What its clock says is of no use.
+            false => self.world.books.moments(&record.id).closed.unwrap_or_default(),
+        };
         let patience = if self.is_perfect() { Duration::from_secs(1) } else { PATIENCE };
-        if leg.invited > ended + self.world.profile.faults.longest() + patience {
+        if !self.story.is_transferred && leg.invited > ended + self.world.profile.faults.longest() + patience {
             wrong.push(format!("{peer} was called at {:?}, long after the end", leg.invited));
         }
-        if leg.vanished.is_some() || !self.world.knows_of(call_id) {
+        let end = leg.over.as_ref().map_or(self.world.time, |(at, _)| *at);
+        if leg.vanished.is_some() || !self.world.knows_of(call_id) || self.world.was_cut(ended, end) {
             return;
         }
         match &leg.over {
             None => wrong.push(format!("{peer} was never told that the call is over")),
+            // A leg that moved to another call ends with that.
+            Some(_) if self.story.is_transferred => {}
             Some((at, how)) if *at > ended.max(leg.invited) + patience + self.world.profile.faults.longest() => {
                 wrong.push(format!("{peer} learnt at {at:?} that the call is over ({how}), which it was at {ended:?}"));
             }

@@ -1,14 +1,28 @@
 //! A peer's side of the media: what it offers and answers, and what it makes of the gateway's words.
 
+use crate::sound::{Ear, Mouth, Tag};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use tandem::base::time::Time;
 use tandem::sip::flow::Body;
 use tandem::wire::description::{Description, Direction, Format, Kind, Media};
+use tandem::wire::rtp::Packet;
 use tandem::wire::sdp;
 use tandem::wire::sip::Message;
 use tandem_codecs::Codec;
 
+/// How everybody numbers telephone-events.
+const EVENTS: u8 = 101;
+
 pub struct Voice {
     pub address: SocketAddr,
+    /// As the gateway sees it.
+    pub public: SocketAddr,
+    pub tag: Tag,
+    mouth: Mouth,
+    pub ear: Ear,
+    /// What it has ever said that it takes, by payload type.
+    announced: BTreeMap<u8, Codec>,
     codecs: Vec<Codec>,
     version: u64,
     /// What this side wants, from its own view, as the gateway has accepted it.
@@ -24,9 +38,14 @@ pub struct Voice {
 }
 
 impl Voice {
-    pub fn new(address: SocketAddr, codecs: Vec<Codec>) -> Voice {
+    pub fn new((address, public): (SocketAddr, SocketAddr), codecs: Vec<Codec>, tag: Tag) -> Voice {
         Voice {
             address,
+            public,
+            tag,
+            mouth: Mouth::new(u32::from(address.port()) << 16 | tag.call as u32 & 0xffff),
+            ear: Ear::default(),
+            announced: BTreeMap::new(),
             codecs,
             version: 0,
             wish: Direction::SendRecv,
@@ -104,6 +123,35 @@ impl Voice {
         Some((self.wish.sends() && told.receives(), self.wish.receives() && told.sends()))
     }
 
+    /// A packet of its voice, as long as it believes that it is to be sent, and where that goes.
+    pub fn say(&mut self, now: Time) -> Option<(SocketAddr, Vec<u8>)> {
+        let (sends, _) = self.believes()?;
+        let (to, line) = (self.gateway?, self.last.as_ref()?.media.first()?);
+        let spoken = |format: &Format| format.codec().filter(|codec| self.codecs.contains(codec));
+        let (codec, payload_type) =
+            line.formats.iter().find_map(|format| Some((spoken(format)?, format.payload_type)))?;
+        sends.then(|| (to, self.mouth.say(now, codec, payload_type, self.tag)))
+    }
+
+    /// Hears a packet that came from a port of the gateway's.
+    pub fn listen(&mut self, now: Time, number: u16, packet: &[u8]) -> Result<(), String> {
+        let packet = Packet::parse(packet).map_err(|_| "what came is no RTP".to_owned())?;
+        if self.gateway.is_some_and(|gateway| gateway.port() != number) {
+            return Err(format!("sound comes from port {number} and not from {:?}", self.gateway));
+        }
+        match self.announced.get(&packet.header.payload_type) {
+            Some(&codec) => self.ear.hear(now, codec, &packet),
+            None if packet.header.payload_type == EVENTS => {}
+            None => return Err(format!("payload type {} was never announced", packet.header.payload_type)),
+        }
+        Ok(())
+    }
+
+    /// What goes through the gateway's port for it: said and heard.
+    pub fn traffic(&self) -> (u64, u64) {
+        (self.mouth.said, self.ear.heard)
+    }
+
     fn read(&self, message: &Message) -> Result<Description, String> {
         let body = message.body();
         if body.is_empty() {
@@ -129,6 +177,8 @@ impl Voice {
 
     fn describe(&mut self, media: Vec<Media>) -> Body {
         self.version += 1;
+        let formats = media.iter().flat_map(|line| &line.formats);
+        self.announced.extend(formats.filter_map(|format| Some((format.payload_type, format.codec()?))));
         let description = Description { session: u64::from(self.address.port()), version: self.version, media };
         Body::sdp(sdp::write(&description, "phone"))
     }
@@ -160,7 +210,7 @@ fn format_of(codec: Codec) -> Format {
 
 fn events() -> Format {
     Format {
-        payload_type: 101,
+        payload_type: EVENTS,
         encoding: "telephone-event".to_owned(),
         clock_rate: 8_000,
         channels: 1,

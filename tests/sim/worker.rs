@@ -1,175 +1,204 @@
-//! A model of the media worker: ports that open and close, and a memory of what they were told.
+//! A media worker: the engine as it runs in production, between a ring, a range of ports and sockets that are simulated.
 
 use crate::network::below;
+use crate::office::GATEWAY;
 use crate::profile::WorkerFaults;
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tandem::base::chance::Chance;
-use tandem::base::time::Time;
-use tandem::media::command::{Command, Event, PortId, PortSettings, Report, Source};
+use tandem::base::time::{Time, Wall};
+use tandem::media::batch::{Batch, Channel};
+use tandem::media::command::{Command, Event, PortId, Source};
+use tandem::media::counters::Counters;
+use tandem::media::engine::Engine;
+use tandem::media::worker::range::Range;
+
+const BATCH_PACKETS: usize = 128;
+/// Some of these can't be bound.
+const PORTS: (u16, u16) = (20_000, 29_999);
 
 pub struct Worker {
     faults: WorkerFaults,
     chance: Chance,
-    ports: BTreeMap<PortId, Port>,
-    by_number: BTreeMap<u16, PortId>,
-    free: VecDeque<u16>,
+    engine: Engine,
+    counters: Arc<Counters>,
+    batch: Batch,
+    range: Range,
+    open: BTreeMap<PortId, u16>,
+    /// Open ports by their number.
+    numbers: BTreeMap<u16, PortId>,
+    /// The number of the port that each slot of the engine has, or had last.
+    slots: Vec<u16>,
+    /// Where the sound of a port comes from, by its number.
+    learnt: BTreeMap<u16, SocketAddr>,
     /// What the switch is told, in this order.
     news: VecDeque<(Time, Event)>,
-    alarms: BTreeSet<(Time, PortId, Alarm)>,
-    /// Where nobody sends from any more.
-    dead: HashSet<SocketAddr>,
-    pub opened: u64,
+    /// What left: the number of the port, where to, and the packet.
+    left: Vec<(u16, SocketAddr, Vec<u8>)>,
+    /// The thread is held up until then: its ring is full, and its sockets overflow.
+    held_up: Time,
     pub complaints: Vec<String>,
 }
 
-pub struct Port {
-    pub number: u16,
-    pub settings: Option<PortSettings>,
-    pub source: Plug,
-    configured_at: Time,
-}
-
-/// What happens to a port by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Alarm {
-    Finished,
-    Silent,
-}
-
-/// A source, as far as it can be compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plug {
-    Nothing,
-    Peer(PortId),
-    Echo,
-    Clip,
-}
-
 impl Worker {
-    pub fn new(faults: WorkerFaults, chance: Chance) -> Worker {
+    pub fn new(faults: WorkerFaults, mut chance: Chance, dawn: Wall) -> Worker {
+        let counters = Arc::new(Counters::default());
         Worker {
             faults,
+            engine: Engine::new(Chance::from_number(chance.u64()), dawn, counters.clone()),
             chance,
-            ports: BTreeMap::new(),
-            by_number: BTreeMap::new(),
-            free: (20_000..30_000).step_by(2).collect(),
+            counters,
+            batch: Batch::new(BATCH_PACKETS),
+            range: Range::new(PORTS),
+            open: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            slots: Vec::new(),
+            learnt: BTreeMap::new(),
             news: VecDeque::new(),
-            alarms: BTreeSet::new(),
-            dead: HashSet::new(),
-            opened: 0,
+            left: Vec::new(),
+            held_up: Time::ZERO,
             complaints: Vec::new(),
         }
     }
 
+    /// Nothing is obeyed, heard or sent before `until`.
+    pub fn hold_up(&mut self, until: Time) {
+        self.held_up = until;
+    }
+
+    pub fn is_held_up(&self, now: Time) -> bool {
+        now < self.held_up
+    }
+
     /// Takes an order, or gives it back as a full ring does.
     pub fn obey(&mut self, now: Time, command: Command) -> Option<Command> {
-        if self.chance.happens(self.faults.refused) && matches!(command, Command::Open { .. }) {
+        let is_refused = matches!(command, Command::Open { .. }) && self.chance.happens(self.faults.refused);
+        if is_refused || self.is_held_up(now) {
             return Some(command);
         }
         match command {
             Command::Open { port, .. } => self.open(now, port),
-            Command::Configure { port, settings } => {
-                let known = self.known(port, "Configure")?;
-                known.settings = Some(*settings);
-                known.configured_at = now;
-                self.watch(port);
-            }
-            Command::Connect { port, source } => {
-                if let Source::Peer(peer) = source
-                    && !self.ports.contains_key(&peer)
-                {
-                    self.complaints.push(format!("{port:?} is connected to {peer:?}, which isn't open"));
-                }
-                let plug = match &source {
-                    Source::Nothing => Plug::Nothing,
-                    Source::Peer(peer) => Plug::Peer(*peer),
-                    Source::Echo => Plug::Echo,
-                    Source::Play { .. } => Plug::Clip,
-                };
-                let known = self.known(port, "Connect")?;
-                let began = known.source != plug;
-                known.source = plug;
-                if let (Source::Play { clip, repeat: false }, true) = (&source, began) {
-                    let length = clip.samples.len() as u64 * 1_000 / u64::from(clip.rate.max(1));
-                    self.alarms.insert((now + Duration::from_millis(length), port, Alarm::Finished));
+            Command::Close { port } => {
+                self.know(port, "Close");
+                self.engine.command(now, Command::Close { port }, &mut self.batch);
+                self.flush();
+                if let Some(number) = self.open.remove(&port) {
+                    self.numbers.remove(&number);
+                    self.learnt.remove(&number);
+                    self.range.give_back(now, number);
                 }
             }
-            Command::Dial { .. } | Command::Tap { .. } => {}
-            Command::Close { port } => self.close(now, port),
+            Command::Configure { port, .. } | Command::Dial { port, .. } | Command::Tap { port, .. } => {
+                self.know(port, "an order");
+                self.engine.command(now, command, &mut self.batch);
+            }
+            Command::Connect { port, ref source } => {
+                self.know(port, "Connect");
+                if let Source::Peer(peer) = source {
+                    self.know(*peer, "Connect to it");
+                }
+                self.engine.command(now, command, &mut self.batch);
+            }
         }
+        self.settle(now);
         None
     }
 
-    /// Whoever sent from there has gone.
-    pub fn falls_silent(&mut self, address: SocketAddr) {
-        self.dead.insert(address);
-        let concerned: Vec<PortId> = self.ports.keys().copied().collect();
-        for port in concerned {
-            self.watch(port);
+    /// A packet comes in from the network.
+    pub fn receive(&mut self, now: Time, to: SocketAddr, from: SocketAddr, packet: &[u8]) {
+        if self.is_held_up(now) || to.ip() != GATEWAY.ip() {
+            return;
         }
+        let port = self.numbers.get(&to.port());
+        if let Some(slot) = port.and_then(|&port| self.engine.slot(port)) {
+            self.engine.receive(now, slot, Channel::Rtp, from, packet, &mut self.batch);
+            self.settle(now);
+        }
+    }
+
+    /// Does what is due, and tells the next news whose time has come.
+    pub fn poll_event(&mut self, now: Time) -> Option<Event> {
+        if self.is_held_up(now) {
+            return None;
+        }
+        self.settle(now);
+        self.news.pop_front_if(|(at, _)| *at <= now).map(|(_, event)| event)
     }
 
     pub fn poll_timeout(&self) -> Option<Time> {
         let news = self.news.front().map(|&(at, _)| at);
-        news.into_iter().chain(self.alarms.first().map(|&(at, ..)| at)).min()
+        let due = Some(self.engine.next_due()).filter(|&due| due != Time::NEVER);
+        news.into_iter().chain(due).min().map(|at| at.max(self.held_up))
     }
 
-    pub fn poll_event(&mut self, now: Time) -> Option<Event> {
-        if let Some(&(_, port, alarm)) = self.alarms.first().filter(|&&(at, ..)| at <= now) {
-            self.alarms.pop_first();
-            let since = self.ports.get(&port).map_or(now, |port| port.configured_at);
-            return Some(match alarm {
-                Alarm::Finished => Event::Finished { port },
-                Alarm::Silent => Event::Silent { port, since },
-            });
-        }
-        self.news.pop_front_if(|(at, _)| *at <= now).map(|(_, event)| event)
+    /// What has left since this was asked last.
+    pub fn take_left(&mut self) -> Vec<(u16, SocketAddr, Vec<u8>)> {
+        std::mem::take(&mut self.left)
     }
 
-    pub fn port_at(&self, number: u16) -> Option<(PortId, &Port)> {
-        let id = *self.by_number.get(&number)?;
-        Some((id, self.ports.get(&id)?))
+    /// Whether the sound of a port is known to come from there.
+    pub fn knows(&self, number: u16, source: SocketAddr) -> bool {
+        self.learnt.get(&number) == Some(&source)
     }
 
-    pub fn open_ports(&self) -> usize {
-        self.ports.len()
+    /// What is open or at work, in words; none where nothing is.
+    pub fn remains(&self) -> Option<String> {
+        let (relays, transcoders) = (self.counters.relays.value(), self.counters.transcoders.value());
+        let is_empty = self.engine.is_empty() && self.open.is_empty() && relays + transcoders == 0;
+        let open = (self.engine.len(), self.counters.ports.value());
+        (!is_empty || open != (0, 0))
+            .then(|| format!("{open:?} ports, {relays} relays and {transcoders} transcoders of the engine"))
     }
 
-    fn known(&mut self, port: PortId, what: &str) -> Option<&mut Port> {
-        if !self.ports.contains_key(&port) {
+    fn know(&mut self, port: PortId, what: &str) {
+        if !self.open.contains_key(&port) {
             self.complaints.push(format!("{what} for {port:?}, which isn't open"));
         }
-        self.ports.get_mut(&port)
     }
 
     fn open(&mut self, now: Time, port: PortId) {
-        let Some(number) = self.free.pop_front().filter(|_| !self.chance.happens(self.faults.open_fails)) else {
-            return self.tell(now, Event::OpenFailed { port, why: "no port".to_owned() });
-        };
-        self.opened += 1;
-        let fresh = Port { number, settings: None, source: Plug::Nothing, configured_at: now };
-        if self.ports.insert(port, fresh).is_some() {
-            self.complaints.push(format!("{port:?} was opened twice"));
+        if self.chance.happens(self.faults.open_fails) {
+            return self.engine.open_failed(port, "the system has no descriptor left".to_owned());
         }
-        self.by_number.insert(number, port);
-        self.tell(now, Event::Opened { port, number });
+        match self.range.take(now) {
+            Some(number) => {
+                if self.open.insert(port, number).is_some() {
+                    self.complaints.push(format!("{port:?} was opened twice"));
+                }
+                self.numbers.insert(number, port);
+                let slot = self.engine.open(now, port, number).0;
+                self.slots.resize(self.slots.len().max(slot + 1), 0);
+                self.slots[slot] = number;
+            }
+            None => self.engine.open_failed(port, "no port is left in the range".to_owned()),
+        }
     }
 
-    fn close(&mut self, now: Time, port: PortId) {
-        match self.ports.remove(&port) {
-            Some(closed) => {
-                self.by_number.remove(&closed.number);
-                self.free.push_back(closed.number);
-                self.alarms.retain(|&(_, of, _)| of != port);
-                let report = Report { received_packets: port.0, ..Report::default() };
-                if !self.chance.happens(self.faults.forgets) {
-                    self.tell(now, Event::Closed { port, report });
-                }
-            }
-            None => self.complaints.push(format!("Close for {port:?}, which isn't open")),
+    /// What follows each input: steps that are due, packets that leave, news.
+    fn settle(&mut self, now: Time) {
+        while self.engine.tick(now, &mut self.batch) {
+            self.flush();
         }
+        self.flush();
+        while let Some(event) = self.engine.poll_event() {
+            if let Event::Learnt { port, source } = &event
+                && let Some(&number) = self.open.get(port)
+            {
+                self.learnt.insert(number, *source);
+            }
+            if !matches!(event, Event::Closed { .. }) || !self.chance.happens(self.faults.forgets) {
+                self.tell(now, event);
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        for packet in self.batch.iter().filter(|packet| packet.channel == Channel::Rtp) {
+            self.left.push((self.slots[packet.slot.0], packet.to, packet.bytes.to_vec()));
+        }
+        self.batch.clear();
     }
 
     /// News travel on a ring: each a little late, none before another.
@@ -178,16 +207,5 @@ impl Worker {
         let at = at + below(&mut self.chance, Duration::from_millis(slow));
         let at = self.news.back().map_or(at, |(before, _)| at.max(*before));
         self.news.push_back((at, event));
-    }
-
-    fn watch(&mut self, id: PortId) {
-        self.alarms.retain(|&(_, port, alarm)| port != id || alarm != Alarm::Silent);
-        let Some(port) = self.ports.get(&id) else { return };
-        let Some(settings) = &port.settings else { return };
-        if let (Some(limit), Some(remote)) = (settings.silence_limit, settings.remote)
-            && self.dead.contains(&remote)
-        {
-            self.alarms.insert((port.configured_at + limit, id, Alarm::Silent));
-        }
     }
 }

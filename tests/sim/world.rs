@@ -2,14 +2,18 @@
 //! shell drives it.
 
 use crate::books::Books;
-use crate::ledger::Ledger;
+use crate::boor::Boor;
+use crate::inspect::Hearing;
+use crate::ledger::{Ledger, Speech, Story};
+use crate::mailbox::Mailbox;
 use crate::network::below;
 use crate::office;
 use crate::peer::{Call, Peer, Phone, Role, Way};
 use crate::profile::Profile;
 use crate::provider::Provider;
-use crate::script::Placing;
+use crate::script::{Offer, Placing};
 use crate::trace::Trace;
+use crate::trouble::{Cut, Trouble};
 use crate::worker::Worker;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
@@ -41,12 +45,18 @@ pub struct World {
     pub switch: Switch,
     pub worker: Worker,
     pub peers: Vec<Peer>,
+    boor: Boor,
+    pub mailbox: Mailbox,
+    /// When the store has done what it was asked last.
+    posted: Time,
     pub ledger: Ledger,
     pub books: Books,
     pub trace: Option<Trace>,
     pub datagrams: u64,
     /// Talks whose media was compared with the worker's ports.
     pub inspected: u64,
+    /// Calls whose sides are saying something.
+    pub hearings: BTreeMap<usize, Hearing>,
     at: HashMap<IpAddr, usize>,
     /// Where each peer was when it was last looked at.
     places: Vec<SocketAddr>,
@@ -57,14 +67,18 @@ pub struct World {
     on_the_way: BTreeMap<(Time, u64), Happening>,
     scheduled: u64,
     clocks: Timers<Clock>,
-    chance: Chance,
+    pub chance: Chance,
+    /// What was ever cut off.
+    pub cuts: Vec<Cut>,
+    /// By how many microseconds the gateway's time of day is wrong.
+    pub clock_is_off_us: i64,
     /// The last INVITE that the switch has sent, by its Call-ID.
     invites: HashMap<String, Invited>,
     fingerprint: u64,
     spins: u32,
     looks: u64,
     to_place: usize,
-    variant: u64,
+    pub variant: u64,
     pub is_draining: bool,
 }
 
@@ -75,6 +89,7 @@ enum Clock {
     Turn,
     Worker,
     Peer(usize),
+    Boor,
 }
 
 /// An INVITE of the switch's.
@@ -85,11 +100,23 @@ struct Invited {
     heard: Option<Time>,
 }
 
-enum Happening {
-    Datagram { to: SocketAddr, flow: Flow, bytes: Bytes },
+pub enum Happening {
+    /// The sides of a call say something.
+    Say {
+        call: usize,
+    },
+    /// What they heard is compared with what they said.
+    Compare {
+        call: usize,
+    },
+    Datagram {
+        to: SocketAddr,
+        flow: Flow,
+        bytes: Bytes,
+    },
     Answer(Input),
     Place,
-    Reload,
+    Trouble(Trouble),
     HangUp,
 }
 
@@ -100,8 +127,8 @@ impl World {
         let plan = Arc::new(office::plan(&settings));
         let now = Now::simulated(Time::ZERO, DAWN);
         let switch_chance = Chance::from_number(chance.u64());
-        let switch = Switch::new(settings, plan, office::accounts(), switch_chance, 1, now);
-        let worker = Worker::new(profile.worker, Chance::from_number(chance.u64()));
+        let switch = Switch::new(settings, plan, office::accounts(0), switch_chance, 1, now);
+        let worker = Worker::new(profile.worker, Chance::from_number(chance.u64()), DAWN);
         let peers = peers(&profile, &mut chance);
         let mut world = World {
             time: Time::ZERO,
@@ -110,18 +137,24 @@ impl World {
             at: peers.iter().enumerate().map(|(index, peer)| (peer.public.ip(), index)).collect(),
             places: peers.iter().map(|peer| peer.public).collect(),
             streams: HashMap::new(),
+            mailbox: Mailbox::default(),
+            posted: Time::ZERO,
+            boor: Boor::new(Chance::from_number(chance.u64())),
             peers,
             ledger: Ledger::default(),
             books: Books::default(),
             trace: trace.map(Trace::new),
             datagrams: 0,
             inspected: 0,
+            hearings: BTreeMap::new(),
             trunks: office::trunk_addresses(),
             inbox: Vec::new(),
             on_the_way: BTreeMap::new(),
             scheduled: 0,
             clocks: Timers::default(),
             chance,
+            cuts: Vec::new(),
+            clock_is_off_us: 0,
             invites: HashMap::new(),
             fingerprint: 0xcbf2_9ce4_8422_2325,
             spins: 0,
@@ -137,16 +170,25 @@ impl World {
         }
         // Phones register first.
         world.after(Duration::from_secs(10), Happening::Place);
-        if !world.profile.reload.is_zero() {
-            world.after(world.profile.reload, Happening::Reload);
+        for trouble in Trouble::ALL {
+            world.expect_trouble(trouble);
         }
+        world.ledger.has_strangers = world.profile.rude > 0.0;
+        let census = world.mailbox.census();
+        world.give(Input::Post(census));
         world.give(Input::Timeout);
         (0..world.peers.len()).for_each(|peer| world.settle(peer));
         world
     }
 
+    /// As a clock shows it that is right.
     pub fn now(&self) -> Now {
         Now::simulated(self.time, DAWN)
+    }
+
+    /// As the gateway's own clock shows it.
+    pub fn gateway_now(&self) -> Now {
+        Now::simulated(self.time, Wall::from_micros(DAWN.micros() + self.clock_is_off_us))
     }
 
     /// A number that two equal runs share.
@@ -200,7 +242,7 @@ impl World {
 
     fn turn(&mut self) {
         self.clocks.cancel(Clock::Turn);
-        let now = self.now();
+        let now = self.gateway_now();
         for input in std::mem::take(&mut self.inbox) {
             self.switch.handle(now, input);
         }
@@ -220,22 +262,34 @@ impl World {
                         self.switch.handle(now, Input::MediaRefused(refused));
                     }
                 }
-                Output::Record(record) => self.books.keep(self.time, *record, &mut self.ledger),
+                Output::Record(record) => {
+                    let is_right = self.profile.troubles.clock_jump.is_zero();
+                    self.books.keep(self.time, *record, is_right, &mut self.ledger);
+                }
                 Output::Locate { ticket, target } => {
                     let result = self.locate(&target);
-                    let wait = below(&mut self.chance, Duration::from_millis(200));
+                    let wait = below(&mut self.chance, self.profile.names.slow);
                     self.after(wait, Happening::Answer(Input::Located { ticket, result }));
                 }
                 Output::Load { ticket, file } => {
-                    let wait = below(&mut self.chance, Duration::from_millis(100));
+                    let wait = below(&mut self.chance, self.profile.store.slow);
                     self.after(wait, Happening::Answer(Input::Loaded { ticket, result: office::clip(&file) }));
                 }
                 Output::Keep { ticket, .. } => {
-                    let wait = below(&mut self.chance, Duration::from_millis(100));
-                    self.after(wait, Happening::Answer(Input::Kept { ticket, result: Ok(()) }));
+                    let wait = below(&mut self.chance, self.profile.store.slow);
+                    let fails = self.chance.happens(self.profile.store.fails);
+                    let result = if fails { Err("the store is busy".to_owned()) } else { Ok(()) };
+                    self.after(wait, Happening::Answer(Input::Kept { ticket, result }));
                 }
-                // Nobody writes texts here.
-                Output::Post(order) => unreachable!("{order:?}"),
+                Output::Post(order) => {
+                    self.mailbox.failing = self.chance.happens(self.profile.store.fails);
+                    if let Some(news) = self.mailbox.obey(order) {
+                        // The store does one thing after the other.
+                        let soonest = self.time + below(&mut self.chance, self.profile.store.slow);
+                        self.posted = soonest.max(self.posted);
+                        self.after(self.posted - self.time, Happening::Answer(Input::Post(news)));
+                    }
+                }
                 Output::Notice(_) => {}
             }
         }
@@ -245,6 +299,28 @@ impl World {
         }
         self.look();
         self.wind(Clock::Switch, self.switch.poll_timeout());
+        self.hand_over();
+    }
+
+    /// Sound reaches the gateway, in no time.
+    pub fn speak(&mut self, speech: Speech) {
+        let Speech { from, to, packet } = speech;
+        let is_cut = self.at.get(&from.ip()).is_some_and(|&peer| self.cut_until(peer, true).is_some());
+        if !is_cut {
+            self.worker.receive(self.time, to, from, &packet);
+            self.hand_over();
+        }
+    }
+
+    /// What the worker has sent reaches the peers, in no time.
+    fn hand_over(&mut self) {
+        for (number, to, packet) in self.worker.take_left() {
+            if let Some(&peer) = self.at.get(&to.ip())
+                && self.cut_until(peer, false).is_none()
+            {
+                self.peers[peer].hear(self.time, to, number, &packet, &mut self.ledger);
+            }
+        }
         self.wind(Clock::Worker, self.worker.poll_timeout());
     }
 
@@ -262,7 +338,7 @@ impl World {
         }
     }
 
-    fn after(&mut self, span: Duration, happening: Happening) {
+    pub fn after(&mut self, span: Duration, happening: Happening) {
         self.scheduled += 1;
         self.on_the_way.insert((self.time + span, self.scheduled), happening);
     }
@@ -278,17 +354,29 @@ impl World {
         self.spins = 0;
         match happening {
             Happening::Datagram { to, flow, bytes } if to == office::GATEWAY => {
-                if let Ok(message) = Message::parse(bytes.clone())
-                    && !message.is_request()
+                if bytes.starts_with(b"SIP/2.0")
+                    && let Ok(message) = Message::parse(bytes.clone())
                 {
                     self.hear(&message);
                 }
                 self.arrive(Input::Received { flow, bytes });
             }
+            Happening::Datagram { to, bytes, .. } if to == office::BOOR => {
+                if let Ok(message) = Message::parse(bytes) {
+                    self.boor.receive(self.time, &message);
+                    self.be_rude();
+                }
+            }
             Happening::Datagram { to, flow, bytes } => {
                 let Some(&peer) = self.at.get(&to.ip()) else { return };
                 if self.peers[peer].public != to {
                     return;
+                }
+                if let Some(until) = self.peers[peer].deaf_until(self.time)
+                    && flow.transport.is_reliable()
+                {
+                    // Its system keeps what a connection brings.
+                    return self.after(until - self.time, Happening::Datagram { to, flow, bytes });
                 }
                 let now = self.now();
                 let flow = Flow { local: self.peers[peer].address, ..flow };
@@ -298,22 +386,11 @@ impl World {
                 }
                 self.settle(peer);
             }
+            Happening::Say { call } => self.say(call),
+            Happening::Compare { call } => self.compare(call),
             Happening::Answer(input) => self.arrive(input),
             Happening::Place => self.place(),
-            Happening::Reload => {
-                self.variant += 1;
-                let settings = Arc::new(office::settings(self.variant));
-                let plan = Arc::new(office::plan(&settings));
-                self.give(Input::Reload { settings, plan });
-                if self.chance.below(3) == 0 {
-                    self.give(Input::RecordsFailing { why: Some("the disk is full".to_owned()) });
-                    let mended = Input::RecordsFailing { why: None };
-                    self.after(Duration::from_secs(2), Happening::Answer(mended));
-                }
-                if !self.all_placed() {
-                    self.after(self.profile.reload, Happening::Reload);
-                }
-            }
+            Happening::Trouble(trouble) => self.trouble(trouble),
             Happening::HangUp => self.hang_up_one(),
         }
     }
@@ -336,7 +413,11 @@ impl World {
                 while let Some(event) = self.worker.poll_event(self.time) {
                     self.arrive(Input::Media(event));
                 }
-                self.wind(Clock::Worker, self.worker.poll_timeout());
+                self.hand_over();
+            }
+            Clock::Boor => {
+                self.spins = 0;
+                self.be_rude();
             }
             Clock::Peer(peer) => {
                 self.spins = 0;
@@ -344,6 +425,8 @@ impl World {
                 if let Role::Provider(provider) = &self.peers[peer].role
                     && provider.is_forsaken(now.time)
                     && self.profile.faults.loss < 0.15
+                    && self.profile.troubles.partition.is_zero()
+                    && self.profile.names.fails < 0.1
                     && !self.is_draining
                 {
                     let what = format!("the gateway doesn't register with {} any more", self.peers[peer].name);
@@ -360,10 +443,9 @@ impl World {
         for call in std::mem::take(&mut self.ledger.inspections) {
             self.inspect(call);
         }
-        for address in std::mem::take(&mut self.ledger.silenced) {
-            self.worker.falls_silent(address);
+        for speech in std::mem::take(&mut self.ledger.spoken) {
+            self.speak(speech);
         }
-        self.wind(Clock::Worker, self.worker.poll_timeout());
         let now = self.now();
         let public = self.peers[peer].public;
         let before = std::mem::replace(&mut self.places[peer], public);
@@ -378,15 +460,28 @@ impl World {
         self.wind(Clock::Peer(peer), self.peers[peer].poll_timeout());
     }
 
+    /// Sends what the boor has to send.
+    fn be_rude(&mut self) {
+        let flow = Flow { transport: Transport::Udp, local: office::BOOR, remote: office::GATEWAY };
+        while let Some(bytes) = self.boor.poll_transmit(self.time) {
+            self.transmit(Transmit { flow, bytes: bytes.into() });
+        }
+        self.wind(Clock::Boor, self.boor.poll_timeout());
+    }
+
     fn transmit(&mut self, transmit: Transmit) {
         let Transmit { flow, bytes } = transmit;
         self.datagrams += 1;
         for byte in bytes.iter().chain(&self.time.nanos().to_le_bytes()) {
             self.fingerprint = (self.fingerprint ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        let delays = match flow.transport {
-            Transport::Udp => self.profile.faults.carry(&mut self.chance),
-            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => self.stream(flow),
+        let is_inbound = flow.local != office::GATEWAY;
+        let far = if is_inbound { flow.local } else { flow.remote };
+        let cut = self.at.get(&far.ip()).and_then(|&peer| self.cut_until(peer, is_inbound));
+        let delays = match (flow.transport, cut) {
+            (Transport::Udp, None) => self.profile.faults.carry(&mut self.chance),
+            (Transport::Udp, Some(_)) => Vec::new(),
+            (Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss, cut) => self.stream(flow, cut),
         };
         if let Some(trace) = &mut self.trace
             && let Ok(message) = Message::parse(bytes.clone())
@@ -401,13 +496,14 @@ impl World {
         }
     }
 
-    /// A connection loses nothing and keeps the order, unless it is closed.
-    fn stream(&mut self, flow: Flow) -> Vec<Duration> {
+    /// A connection loses nothing and keeps the order, unless it is closed. Where it is cut, all comes later.
+    fn stream(&mut self, flow: Flow, cut: Option<Time>) -> Vec<Duration> {
         if flow.local == office::GATEWAY && !self.places.contains(&flow.remote) {
             self.after(Duration::ZERO, Happening::Answer(Input::FlowFailed { flow }));
             return Vec::new();
         }
-        let soonest = self.time + self.profile.faults.delay + below(&mut self.chance, self.profile.faults.jitter);
+        let soonest =
+            cut.unwrap_or(self.time) + self.profile.faults.delay + below(&mut self.chance, self.profile.faults.jitter);
         let last = self.streams.entry((flow.local, flow.remote)).or_default();
         *last = soonest.max(*last);
         vec![*last - self.time]
@@ -418,13 +514,23 @@ impl World {
             return;
         }
         self.to_place -= 1;
+        if self.to_place > 0 {
+            let gap = below(&mut self.chance, self.profile.gap * 2);
+            self.after(gap, Happening::Place);
+        }
+        let (is_rude, users) = (self.chance.happens(self.profile.rude), office::users());
+        if is_rude && self.chance.below(2) == 0 {
+            let dialled = office::number_of(&users[self.chance.below(users.len() as u64) as usize]);
+            let number = self.ledger.stories.len();
+            let call_id = self.boor.call(self.time, number, &dialled);
+            self.ledger.place(Story::new("boor", dialled, Offer::InInvite, call_id, self.time));
+            return self.be_rude();
+        }
         let now = self.now();
         let peer = self.caller(now.time);
         let dialled = match &self.peers[peer].role {
-            Role::Provider(_) => {
-                let users = office::users();
-                office::number_of(&users[self.chance.below(users.len() as u64) as usize])
-            }
+            Role::Provider(_) => office::number_of(&users[self.chance.below(users.len() as u64) as usize]),
+            _ if is_rude => format!("5{}", 1_000 + self.chance.below(9_000)),
             _ => office::dialled(&mut self.chance),
         };
         let placing = Placing::draw(&mut self.chance, &self.profile.manners);
@@ -433,10 +539,6 @@ impl World {
         if self.chance.happens(self.profile.operator) {
             let wait = below(&mut self.chance, Duration::from_secs(30));
             self.after(wait, Happening::HangUp);
-        }
-        if self.to_place > 0 {
-            let gap = below(&mut self.chance, self.profile.gap * 2);
-            self.after(gap, Happening::Place);
         }
     }
 
@@ -466,7 +568,7 @@ impl World {
     }
 
     fn locate(&mut self, target: &Target) -> Result<Located<Flow>, String> {
-        if self.profile.faults.loss > 0.0 && self.chance.below(30) == 0 {
+        if self.chance.happens(self.profile.names.fails) {
             return Err("the name server is silent".to_owned());
         }
         let mut remote = *self.trunks.get(&target.host).ok_or("no such name")?;
@@ -502,7 +604,12 @@ impl World {
             Ok(message) => message,
             Err(why) => return self.ledger.violation(self.time, None, format!("the gateway wrote nonsense: {why}")),
         };
-        if let Err(defect) = message.check() {
+        // What is missing in a request is missing in the answer that says so.
+        let is_rude = transmit.flow.remote.ip() == office::BOOR.ip();
+        let repeats = is_rude && !message.is_request() && message.status() == 400;
+        if let Err(defect) = message.check()
+            && !repeats
+        {
             let call = self.ledger.call_of(message.call_id());
             let start = String::from_utf8_lossy(&transmit.bytes).lines().take(8).collect::<Vec<_>>().join(" | ");
             let what = format!("the gateway wrote what is not legal: {}: {start}", defect.detail);
@@ -522,7 +629,10 @@ impl World {
         let known = self.ledger.call_of(message.call_id());
         let Some(call) = known.or(named) else { return };
         self.ledger.belongs(message.call_id(), call);
-        let Some(story) = self.ledger.stories.get(call) else { return };
+        let Some(story) = self.ledger.stories.get(call).filter(|story| !story.is_rude() && !story.is_transferred)
+        else {
+            return;
+        };
         let records = self.books.of_caller(&story.call_id);
         let what = match records.as_slice() {
             [record] if record.ended.is_some() => "an INVITE was sent for a call that is over",
@@ -541,7 +651,7 @@ impl World {
         }
         self.looks += 1;
         // Trunks are shown in many words, which take their time.
-        let trunks = if self.looks.is_multiple_of(16) { self.switch.trunks(self.now()) } else { Vec::new() };
+        let trunks = if self.looks.is_multiple_of(16) { self.switch.trunks(self.gateway_now()) } else { Vec::new() };
         for trunk in trunks {
             if trunk.max_calls.is_some() && trunk.calls > office::GLOBEX_CALLS + 2 {
                 self.ledger.violation(self.time, None, format!("{} calls over {}", trunk.calls, trunk.name));

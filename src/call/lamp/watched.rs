@@ -1,10 +1,10 @@
 //! What watchers are told: the state of a user, composed of what is published, registered, in progress and kept.
 
 use crate::base::time::Now;
-use crate::call::exchange::Exchange;
+use crate::call::exchange::{CallKey, Exchange};
 use crate::sip::flow::Body;
 use crate::sip::notifier::{Due, Package, unsolicited};
-use crate::wire::events::dialog_info::DialogState;
+use crate::wire::events::dialog_info::{DialogState, Direction};
 use crate::wire::events::message_summary::{Folder, Waiting};
 use crate::wire::events::pidf::{ON_THE_PHONE, Presence};
 use crate::wire::events::reginfo::Contact;
@@ -69,17 +69,21 @@ impl Exchange {
     /// Others see that somebody talks, and not with whom.
     fn dialogs_of(&self, user: &str, own: bool) -> Vec<DialogState> {
         let lamps = self.lamps.of(user);
-        let state = lamps.map(|(call, lamp)| {
-            let mut hasher = DefaultHasher::new();
-            (&self.run, call, lamp.direction).hash(&mut hasher);
-            DialogState {
-                id: format!("{:016x}", hasher.finish()),
-                direction: lamp.direction,
-                stage: lamp.light,
-                remote: own.then(|| self.address_of(&lamp.remote)),
-            }
+        let state = lamps.map(|(call, lamp)| DialogState {
+            id: self.dialog_id(call, lamp.direction),
+            local: self.address_of(user),
+            direction: lamp.direction,
+            stage: lamp.light,
+            remote: own.then(|| self.address_of(&lamp.remote)),
         });
         state.collect()
+    }
+
+    /// What watchers are told a dialog's name is.
+    pub fn dialog_id(&self, call: CallKey, direction: Direction) -> String {
+        let mut hasher = DefaultHasher::new();
+        (&self.run, call, direction).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
     }
 
     fn contacts_of(&self, now: Now, user: &str) -> Vec<Contact> {

@@ -17,6 +17,7 @@ use crate::call::state::{Call, PATIENCE, Stage};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::{Body, Flow};
 use crate::wire::description::{Description, Kind, Media as MediaLine};
+use crate::wire::sip::reason_phrase;
 
 /// A leg that is to come from another call, once its port here is open.
 pub struct Arrival {
@@ -40,6 +41,8 @@ pub struct Guest {
 /// A leg on its way.
 pub struct Moved {
     session: SessionId,
+    /// What the books say of it where it comes from.
+    record: LegRecord,
     flow: Flow,
     trunk: Option<String>,
     /// The description's session and version, which go on (RFC 3264 §8).
@@ -171,7 +174,8 @@ impl Call {
     pub fn arrival_failed(&mut self, exchange: &mut Exchange, leg: usize, status: u16, reason: &str) {
         if let Some(arrival) = self.legs[leg].arrival.take() {
             let (call, onward, reason) = (arrival.from, self.key, reason.to_owned());
-            self.record.legs[leg].reason.clone_from(&reason);
+            let outcome = if reason.is_empty() { reason_phrase(status) } else { &reason };
+            self.record.legs[leg].reason = outcome.to_owned();
             self.drop_leg(exchange, leg);
             exchange.errands.push_back(Errand::Tell { call, onward, status, reason });
         }
@@ -207,13 +211,18 @@ impl Call {
         let is_placed = std::mem::take(&mut self.legs[leg].is_placed);
         let brought = self.legs[leg].brought.clone();
         self.drop_leg(exchange, leg);
-        Some(Moved { session, flow, trunk, lineage, is_placed, brought, state })
+        let record = self.record.legs[leg].clone();
+        Some(Moved { session, record, flow, trunk, lineage, is_placed, brought, state })
     }
 
     /// Takes a leg's session in.
     pub fn seat(&mut self, exchange: &mut Exchange, leg: usize, moved: Moved) {
-        let Moved { session, flow, trunk, lineage, is_placed, brought, .. } = moved;
+        let Moved { session, record, flow, trunk, lineage, is_placed, brought, .. } = moved;
         exchange.own_session(session, self.leg_key(leg));
+        // Somebody else may have taken the place of whoever was expected.
+        let LegRecord { target, number, call_id, address, session_id, .. } = record;
+        let entry = &mut self.record.legs[leg];
+        *entry = LegRecord { target, number, call_id, address, session_id, ..std::mem::take(entry) };
         self.legs[leg].end = End::Sip { flow, session: Some(session) };
         self.legs[leg].is_placed = is_placed;
         self.legs[leg].brought = brought;

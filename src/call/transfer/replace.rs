@@ -10,13 +10,29 @@ use crate::call::switch::Switch;
 use crate::call::transfer::Onward;
 use crate::call::transfer::moving::{Arrival, Guest};
 use crate::dialplan::route::{Request, Target};
+use crate::wire::events::dialog_info::{self, Direction};
 use crate::wire::sip::Replaces;
 
 impl Switch {
-    /// The leg whose dialog Replaces names.
+    /// The leg whose dialog Replaces names: as its peer knows it, or as watchers are told of it.
     pub(in crate::call) fn replaced(&self, replaces: &Replaces) -> Option<LegKey> {
+        if let Some(id) = dialog_info::id_of(replaces) {
+            return self.shown_as(id);
+        }
         let session = self.exchange.agent.session_in(&replaces.call_id, &replaces.to_tag, &replaces.from_tag)?;
         self.exchange.session_owner(session)
+    }
+
+    fn shown_as(&self, id: &str) -> Option<LegKey> {
+        self.calls.iter().find_map(|(&key, call)| {
+            let is = |direction| self.exchange.dialog_id(key, direction) == id;
+            let called = || match call.stage {
+                Stage::Talking { with } => Some(with),
+                _ => call.hopefuls().next(),
+            };
+            let leg = if is(Direction::Initiator) { Some(0) } else { called().filter(|_| is(Direction::Recipient)) };
+            Some(LegKey { call: key, leg: leg? })
+        })
     }
 
     /// RFC 3891 §3. A caller may take the place of a phone of their own, and of a ringing one that they may pick up.

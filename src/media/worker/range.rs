@@ -10,17 +10,11 @@ const QUARANTINE: Duration = Duration::from_secs(5);
 pub struct Range {
     /// The first even number.
     first: u16,
-    states: Vec<State>,
-    cursor: usize,
+    is_used: Vec<bool>,
+    /// The next place that was never used.
+    fresh: usize,
     /// Pairs that rest, the one that has rested longest first.
     resting: VecDeque<(Time, usize)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Free,
-    Used,
-    Resting,
 }
 
 impl Range {
@@ -31,14 +25,14 @@ impl Range {
         // Without pairs the first number is never asked for.
         Range {
             first: u16::try_from(even).unwrap_or(0),
-            states: vec![State::Free; pairs as usize],
-            cursor: 0,
+            is_used: vec![false; pairs as usize],
+            fresh: 0,
             resting: VecDeque::with_capacity(pairs as usize),
         }
     }
 
     pub fn pairs(&self) -> usize {
-        self.states.len()
+        self.is_used.len()
     }
 
     /// The place of a number among the pairs; beyond all of them for one that isn't in the range.
@@ -49,28 +43,22 @@ impl Range {
     /// The even number of a pair that has rested, or of the next free one; it is used from now on. Where all others are used,
     /// one that still rests is better than none.
     pub fn take(&mut self, now: Time) -> Option<u16> {
-        let rested = self.resting.front().is_some_and(|&(until, _)| until <= now);
-        let count = self.states.len();
-        let free = match rested {
-            // Its sockets may still be open.
-            true => None,
-            false => {
-                let turn = (0..count).map(|step| (self.cursor + step) % count);
-                let free = turn.into_iter().find(|&index| self.states[index] == State::Free);
-                self.cursor = free.map_or(self.cursor, |index| (index + 1) % count);
-                free
-            }
+        let has_rested = self.resting.front().is_some_and(|&(until, _)| until <= now);
+        let index = if !has_rested && self.fresh < self.is_used.len() {
+            self.fresh += 1;
+            self.fresh - 1
+        } else {
+            self.resting.pop_front()?.1
         };
-        let index = free.or_else(|| self.resting.pop_front().map(|(_, index)| index))?;
-        self.states[index] = State::Used;
+        self.is_used[index] = true;
         Some(self.first + 2 * index as u16)
     }
 
     /// Gives a pair back, to rest.
     pub fn give_back(&mut self, now: Time, number: u16) {
         let index = self.place(number);
-        if let Some(state) = self.states.get_mut(index).filter(|state| **state == State::Used) {
-            *state = State::Resting;
+        if let Some(is_used) = self.is_used.get_mut(index).filter(|is_used| **is_used) {
+            *is_used = false;
             self.resting.push_back((now + QUARANTINE, index));
         }
     }

@@ -45,7 +45,7 @@ pub fn header(generation: u64) -> Vec<u8> {
 /// `line` without its line feed.
 pub fn read(line: &[u8]) -> Line {
     let Some(json) = verified(line) else { return Line::Damaged };
-    if let Ok(document) = serde_json::from_slice::<RecordDocument>(json) {
+    if let Ok(document) = serde_json::from_slice::<RecordDocument<'_>>(json) {
         return Line::Record(Box::new(document.into()));
     }
     match serde_json::from_slice::<HeaderDocument>(json) {
@@ -53,6 +53,14 @@ pub fn read(line: &[u8]) -> Line {
         Ok(header) => Line::Foreign { format: header.journal },
         Err(_) => Line::Damaged,
     }
+}
+
+/// The id of the record that a whole line holds, as it is written there, without reading the rest.
+pub fn id(line: &[u8]) -> Option<&[u8]> {
+    let rest = verified(line)?.strip_prefix(br#"{"id":""#)?;
+    // After an escaped backslash it goes on for a few bytes that all forms of a record share.
+    let end = memchr::memchr_iter(b'"', rest).find(|&at| at == 0 || rest[at - 1] != b'\\')?;
+    rest.get(..end)
 }
 
 fn write(buffer: &mut Vec<u8>, document: &impl Serialize) {

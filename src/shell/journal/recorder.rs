@@ -1,9 +1,9 @@
 //! The thread that carries records from the journal to the store.
 
 use super::reserve::Reserve;
-use super::{Journal, Shared, Start, latest};
+use super::segment::Batch;
+use super::{Journal, Shared, Start};
 use crate::base::time::Wall;
-use crate::call::record::CallRecord;
 use crate::shell::error::ShellError;
 use crate::shell::store::Store;
 use std::sync::Arc;
@@ -135,25 +135,24 @@ impl Carrier {
         let failed = |doing: &str, error| ShellError::file(segment.path(), doing, &error);
         while self.offset < segment.written() {
             segment.sync().map_err(|error| failed("can't sync the journal of call records", error))?;
-            let (records, end) = segment
+            let batch = segment
                 .read_from(self.offset, BATCH_BYTES)
                 .map_err(|error| failed("can't read the journal of call records", error))?;
-            if end == self.offset {
+            if batch.end == self.offset {
                 return Ok(());
             }
-            self.import(records)?;
-            self.offset = end;
+            self.offset = self.import(batch)?;
         }
         Ok(())
     }
 
-    fn import(&self, records: Vec<CallRecord>) -> Result<(), ShellError> {
-        let count = records.len() as u64;
-        if count > 0 {
-            self.runtime.block_on(self.store.put_records(&latest(records.into_iter())))?;
-            self.shared.imported.fetch_add(count, Ordering::Release);
+    /// Returns where the batch ends.
+    fn import(&self, Batch { records, count, end }: Batch) -> Result<u64, ShellError> {
+        if !records.is_empty() {
+            self.runtime.block_on(self.store.put_records(&records))?;
         }
-        Ok(())
+        self.shared.imported.fetch_add(count, Ordering::Release);
+        Ok(end)
     }
 
     /// Empties the file that was imported, hands it to the loop, and goes on with the other one.

@@ -4,6 +4,8 @@ use super::line::{self, LINE_BYTES, Line};
 use crate::base::time::Wall;
 use crate::call::record::CallRecord;
 use crate::shell::error::ShellError;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
@@ -41,6 +43,43 @@ pub struct Replay {
     pub torn: u64,
     /// When it was last written; none for a new file.
     pub modified: Option<Wall>,
+}
+
+/// What was read at once.
+#[derive(Debug)]
+pub struct Batch {
+    /// Each once, in its last form.
+    pub records: Vec<CallRecord>,
+    /// How many forms of records that were.
+    pub count: u64,
+    /// Where the reading stopped.
+    pub end: u64,
+}
+
+impl Batch {
+    /// Only the last form of a record is read in full.
+    fn read<'a>(lines: impl Iterator<Item = &'a [u8]>, end: u64) -> Batch {
+        let mut batch = Batch { records: Vec::new(), count: 0, end };
+        let mut last: Vec<&[u8]> = Vec::new();
+        let mut places: HashMap<&[u8], usize> = HashMap::new();
+        for line in lines {
+            let Some(id) = line::id(line) else { continue };
+            batch.count += 1;
+            match places.entry(id) {
+                Entry::Occupied(place) => last[*place.get()] = line,
+                Entry::Vacant(place) => {
+                    place.insert(last.len());
+                    last.push(line);
+                }
+            }
+        }
+        for line in last {
+            if let Line::Record(record) = line::read(line) {
+                batch.records.push(*record);
+            }
+        }
+        batch
+    }
 }
 
 impl Segment {
@@ -118,21 +157,15 @@ impl Segment {
         (whole, result)
     }
 
-    /// The records between `offset` and what is written by now, about `limit` bytes of them at most, and where the
-    /// reading stopped.
-    pub fn read_from(&self, offset: u64, limit: usize) -> io::Result<(Vec<CallRecord>, u64)> {
+    /// The records between `offset` and what is written by now, about `limit` bytes of them at most.
+    pub fn read_from(&self, offset: u64, limit: usize) -> io::Result<Batch> {
         let available = usize::try_from(self.written().saturating_sub(offset)).unwrap_or(usize::MAX);
         let mut bytes = vec![0; available.min(limit.max(LINE_BYTES))];
         let count = self.fill(&mut bytes, offset)?;
         // Where there is no line feed in so much, there is damage, which is passed over.
         let whole = memchr::memrchr(b'\n', &bytes[..count]).map_or(count, |last| last + 1);
-        let mut records = Vec::new();
-        for line in bytes[..whole].split(|&byte| byte == b'\n') {
-            if let Line::Record(record) = line::read(line) {
-                records.push(*record);
-            }
-        }
-        Ok((records, offset + whole as u64))
+        let lines = bytes[..whole].split(|&byte| byte == b'\n');
+        Ok(Batch::read(lines, offset + whole as u64))
     }
 
     /// Empties the file and gives it a new header, to be appended to.

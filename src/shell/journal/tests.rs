@@ -374,7 +374,7 @@ fn a_full_disk_takes_the_reserve_then_memory_and_says_so() {
     assert!(!journal.flush() && !journal.watch().has_room());
     assert_eq!(journal.watch().lost(), 0);
     // What is in the file is whole lines, of which none is missing.
-    let (records, _) = journal.active.read_from(0, usize::MAX).unwrap();
+    let records = journal.active.read_from(0, usize::MAX).unwrap().records;
     let ids: Vec<usize> = records.iter().map(|record| record.id.parse().unwrap()).collect();
     assert_eq!(ids, (0..ids.len()).collect::<Vec<_>>());
     let waiting = memchr::memchr_iter(b'\n', &journal.buffer).count();
@@ -486,4 +486,24 @@ async fn a_reader_that_waits_finds_the_last_record() {
         assert_eq!(all(&store).await.len(), id + 1);
     }
     recorder.stop().await;
+}
+
+#[test]
+fn lines_of_one_record_are_known_by_its_id_even_with_quotes_in_it() {
+    let line = |id: &str, state| {
+        let mut buffer = Vec::new();
+        line::write_record(&mut buffer, &record(id, state));
+        buffer.pop();
+        buffer
+    };
+    let ids = ["a", "a\"", "a\"b", "a\\", "a\\\"", ""];
+    for one in ids {
+        let (open, closed) = (line(one, State::Open), line(one, State::Closed));
+        assert!(line::id(&open).is_some() && line::id(&open) == line::id(&closed), "{one}");
+        for other in ids.iter().filter(|other| **other != one) {
+            assert_ne!(line::id(&open), line::id(&line(other, State::Open)), "{one} and {other}");
+        }
+    }
+    assert_eq!(line::id(line::header(3).trim_ascii_end()), None);
+    assert_eq!(line::id(b"00000000 {\"id\":\"a\"}"), None);
 }

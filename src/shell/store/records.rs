@@ -3,7 +3,7 @@
 use super::Store;
 use crate::base::time::Wall;
 use crate::call::record::{CallRecord, LegRecord};
-use crate::shell::document::{LegDocument, ended_by_from, ended_by_text, state_from, state_text};
+use crate::shell::document::{LegDocument, RecordDocument, ended_by_from, state_from};
 use crate::shell::error::ShellError;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
@@ -28,15 +28,25 @@ impl Default for Filter {
     }
 }
 
-/// A closed record is never opened again, so that the journal may be read twice.
+/// A closed record is never opened again, so that the journal may be read twice. All records of a batch are in one statement,
+/// as JSON: to hand them over one by one costs more than to store them.
 const PUT: &str = "
     INSERT INTO records (id, state, caller, caller_number, dialled, number, rule, started, ringing, answered, ended,
         talk_ms, status, ended_by, cause, legs)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
-    ON CONFLICT (id) DO UPDATE SET state = ?2, caller = ?3, caller_number = ?4, dialled = ?5, number = ?6, rule = ?7,
-        started = ?8, ringing = ?9, answered = ?10, ended = ?11, talk_ms = ?12, status = ?13, ended_by = ?14,
-        cause = ?15, legs = ?16
-    WHERE ?2 <> 'open' OR state = 'open'";
+    SELECT value ->> 'id', value ->> 'state', value ->> 'caller', value ->> 'from', value ->> 'dialled',
+        value ->> 'number', value ->> 'rule', value ->> 'started', value ->> 'ringing', value ->> 'answered',
+        value ->> 'ended', value ->> 'talk_ms', value ->> 'status', value ->> 'ended_by', value ->> 'cause',
+        value -> 'legs'
+    FROM json_each(?1) WHERE true
+    ON CONFLICT (id) DO UPDATE SET state = excluded.state, caller = excluded.caller,
+        caller_number = excluded.caller_number, dialled = excluded.dialled, number = excluded.number,
+        rule = excluded.rule, started = excluded.started, ringing = excluded.ringing, answered = excluded.answered,
+        ended = excluded.ended, talk_ms = excluded.talk_ms, status = excluded.status, ended_by = excluded.ended_by,
+        cause = excluded.cause, legs = excluded.legs
+    WHERE excluded.state <> 'open' OR state = 'open'";
+
+/// Records in one statement.
+const AT_ONCE: usize = 256;
 
 const FIND: &str = "
     SELECT * FROM records
@@ -115,39 +125,16 @@ impl Store {
 
 async fn put_at_once(connection: &mut SqliteConnection, records: &[CallRecord]) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    for record in records {
-        put(&mut transaction, record).await?;
+    for some in records.chunks(AT_ONCE) {
+        let documents: Vec<RecordDocument<'_>> = some.iter().map(RecordDocument::from).collect();
+        let text = serde_json::to_string(&documents).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        sqlx::query(PUT).bind(text).execute(&mut *transaction).await?;
     }
     transaction.commit().await
 }
 
-async fn put(connection: &mut SqliteConnection, record: &CallRecord) -> Result<(), sqlx::Error> {
-    let legs: Vec<LegDocument> = record.legs.iter().map(LegDocument::from).collect();
-    let legs = serde_json::to_string(&legs).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-    sqlx::query(PUT)
-        .bind(&record.id)
-        .bind(state_text(record.state))
-        .bind(&record.caller)
-        .bind(&record.from)
-        .bind(&record.dialled)
-        .bind(&record.number)
-        .bind(&record.rule)
-        .bind(record.started.micros())
-        .bind(record.ringing.map(Wall::micros))
-        .bind(record.answered.map(Wall::micros))
-        .bind(record.ended.map(Wall::micros))
-        .bind(i64::try_from(record.talk_ms).unwrap_or(i64::MAX))
-        .bind(record.status)
-        .bind(ended_by_text(record.ended_by))
-        .bind(&record.cause)
-        .bind(legs)
-        .execute(connection)
-        .await
-        .map(|_| ())
-}
-
 fn record_of(row: &SqliteRow) -> Result<CallRecord, sqlx::Error> {
-    let legs: Vec<LegDocument> = serde_json::from_str(row.try_get("legs")?)
+    let legs: Vec<LegDocument<'_>> = serde_json::from_str(row.try_get("legs")?)
         .map_err(|error| sqlx::Error::ColumnDecode { index: "legs".to_owned(), source: Box::new(error) })?;
     let time = |name: &str| row.try_get::<Option<i64>, _>(name).map(|micros| micros.map(Wall::from_micros));
     Ok(CallRecord {

@@ -51,13 +51,17 @@ pub struct Welcome {
 impl Tls {
     /// Reads all files that the settings name, and makes a certificate where none is named. None if nothing uses TLS.
     pub fn load(settings: &Settings) -> Result<Option<Tls>, Problems> {
-        let said = |problems: Vec<ShellError>| Problems(problems.iter().map(ToString::to_string).collect());
-        Tls::read(settings, false).map_err(said)
+        Tls::read(settings, false).map_err(Problems::from)
     }
 
     /// What is wrong with the files that the settings name. Changes nothing.
     pub fn problems(settings: &Settings) -> Vec<ShellError> {
         Tls::read(settings, true).err().unwrap_or_default()
+    }
+
+    /// The same for a client: a certificate of our own making is kept nowhere.
+    pub fn without_files(settings: &Settings) -> Result<Option<Tls>, Problems> {
+        Tls::read(settings, true).map_err(Problems::from)
     }
 
     fn read(settings: &Settings, is_trial: bool) -> Result<Option<Tls>, Vec<ShellError>> {

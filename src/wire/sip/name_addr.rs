@@ -50,8 +50,9 @@ impl<'a> NameAddr<'a> {
     }
 
     fn checked(display: &'a str, uri: &'a str, params: &'a str) -> Result<NameAddr<'a>, Malformed> {
-        if uri.is_empty() || uri.bytes().any(|byte| byte <= b' ' || byte == b'<') {
-            return Err(Malformed("the URI of an address is empty or holds a space"));
+        // It is copied into other messages as it stands.
+        if uri.is_empty() || uri.bytes().any(|byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f)) {
+            return Err(Malformed("the URI of an address is empty or holds a space, a quote or a bracket"));
         }
         if !params.is_empty() && !params.starts_with(';') {
             return Err(Malformed("more than parameters follows an address"));
@@ -194,8 +195,16 @@ mod tests {
         for text in ["", "\"a", "\"a\"", "\"a\" sip:a@b", "<sip:a@b", "<>", "<sip:a@b>, <sip:c@d>", "<sip:a@b>x"] {
             assert!(NameAddr::parse(text).is_err(), "{text}");
         }
-        for text in ["sip:a@b?x=y", "sip:a@b, sip:c@d", "Bob sip:a@b", "<sip:a b@c>", "<sip:a@b>;x=\"y", "<<sip:a@b>>"]
-        {
+        for text in [
+            "sip:a@b?x=y",
+            "sip:a@b, sip:c@d",
+            "Bob sip:a@b",
+            "<sip:a b@c>",
+            "<sip:a@b>;x=\"y",
+            "<<sip:a@b>>",
+            "sip:a@b>",
+            "<sip:a\"@b>",
+        ] {
             assert!(NameAddr::parse(text).is_err(), "{text}");
         }
     }

@@ -5,6 +5,7 @@ use super::{Errand, Peer, Role};
 use crate::ledger::{Ledger, Story};
 use crate::office::{DOMAIN, GATEWAY};
 use crate::script::{Offer, Placing};
+use crate::sound::Tag;
 use crate::voice::Voice;
 use tandem::base::time::Now;
 use tandem::sip::agent::Invite;
@@ -21,7 +22,7 @@ impl Peer {
     pub fn place(&mut self, now: Now, call: Call, ledger: &mut Ledger) {
         let number = ledger.stories.len();
         let Call { dialled, placing } = call;
-        let mut voice = Voice::new(self.port(), placing.codecs.clone());
+        let mut voice = Voice::new(self.port(), placing.codecs.clone(), Tag { call: number, is_caller: true });
         let body = match placing.offer {
             Offer::InInvite => Some(voice.offer(Direction::SendRecv, false)),
             Offer::Late | Offer::LateUnanswered => None,
@@ -58,21 +59,7 @@ impl Peer {
                 ..Invite::new(flow, uri, from, format!("<sip:{dialled}@{DOMAIN}>"))
             },
         );
-        let call = ledger.place(Story {
-            caller: self.name.clone(),
-            dialled,
-            offer: placing.offer,
-            call_id: call_id.clone(),
-            placed: now.time,
-            finals: Vec::new(),
-            gave_up: None,
-            heard_ringing: false,
-            hung_up: None,
-            ended: None,
-            vanished: None,
-            operated: false,
-            legs: Default::default(),
-        });
+        let call = ledger.place(Story::new(&self.name, dialled, placing.offer, call_id.clone(), now.time));
         self.errands.set(Errand::GiveUp(id), now.time + placing.patience);
         self.talks.insert(
             id,
@@ -81,6 +68,7 @@ impl Peer {
                 call_id,
                 is_caller: true,
                 stage: Stage::Calling,
+                tags: None,
                 voice,
                 talking: placing.talk,
                 offer: placing.offer,

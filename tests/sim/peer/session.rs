@@ -2,22 +2,30 @@
 
 use super::talk::{Side, Stage, Talk};
 use super::{Errand, Peer, Role};
-use crate::ledger::{Final, Ledger};
+use crate::ledger::{Final, Ledger, NO_CALL, Speech};
 use crate::network::below;
 use crate::script::{Offer, Ringing, Step, Taking, Then};
+use crate::sound::Tag;
 use crate::voice::Voice;
 use std::time::Duration;
 use tandem::base::time::{Now, Time};
 use tandem::sip::agent::{Ending, SessionEvent, SessionId};
 use tandem::wire::description::Direction;
-use tandem::wire::sip::{Message, Name};
+use tandem::wire::sip::{Message, Method, Name, NameAddr};
 
-const INSPECTION: Duration = Duration::from_secs(10);
+const INSPECTION: Duration = Duration::from_secs(8);
+/// An inspection takes so long, with time to spare.
+const LAST_INSPECTION: Duration = Duration::from_millis(500);
+/// A word is so many packets, said at once, and then there is a pause.
+const WORD: usize = 3;
+const PAUSE: Duration = Duration::from_millis(1_500);
 
 impl Peer {
-    /// Its side of a call, once that is answered.
-    pub fn side(&self, call: usize, is_caller: bool) -> Option<Side<'_>> {
-        self.talks.values().find(|talk| talk.call == call && talk.is_caller == is_caller)?.side()
+    /// Its sides of some calls that are answered; none where it couldn't hear and speak ever since `since`.
+    pub fn sides(&self, calls: &[usize], since: Time) -> Option<Vec<Side<'_>>> {
+        let talks = self.talks.values().filter(|talk| calls.contains(&talk.call));
+        let sides: Vec<Side<'_>> = talks.filter_map(Talk::side).collect();
+        (sides.is_empty() || since >= self.deaf_until).then_some(sides)
     }
 
     pub(super) fn invited(&mut self, now: Now, id: SessionId, message: Message, ledger: &mut Ledger) {
@@ -26,7 +34,9 @@ impl Peer {
         {
             return self.agent.refuse(now, id, status, "", headers);
         }
-        let Some(call) = number_of(&message).filter(|&call| call < ledger.stories.len()) else {
+        let named = ledger.call_of(message.call_id()).or_else(|| number_of(&message));
+        let unknown = ledger.has_strangers.then_some(NO_CALL);
+        let Some(call) = named.filter(|&call| call < ledger.stories.len()).or(unknown) else {
             ledger.violation(now.time, None, format!("{} was called by nobody known", self.name));
             return self.agent.refuse(now, id, 404, "", Vec::new());
         };
@@ -37,7 +47,7 @@ impl Peer {
             return self.agent.refuse(now, id, status, "", headers);
         }
         let taking = Taking::draw(&mut self.chance, &self.manners);
-        let voice = Voice::new(self.port(), taking.codecs.clone());
+        let voice = Voice::new(self.port(), taking.codecs.clone(), Tag { call, is_caller: false });
         if !voice.suits(&message) {
             if let Some(leg) = ledger.leg(call, message.call_id()) {
                 leg.refused = Some(488);
@@ -54,6 +64,7 @@ impl Peer {
             call_id: message.call_id().to_owned(),
             is_caller: false,
             stage: Stage::Alerting,
+            tags: None,
             voice,
             talking: taking.talk.clone(),
             offer: Offer::InInvite,
@@ -81,6 +92,7 @@ impl Peer {
                 match body {
                     Ok(body) => {
                         talk.early = Some(body.clone());
+                        talk.speak(now.time, ledger);
                         self.agent.progress(now, id, 183, "", Vec::new(), Some(body));
                     }
                     Err(why) => ledger.violation(now.time, Some(talk.call), format!("offer to {}: {why}", self.name)),
@@ -141,12 +153,22 @@ impl Peer {
         self.agent.cancel(now, id, None);
     }
 
-    /// Has its media looked at, now and then and at last right before it hangs up.
+    /// Says a word.
+    pub(super) fn speak(&mut self, now: Now, id: SessionId, ledger: &mut Ledger) {
+        let is_deaf = self.is_deaf(now.time);
+        let Some(talk) = self.talks.get_mut(&id).filter(|talk| talk.stage == Stage::Up) else { return };
+        if !is_deaf {
+            talk.speak(now.time, ledger);
+        }
+        self.errands.set(Errand::Speak(id), now.time + PAUSE);
+    }
+
+    /// Has its media looked at: now and then, and at last right before it hangs up.
     pub(super) fn inspect(&mut self, now: Now, id: SessionId, ledger: &mut Ledger) {
         let Some(talk) = self.talks.get(&id).filter(|talk| talk.stage == Stage::Up) else { return };
         ledger.inspections.push(talk.call);
         let Some(end) = self.errands.deadline(Errand::HangUp(id)) else { return };
-        let last = Time::from_nanos(end.nanos().saturating_sub(1_000_000));
+        let last = Time::from_nanos(end.nanos().saturating_sub(LAST_INSPECTION.as_nanos() as u64));
         if now.time < last {
             self.errands.set(Errand::Inspect(id), last.min(now.time + INSPECTION));
         }
@@ -166,7 +188,7 @@ impl Peer {
         self.agent.bye(now, id, None);
     }
 
-    pub(super) fn step(&mut self, now: Now, id: SessionId, step: usize) {
+    pub(super) fn step(&mut self, now: Now, id: SessionId, step: usize, ledger: &mut Ledger) {
         let Some(talk) = self.talks.get_mut(&id).filter(|talk| talk.stage == Stage::Up) else { return };
         let Some(&(_, what)) = talk.talking.steps.get(step) else { return };
         let again = now.time + Duration::from_secs(1) + below(&mut self.chance, Duration::from_secs(1));
@@ -179,6 +201,8 @@ impl Peer {
             Step::HoldByZeros => Some(talk.voice.offer(Direction::SendOnly, true)),
             Step::Resume => Some(talk.voice.offer(Direction::SendRecv, false)),
             Step::Empty => None,
+            Step::Transfer => return self.transfer(now, id, ledger),
+            Step::Ask => return self.ask_in_call(now, id),
         };
         if self.agent.reoffer(now, id, body).is_ok() {
             (talk.asking, talk.changed) = (true, now.time);
@@ -256,6 +280,11 @@ impl Peer {
             }
             SessionEvent::Failed { .. } => self.conclude(now.time, id, Final::Failed, ledger),
             SessionEvent::Acked { .. } => {
+                if talk.call == NO_CALL
+                    && let Some(call) = ledger.call_of(&talk.call_id)
+                {
+                    (talk.call, talk.voice.tag.call) = (call, call);
+                }
                 if let Some(leg) = ledger.leg(call, &talk.call_id) {
                     leg.acked = true;
                 }
@@ -276,7 +305,10 @@ impl Peer {
                 (talk.asking, talk.changed) = (false, now.time);
                 talk.voice.withdraw();
             }
-            SessionEvent::Asked { id, .. } => self.agent.respond(now, id, 405, "", Vec::new(), None),
+            SessionEvent::Asked { id, message } => {
+                let status = if *message.method() == Method::Refer { 403 } else { 200 };
+                self.agent.respond(now, id, status, "", Vec::new(), None);
+            }
             SessionEvent::Replied { .. } | SessionEvent::Unanswered { .. } => {}
             SessionEvent::Cancelled { .. } => self.leave(now.time, id, "cancelled".to_owned(), ledger),
             SessionEvent::Ended { by: Ending::Cancelled { status } } if talk.stage == Stage::Calling => {
@@ -295,6 +327,8 @@ impl Peer {
     fn answered(&mut self, now: Now, id: SessionId, message: &Message, ledger: &mut Ledger) {
         let Some(talk) = self.talks.get_mut(&id) else { return };
         (talk.stage, talk.changed) = (Stage::Up, now.time);
+        let tag = |name: Result<NameAddr<'_>, _>| Some(name.ok()?.tag()?.to_owned());
+        talk.tags = tag(message.from()).zip(tag(message.to()));
         let call = talk.call;
         let taken = match talk.offer {
             Offer::Late => talk.voice.answer(message).map(Some),
@@ -336,7 +370,7 @@ impl Peer {
     /// The session is gone.
     fn leave(&mut self, at: Time, id: SessionId, how: String, ledger: &mut Ledger) {
         let Some(talk) = self.talks.remove(&id) else { return };
-        ledger.silenced.push(talk.voice.address);
+        talk.tell_traffic(ledger);
         if talk.is_caller {
             let story = &mut ledger.stories[talk.call];
             if let Some(before) = story.ended.replace((at, how.clone())) {
@@ -353,6 +387,7 @@ impl Peer {
         let Some(talk) = self.talks.get(&id) else { return };
         let end = now + talk.talking.stay;
         self.errands.set(Errand::HangUp(id), end);
+        self.errands.set(Errand::Speak(id), now + PAUSE / 8);
         self.errands.set(Errand::Inspect(id), now);
         for (index, &(after, _)) in talk.talking.steps.iter().enumerate() {
             self.errands.set(Errand::Step(id, index), now + after);
@@ -364,6 +399,13 @@ impl Peer {
 }
 
 impl Talk {
+    fn speak(&mut self, now: Time, ledger: &mut Ledger) {
+        for _ in 0..WORD {
+            let Some((to, packet)) = self.voice.say(now) else { return };
+            ledger.spoken.push(Speech { from: self.voice.public, to, packet });
+        }
+    }
+
     fn is_empty_handed(&self) -> bool {
         self.talking.steps.iter().any(|&(_, step)| step == Step::Empty)
     }

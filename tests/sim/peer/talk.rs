@@ -12,6 +12,8 @@ pub struct Talk {
     pub call_id: String,
     pub is_caller: bool,
     pub stage: Stage,
+    /// The tags of its dialog, ours first, where it has them.
+    pub tags: Option<(String, String)>,
     pub voice: Voice,
     pub talking: Talking,
     /// The caller's.
@@ -48,6 +50,10 @@ pub struct Side<'a> {
 }
 
 impl Talk {
+    pub fn is_up(&self) -> bool {
+        self.stage == Stage::Up
+    }
+
     pub fn side(&self) -> Option<Side<'_>> {
         (self.stage == Stage::Up).then(|| Side {
             voice: &self.voice,
@@ -58,7 +64,7 @@ impl Talk {
 
     /// The peer has lost it; nobody will be told.
     pub fn abandon(&self, now: Time, ledger: &mut Ledger) {
-        ledger.silenced.push(self.voice.address);
+        self.tell_traffic(ledger);
         match self.is_caller {
             true => {
                 if let Some(story) = ledger.stories.get_mut(self.call) {
@@ -68,6 +74,18 @@ impl Talk {
             false => {
                 if let Some(leg) = ledger.leg(self.call, &self.call_id) {
                     leg.vanished.get_or_insert(now);
+                }
+            }
+        }
+    }
+
+    /// What went through the gateway's port is known for good.
+    pub fn tell_traffic(&self, ledger: &mut Ledger) {
+        match self.is_caller {
+            true => ledger.stories[self.call].traffic = self.voice.traffic(),
+            false => {
+                if let Some(leg) = ledger.leg(self.call, &self.call_id) {
+                    leg.traffic = self.voice.traffic();
                 }
             }
         }
