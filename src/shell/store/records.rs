@@ -3,10 +3,11 @@
 use super::Store;
 use crate::base::time::Wall;
 use crate::call::record::{CallRecord, LegRecord};
-use crate::shell::document::{LegDocument, RecordDocument, ended_by_from, state_from};
+use crate::shell::document::{LegDocument, ended_by_from, ended_by_text, state_from, state_text};
 use crate::shell::error::ShellError;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
+use std::sync::LazyLock;
 
 /// What `tandem cdr` asks for. The default is the last hundred.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,25 +29,24 @@ impl Default for Filter {
     }
 }
 
-/// A closed record is never opened again, so that the journal may be read twice. All records of a batch are in one statement,
-/// as JSON: to hand them over one by one costs more than to store them.
+/// A closed record is never opened again, so that the journal may be read twice.
 const PUT: &str = "
     INSERT INTO records (id, state, caller, caller_number, dialled, number, rule, started, ringing, answered, ended,
         talk_ms, status, ended_by, cause, legs)
-    SELECT value ->> 'id', value ->> 'state', value ->> 'caller', value ->> 'from', value ->> 'dialled',
-        value ->> 'number', value ->> 'rule', value ->> 'started', value ->> 'ringing', value ->> 'answered',
-        value ->> 'ended', value ->> 'talk_ms', value ->> 'status', value ->> 'ended_by', value ->> 'cause',
-        value -> 'legs'
-    FROM json_each(?1) WHERE true
+    VALUES {rows}
     ON CONFLICT (id) DO UPDATE SET state = excluded.state, caller = excluded.caller,
         caller_number = excluded.caller_number, dialled = excluded.dialled, number = excluded.number,
         rule = excluded.rule, started = excluded.started, ringing = excluded.ringing, answered = excluded.answered,
         ended = excluded.ended, talk_ms = excluded.talk_ms, status = excluded.status, ended_by = excluded.ended_by,
         cause = excluded.cause, legs = excluded.legs
     WHERE excluded.state <> 'open' OR state = 'open'";
+const ROW: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-/// Records in one statement.
-const AT_ONCE: usize = 256;
+/// Records that one statement takes: each goes to SQLite's thread and back, which costs more than to store a record. Few
+/// sizes, so that the statements stay prepared.
+const SIZES: [usize; 3] = [64, 8, 1];
+static STATEMENTS: LazyLock<[String; 3]> =
+    LazyLock::new(|| SIZES.map(|rows| PUT.replace("{rows}", &vec![ROW; rows].join(", "))));
 
 const FIND: &str = "
     SELECT * FROM records
@@ -125,12 +125,44 @@ impl Store {
 
 async fn put_at_once(connection: &mut SqliteConnection, records: &[CallRecord]) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    for some in records.chunks(AT_ONCE) {
-        let documents: Vec<RecordDocument<'_>> = some.iter().map(RecordDocument::from).collect();
-        let text = serde_json::to_string(&documents).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-        sqlx::query(PUT).bind(text).execute(&mut *transaction).await?;
+    let mut rest = records;
+    for (size, statement) in SIZES.into_iter().zip(STATEMENTS.iter()) {
+        while let Some((some, others)) = rest.split_at_checked(size) {
+            put(&mut transaction, statement, some).await?;
+            rest = others;
+        }
     }
     transaction.commit().await
+}
+
+async fn put(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    records: &[CallRecord],
+) -> Result<(), sqlx::Error> {
+    let mut query = sqlx::query(statement);
+    for record in records {
+        let legs: Vec<LegDocument<'_>> = record.legs.iter().map(LegDocument::from).collect();
+        let legs = serde_json::to_string(&legs).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        query = query
+            .bind(&record.id)
+            .bind(state_text(record.state))
+            .bind(&record.caller)
+            .bind(&record.from)
+            .bind(&record.dialled)
+            .bind(&record.number)
+            .bind(&record.rule)
+            .bind(record.started.micros())
+            .bind(record.ringing.map(Wall::micros))
+            .bind(record.answered.map(Wall::micros))
+            .bind(record.ended.map(Wall::micros))
+            .bind(i64::try_from(record.talk_ms).unwrap_or(i64::MAX))
+            .bind(record.status)
+            .bind(ended_by_text(record.ended_by))
+            .bind(&record.cause)
+            .bind(legs);
+    }
+    query.execute(connection).await.map(|_| ())
 }
 
 fn record_of(row: &SqliteRow) -> Result<CallRecord, sqlx::Error> {

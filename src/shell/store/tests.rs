@@ -370,3 +370,16 @@ async fn letters_are_kept_in_their_order_until_they_are_discarded() {
     assert_eq!(store.letter_census().await.unwrap(), []);
     assert!(store.keep_letter(&letter("bob", "x", 300)).await.unwrap() > last, "no number comes twice");
 }
+
+#[tokio::test]
+async fn a_batch_of_any_size_is_stored_whole() {
+    let (_folder, store) = store().await;
+    for size in [0, 1, 7, 8, 64, 137] {
+        let records: Vec<CallRecord> = (0..size).map(|number| closed(&format!("{size}-{number}"), number)).collect();
+        store.put_records(&records).await.unwrap();
+        store.put_records(&records).await.unwrap();
+        let all = store.records(&Filter { limit: 1_000, ..Filter::default() }).await.unwrap();
+        let of_this = all.iter().filter(|record| record.id.starts_with(&format!("{size}-")));
+        assert_eq!(of_this.count() as i64, size);
+    }
+}
