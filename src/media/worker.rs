@@ -189,6 +189,7 @@ impl Worker {
             self.tick(now);
             self.flush();
             self.tell();
+            self.sockets.close_old(now);
             self.counters.busy_ns.add((self.now() - now).as_nanos() as u64);
         }
     }
@@ -276,7 +277,7 @@ impl Worker {
 
     /// Waits for input until something else is due; tells how many sockets are ready.
     fn sleep(&mut self) -> usize {
-        let due = self.engine.next_due();
+        let due = self.engine.next_due().min(self.sockets.next_due());
         let mut timeout = (due != Time::NEVER).then(|| (due - self.now()).min(ALARM));
         if self.held.is_some() {
             // The switch is behind with our events and doesn't ring when it has caught up.

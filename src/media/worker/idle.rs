@@ -7,8 +7,11 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// A pair that nobody has needed for so long is closed, when the next one comes or goes.
-const KEPT: Duration = Duration::from_secs(60);
+/// A pair that nobody has needed for so long is closed: somewhat longer than a number rests before its next turn.
+const KEPT: Duration = Duration::from_secs(15);
+
+/// To close a socket takes some microseconds.
+const CLOSED_AT_ONCE: usize = 8;
 
 #[derive(Default)]
 pub struct Idle {
@@ -19,15 +22,13 @@ pub struct Idle {
 
 impl Idle {
     pub fn put(&mut self, now: Time, pair: Pair) {
-        self.close_old(now);
         self.order.push_back((now, pair.number));
         self.pairs.insert(pair.number, (now, pair));
     }
 
     /// The pair with this number, if it is there and bound to this address. One that is bound to another is closed, to make
     /// room.
-    pub fn take(&mut self, now: Time, number: u16, local: IpAddr) -> Option<Pair> {
-        self.close_old(now);
+    pub fn take(&mut self, number: u16, local: IpAddr) -> Option<Pair> {
         self.pairs.remove(&number).map(|(_, pair)| pair).filter(|pair| pair.local == local)
     }
 
@@ -43,10 +44,15 @@ impl Idle {
         some
     }
 
-    fn close_old(&mut self, now: Time) {
-        while let Some(&(since, number)) = self.order.front()
-            && now - since >= KEPT
-        {
+    /// When there may be pairs to close.
+    pub fn next_due(&self) -> Time {
+        self.order.front().map_or(Time::NEVER, |&(since, _)| since + KEPT)
+    }
+
+    /// Closes a few that are due: packets have their turn before the next ones.
+    pub fn close_old(&mut self, now: Time) {
+        for _ in 0..CLOSED_AT_ONCE {
+            let Some(&(since, number)) = self.order.front().filter(|(since, _)| now - *since >= KEPT) else { return };
             self.order.pop_front();
             if self.pairs.get(&number).is_some_and(|(at, _)| *at == since) {
                 self.pairs.remove(&number);

@@ -67,7 +67,7 @@ impl Sockets {
         let mut why = "no port is left in the range; widen media.ports".to_owned();
         for _ in 0..self.range.pairs().min(TRIES) {
             let Some(number) = self.range.take(now) else { break };
-            if let Some(pair) = self.idle.take(now, number, local) {
+            if let Some(pair) = self.idle.take(number, local) {
                 self.empty(&pair);
                 return Ok(pair);
             }
@@ -115,6 +115,15 @@ impl Sockets {
             }
             self.idle.put(now, pair);
         }
+    }
+
+    /// When sockets are due to be closed that nobody has needed for a while.
+    pub fn next_due(&self) -> Time {
+        self.idle.next_due()
+    }
+
+    pub fn close_old(&mut self, now: Time) {
+        self.idle.close_old(now);
     }
 
     /// Gives back a pair that was bound and never inserted.
