@@ -84,7 +84,7 @@ fn order(args: Args) -> Result<phone::Order, Failure> {
     let mut codecs = Vec::new();
     for name in &args.codec {
         codecs.push(
-            tandem::config::reading::codec(name)
+            tandem::config::value::codec(name)
                 .map_err(|wrong| Failure::new(format_args!("--codec {name}: {}; {}", wrong.what, wrong.mend)))?,
         );
     }

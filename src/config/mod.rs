@@ -11,5 +11,6 @@ pub mod reading;
 pub mod section;
 pub mod security;
 pub mod settings;
+pub mod value;
 
 pub use load::{examine, load, sample};

@@ -9,11 +9,12 @@ use crate::config::quantity;
 use crate::config::section::{Keys, Section};
 use crate::config::security;
 use crate::config::settings::{
-    Certificate, ClientCertificate, Dtmf, Http, Limits, Media, Network, OutboundProxy, Prack, Redirects, Secret,
-    Settings, Sip, Store, Transfer, Trunk, TrunkCredentials, TrunkTls, TrunkTransport, User, Watchers,
+    Certificate, Http, Limits, Media, Network, Secret, Settings, Sip, Store, Trunk, TrunkCredentials, TrunkTls,
+    TrunkTransport, User, Watchers,
 };
+use crate::config::value;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -186,7 +187,7 @@ fn sip(part: &Section<'_>) -> Sip {
     let default = Sip::default();
     let span_of = |key, least, most, default| part.duration(key, span(least, most)).unwrap_or(default);
     let sip = Sip {
-        domain: part.read("domain", domain).unwrap_or(default.domain),
+        domain: part.read("domain", value::domain).unwrap_or(default.domain),
         udp: listeners(part, "udp").unwrap_or(default.udp),
         tcp: listeners(part, "tcp").unwrap_or(default.tcp),
         tls: listeners(part, "tls").unwrap_or(default.tls),
@@ -207,13 +208,18 @@ fn sip(part: &Section<'_>) -> Sip {
         dialog_interval: part.duration_or_never("dialog_interval", span(10, 86_400)).unwrap_or(default.dialog_interval),
         nonce_lifetime: span_of("nonce_lifetime", 10, 86_400, default.nonce_lifetime),
         dns: servers(part).unwrap_or_default(),
-        public_address: part.read("public_address", public_address),
+        public_address: part.read("public_address", value::public_address),
         local_networks: networks(part, "local_networks").unwrap_or(default.local_networks),
         subscription_min: span_of("subscription_min", 1, 86_400, default.subscription_min),
         subscription_max: span_of("subscription_max", 60, 7 * 86_400, default.subscription_max),
         watchers: watchers(part).unwrap_or(default.watchers),
         country: part.read("country", country::read),
-        pass_info: part.list("pass_info", media_type).unwrap_or_default().into_iter().map(|(text, _)| text).collect(),
+        pass_info: part
+            .list("pass_info", value::media_type)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(text, _)| text)
+            .collect(),
     };
     let (least, most, usual) = (sip.registration_min, sip.registration_max, sip.registration_default);
     if !(least..=most).contains(&usual) {
@@ -243,10 +249,10 @@ fn sip(part: &Section<'_>) -> Sip {
 
 fn http(part: &Section<'_>) -> Http {
     Http {
-        listen: part.read("listen", socket_address).unwrap_or(Http::default().listen),
-        tls: part.read("tls", socket_address),
+        listen: part.read("listen", value::socket_address).unwrap_or(Http::default().listen),
+        tls: part.read("tls", value::socket_address),
         certificate: certificate(part),
-        origins: part.list("origins", host).unwrap_or_default().into_iter().map(|(host, _)| host).collect(),
+        origins: part.list("origins", value::host).unwrap_or_default().into_iter().map(|(host, _)| host).collect(),
     }
 }
 
@@ -268,8 +274,8 @@ fn certificate(part: &Section<'_>) -> Option<Certificate> {
 fn media(part: &Section<'_>, data: &Path) -> Media {
     let default = Media::default();
     Media {
-        ports: part.read("ports", ports).unwrap_or(default.ports),
-        public_address: part.read("public_address", public_address),
+        ports: part.read("ports", value::ports).unwrap_or(default.ports),
+        public_address: part.read("public_address", value::public_address),
         workers: part.integer("workers", 1..=256).map_or(default.workers, |count: u16| usize::from(count)),
         silence_timeout: part.duration_or_never("silence_timeout", span(5, 86_400)).unwrap_or(default.silence_timeout),
         hold_timeout: part.duration_or_never("hold_timeout", span(5, 604_800)).unwrap_or(default.hold_timeout),
@@ -280,7 +286,7 @@ fn media(part: &Section<'_>, data: &Path) -> Media {
 }
 
 fn store(part: &Section<'_>, data: &Path) -> Store {
-    part.read("url", store_url).map_or_else(|| Store::under(data), |url| Store { url })
+    part.read("url", value::store_url).map_or_else(|| Store::under(data), |url| Store { url })
 }
 
 fn limits(part: &Section<'_>) -> Limits {
@@ -296,7 +302,7 @@ fn limits(part: &Section<'_>) -> Limits {
         tcp_connections_per_address: count("tcp_connections_per_address", default.tcp_connections_per_address),
         connection_idle: part.duration("connection_idle", span(30, 604_800)).unwrap_or(default.connection_idle),
         message_time: part.duration("message_time", span(1, 60)).unwrap_or(default.message_time),
-        message_bytes: part.read("message_bytes", message_bytes).unwrap_or(default.message_bytes),
+        message_bytes: part.read("message_bytes", value::message_bytes).unwrap_or(default.message_bytes),
         addresses: part.integer("addresses", 1..=64u32).map_or(default.addresses, |count| count as usize),
         redirects: part.integer("redirects", 0..=64u32).map_or(default.redirects, |count| count as usize),
         streams: part.integer("streams", 1..=32u32).map_or(default.streams, |count| count as usize),
@@ -310,7 +316,9 @@ fn limits(part: &Section<'_>) -> Limits {
         forwarded_calls: count("forwarded_calls", default.forwarded_calls),
         passed_headers: count("passed_headers", default.passed_headers),
         stored_messages: count("stored_messages", default.stored_messages),
-        stored_message_bytes: part.read("stored_message_bytes", stored_bytes).unwrap_or(default.stored_message_bytes),
+        stored_message_bytes: part
+            .read("stored_message_bytes", value::stored_bytes)
+            .unwrap_or(default.stored_message_bytes),
         stored_message_age: part
             .duration("stored_message_age", span(60, 3_650 * 86_400))
             .unwrap_or(default.stored_message_age),
@@ -326,8 +334,8 @@ fn users(tables: &[Node], problems: &Problems) -> Vec<User> {
     let mut users = Vec::new();
     for table in tables {
         let mut part = Section::open(table, "[[user]]", &USER, problems);
-        let name = name(&mut part, "user", user_name, "\"alice\"");
-        let number = part.read("number", e164);
+        let name = name(&mut part, "user", value::user_name, "\"alice\"");
+        let number = part.read("number", value::e164);
         if let Some(name) = &name {
             names.check(name, &part, "name");
         }
@@ -348,7 +356,7 @@ fn users(tables: &[Node], problems: &Problems) -> Vec<User> {
 
 fn secret(part: &Section<'_>) -> Secret {
     let password = part.word("password").map(|password| Secret::Password(password.to_owned()));
-    let ha1 = part.read("ha1", ha1).map(Secret::Ha1);
+    let ha1 = part.read("ha1", value::ha1).map(Secret::Ha1);
     match (part.has("password"), part.has("ha1")) {
         (false, false) => {
             let mend = "add password = \"…\", or ha1 = \"…\" with the MD5 of name:realm:password";
@@ -367,7 +375,7 @@ fn trunks(tables: &[Node], problems: &Problems) -> Vec<Trunk> {
     let mut trunks = Vec::new();
     for table in tables {
         let mut part = Section::open(table, "[[trunk]]", &TRUNK, problems);
-        let name = name(&mut part, "trunk", trunk_name, "\"acme\"");
+        let name = name(&mut part, "trunk", value::trunk_name, "\"acme\"");
         if let Some(name) = &name {
             names.check(name, &part, "name");
         }
@@ -405,26 +413,26 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
     }
     Trunk {
         name,
-        host: part.read("host", host).unwrap_or_default(),
+        host: part.read("host", value::host).unwrap_or_default(),
         port: part.integer("port", 1..=u16::MAX),
-        transport: part.read("transport", transport),
-        outbound_proxy: part.read("outbound_proxy", outbound_proxy),
+        transport: part.read("transport", value::transport),
+        outbound_proxy: part.read("outbound_proxy", value::outbound_proxy),
         tls: trunk_tls(part),
         credentials,
         register,
         expires: part.duration("expires", span(30, 604_800)).unwrap_or(Trunk::EXPIRES),
-        domain: part.read("domain", domain),
+        domain: part.read("domain", value::domain),
         codecs: codecs(part).unwrap_or_default(),
-        ptime_ms: part.read("ptime", ptime).unwrap_or(Trunk::PTIME_MS),
+        ptime_ms: part.read("ptime", value::ptime).unwrap_or(Trunk::PTIME_MS),
         country: part.read("country", country::read),
         max_calls: part.integer("max_calls", 1..=1_000_000u32).map(|count| count as usize),
-        dtmf: part.read("dtmf", dtmf).unwrap_or_default(),
-        transfer: part.read("transfer", transfer).unwrap_or_default(),
+        dtmf: part.read("dtmf", value::dtmf).unwrap_or_default(),
+        transfer: part.read("transfer", value::transfer).unwrap_or_default(),
         from: networks(part, "from").unwrap_or_default(),
         path: part.flag("path").unwrap_or(false),
-        redirects: part.read("redirects", redirects).unwrap_or_default(),
+        redirects: part.read("redirects", value::redirects).unwrap_or_default(),
         identity: TrunkIdentity::read(part),
-        prack: part.read("prack", prack).unwrap_or(Trunk::PRACK),
+        prack: part.read("prack", value::prack).unwrap_or(Trunk::PRACK),
         session_expires: part.duration_or_never("session_expires", SESSION),
         min_se: part.duration("min_se", SESSION),
     }
@@ -434,7 +442,7 @@ fn trunk_tls(part: &Section<'_>) -> TrunkTls {
     TrunkTls {
         ca: part.word("ca").map(PathBuf::from),
         certificate: certificate(part),
-        client_certificate: part.read("client_certificate", client_certificate).unwrap_or_default(),
+        client_certificate: part.read("client_certificate", value::client_certificate).unwrap_or_default(),
     }
 }
 
@@ -546,20 +554,20 @@ fn span(least_seconds: u64, most_seconds: u64) -> RangeInclusive<Duration> {
 }
 
 fn listeners(part: &Section<'_>, key: &str) -> Option<Vec<SocketAddr>> {
-    Some(part.list(key, socket_address)?.into_iter().map(|(address, _)| address).collect())
+    Some(part.list(key, value::socket_address)?.into_iter().map(|(address, _)| address).collect())
 }
 
 fn networks(part: &Section<'_>, key: &str) -> Option<Vec<Network>> {
-    Some(part.list(key, network)?.into_iter().map(|(network, _)| network).collect())
+    Some(part.list(key, value::network)?.into_iter().map(|(network, _)| network).collect())
 }
 
 fn servers(part: &Section<'_>) -> Option<Vec<SocketAddr>> {
-    Some(part.list("dns", dns_server)?.into_iter().map(|(address, _)| address).collect())
+    Some(part.list("dns", value::dns_server)?.into_iter().map(|(address, _)| address).collect())
 }
 
 fn codecs(part: &Section<'_>) -> Option<Vec<Codec>> {
     let mut found: Vec<Codec> = Vec::new();
-    for (codec, place) in part.list("codecs", codec)? {
+    for (codec, place) in part.list("codecs", value::codec)? {
         if found.contains(&codec) {
             part.report(&place, format!("`codecs` has {} twice", codec.name()), "remove one");
         } else {
@@ -569,291 +577,8 @@ fn codecs(part: &Section<'_>) -> Option<Vec<Codec>> {
     Some(found)
 }
 
-fn socket_address(text: &str) -> Result<SocketAddr, Wrong> {
-    text.parse().map_err(|_| {
-        Wrong::new(
-            format!("`{text}` is not an address with a port"),
-            "write it like \"0.0.0.0:5060\", \"192.0.2.1:5060\" or \"[::]:5060\"",
-        )
-    })
-}
-
-fn dns_server(text: &str) -> Result<SocketAddr, Wrong> {
-    let bare = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
-    bare.or_else(|_| text.parse()).map_err(|_| {
-        let what = format!("`{text}` is not the address of a DNS server");
-        Wrong::new(what, "write it like \"192.0.2.53\", \"192.0.2.53:5353\" or \"[::1]:5353\"")
-    })
-}
-
-fn public_address(text: &str) -> Result<IpAddr, Wrong> {
-    let address: IpAddr = text.parse().map_err(|_| {
-        Wrong::new(format!("`{text}` is not an address"), "write it like \"203.0.113.7\", without a port")
-    })?;
-    if address.is_unspecified() || address.is_multicast() {
-        return Err(Wrong::new(format!("`{text}` can't be sent to"), "write the address that others reach you at"));
-    }
-    Ok(address)
-}
-
-fn network(text: &str) -> Result<Network, Wrong> {
-    let wrong = || {
-        Wrong::new(
-            format!("`{text}` is not an address or a network"),
-            "write it like \"192.0.2.10\", \"192.0.2.0/24\" or \"2001:db8::/32\"",
-        )
-    };
-    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-    let address: IpAddr = address.parse().map_err(|_| wrong())?;
-    let all = if address.is_ipv4() { 32 } else { 128 };
-    let bits: u8 = bits.map_or(Ok(all), str::parse).map_err(|_| wrong())?;
-    if bits > all {
-        return Err(wrong());
-    }
-    if bits == 0 {
-        return Err(Wrong::new(format!("`{text}` is the whole world"), "name the networks that are meant"));
-    }
-    Ok(Network { address, bits })
-}
-
-fn ports(text: &str) -> Result<(u16, u16), Wrong> {
-    let mend = "write it like \"20000-29999\"";
-    let pair =
-        text.split_once('-').and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
-    let (first, last): (u16, u16) =
-        pair.ok_or_else(|| Wrong::new(format!("`{text}` is not a range of ports"), mend))?;
-    if first % 2 != 0 {
-        let mend = format!("start at {}", first.saturating_add(1) & !1);
-        return Err(Wrong::new(format!("`{text}` starts at an odd port, and RTP takes the even ones"), mend));
-    }
-    if first < 1024 {
-        return Err(Wrong::new(format!("`{text}` has ports of the system"), "start at 1024 or above"));
-    }
-    if last < first || last - first < 3 {
-        return Err(Wrong::new(format!("`{text}` has fewer than the 4 ports of one call"), mend));
-    }
-    Ok((first, last))
-}
-
-fn domain(text: &str) -> Result<String, Wrong> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let address = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    if !text.is_empty() && text.len() <= 253 && (text.chars().all(plain) || address.is_ok()) {
-        return Ok(text.to_ascii_lowercase());
-    }
-    Err(Wrong::new(format!("`{text}` is not a domain"), "write it like \"example.net\", without sip: and port"))
-}
-
-fn host(text: &str) -> Result<String, Wrong> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    if bare.parse::<IpAddr>().is_ok() {
-        return Ok(bare.to_owned());
-    }
-    if let Some((name, port)) = text.rsplit_once(':')
-        && port.parse::<u16>().is_ok()
-        && !name.is_empty()
-    {
-        let mend = format!("write host = \"{}\" and port = {port}", name.trim_matches(['[', ']']));
-        return Err(Wrong::new(format!("`{text}` has a port"), mend));
-    }
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if !text.is_empty() && text.len() <= 253 && text.chars().all(plain) {
-        return Ok(text.to_owned());
-    }
-    Err(Wrong::new(
-        format!("`{text}` is not a host"),
-        "write a name or an address, like \"sip.provider.example\" or \"192.0.2.1\"",
-    ))
-}
-
-fn outbound_proxy(text: &str) -> Result<OutboundProxy, Wrong> {
-    if let Ok(host) = host(text) {
-        return Ok(OutboundProxy { host, port: None });
-    }
-    let (name, port) = text.rsplit_once(':').unwrap_or((text, ""));
-    match (host(name), port.parse::<u16>()) {
-        (Ok(host), Ok(port)) if port > 0 => Ok(OutboundProxy { host, port: Some(port) }),
-        _ => Err(Wrong::new(
-            format!("`{text}` is not a proxy"),
-            "write a name or an address, with a port if need be, like \"proxy.provider.example:5070\"",
-        )),
-    }
-}
-
-fn redirects(text: &str) -> Result<Redirects, Wrong> {
-    match text {
-        "follow" => Ok(Redirects::Follow),
-        "pass" => Ok(Redirects::Pass),
-        "refuse" => Ok(Redirects::Refuse),
-        _ => Err(Wrong::new(
-            format!("`{text}` is nothing to do with a redirection"),
-            "write \"follow\", \"pass\" (to the caller) or \"refuse\"",
-        )),
-    }
-}
-
-fn user_name(text: &str) -> Result<String, Wrong> {
-    // What a SIP address has before its @ without escapes (RFC 3261 §25.1), and no `+`, which begins a number.
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~' | '=' | '&');
-    if !text.is_empty() && text.len() <= 64 && text.chars().all(plain) {
-        return Ok(text.to_owned());
-    }
-    Err(Wrong::new(format!("`{text}` can't be a user's name"), "take letters, digits, `-`, `_` and `.`, at most 64"))
-}
-
-fn trunk_name(text: &str) -> Result<String, Wrong> {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if !text.is_empty() && text.len() <= 64 && text.chars().all(plain) {
-        return Ok(text.to_owned());
-    }
-    Err(Wrong::new(format!("`{text}` can't be a trunk's name"), "take letters, digits, `-`, `_` and `.`, at most 64"))
-}
-
-fn e164(text: &str) -> Result<String, Wrong> {
-    let digits = text.strip_prefix('+').unwrap_or("");
-    if (7..=15).contains(&digits.len()) && digits.bytes().all(|c| c.is_ascii_digit()) && !digits.starts_with('0') {
-        return Ok(text.to_owned());
-    }
-    Err(Wrong::new(
-        format!("`{text}` is not a whole number in E.164"),
-        "write it like \"+15550100001\"; a short internal number is a rule of the dialplan",
-    ))
-}
-
-fn ha1(text: &str) -> Result<String, Wrong> {
-    if text.len() == 32 && text.bytes().all(|c| c.is_ascii_hexdigit()) {
-        return Ok(text.to_ascii_lowercase());
-    }
-    Err(Wrong::new("it is not an MD5 sum", "write the 32 hexadecimal digits of MD5(name:realm:password)"))
-}
-
-fn transport(text: &str) -> Result<TrunkTransport, Wrong> {
-    match text.to_ascii_lowercase().as_str() {
-        "udp" => Ok(TrunkTransport::Udp),
-        "tcp" => Ok(TrunkTransport::Tcp),
-        "tls" => Ok(TrunkTransport::Tls),
-        _ => Err(Wrong::new(format!("`{text}` is not a transport of trunks"), "write \"udp\", \"tcp\" or \"tls\"")),
-    }
-}
-
-fn client_certificate(text: &str) -> Result<ClientCertificate, Wrong> {
-    match text.to_ascii_lowercase().as_str() {
-        "no" => Ok(ClientCertificate::No),
-        "asked" => Ok(ClientCertificate::Asked),
-        "required" => Ok(ClientCertificate::Required),
-        _ => Err(Wrong::new(format!("`{text}` is no such rule"), "write \"no\", \"asked\" or \"required\"")),
-    }
-}
-
-fn prack(text: &str) -> Result<Prack, Wrong> {
-    match text {
-        "never" => Ok(Prack::Never),
-        "supported" => Ok(Prack::Supported),
-        "required" => Ok(Prack::Required),
-        _ => Err(Wrong::new(format!("`{text}` is no use of PRACK"), "write \"supported\", \"required\" or \"never\"")),
-    }
-}
-
-fn dtmf(text: &str) -> Result<Dtmf, Wrong> {
-    match text.to_ascii_lowercase().as_str() {
-        "auto" => Ok(Dtmf::Auto),
-        "rfc4733" => Ok(Dtmf::Rfc4733),
-        "info" => Ok(Dtmf::Info),
-        _ => Err(Wrong::new(format!("`{text}` is no way to send digits"), "write \"auto\", \"rfc4733\" or \"info\"")),
-    }
-}
-
-pub fn transfer(text: &str) -> Result<Transfer, Wrong> {
-    match text {
-        "ours" => Ok(Transfer::Ours),
-        "pass" => Ok(Transfer::Pass),
-        _ => Err(Wrong::new(format!("`{text}` is no way to transfer a call"), "write \"ours\" or \"pass\"")),
-    }
-}
-
-/// `application/media_control+xml`, in lower case.
-fn media_type(text: &str) -> Result<String, Wrong> {
-    let is_word = |word: &str| {
-        !word.is_empty() && word.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'+' | b'.' | b'_'))
-    };
-    match text.split_once('/') {
-        Some((kind, subtype)) if is_word(kind) && is_word(subtype) => Ok(text.to_ascii_lowercase()),
-        _ => {
-            Err(Wrong::new(format!("`{text}` is not a media type"), "write it like \"application/media_control+xml\""))
-        }
-    }
-}
-
-pub fn codec(text: &str) -> Result<Codec, Wrong> {
-    match text.to_ascii_uppercase().as_str() {
-        "PCMU" => Ok(Codec::Pcmu),
-        "PCMA" => Ok(Codec::Pcma),
-        "G722" => Ok(Codec::G722),
-        "OPUS" => Ok(Codec::Opus),
-        "L16/8000" => Ok(Codec::L16 { rate: 8_000 }),
-        "L16/16000" => Ok(Codec::L16 { rate: 16_000 }),
-        "L16/48000" => Ok(Codec::L16 { rate: 48_000 }),
-        upper => {
-            let what = format!("unknown codec `{text}`");
-            let mend = match upper {
-                "G711" | "G.711" => "G.711 is \"PCMU\" (µ-law) or \"PCMA\" (A-law)",
-                "G.722" => "write \"G722\"",
-                "G729" | "G.729" | "AMR" | "AMR-WB" | "GSM" | "ILBC" | "SPEEX" => {
-                    "it comes with a later release; write PCMU, PCMA, G722, opus, L16/8000, L16/16000 or L16/48000"
-                }
-                _ => "write PCMU, PCMA, G722, opus, L16/8000, L16/16000 or L16/48000",
-            };
-            Err(Wrong::new(what, mend))
-        }
-    }
-}
-
-fn ptime(text: &str) -> Result<u32, Wrong> {
-    let millis = quantity::duration(text)?.as_millis();
-    match u32::try_from(millis) {
-        Ok(millis @ (10 | 20 | 30 | 40 | 50 | 60)) => Ok(millis),
-        _ => Err(Wrong::new(format!("`{text}` is no packet time"), "choose 10ms, 20ms, 30ms, 40ms, 50ms or 60ms")),
-    }
-}
-
-fn message_bytes(text: &str) -> Result<usize, Wrong> {
-    let bytes = quantity::size(text)?;
-    if (4_096..=1 << 20).contains(&bytes) {
-        return Ok(bytes);
-    }
-    Err(Wrong::new(format!("`{text}` is out of range"), "choose from \"4KiB\" to \"1MiB\""))
-}
-
-fn stored_bytes(text: &str) -> Result<usize, Wrong> {
-    let bytes = quantity::size(text)?;
-    if (1_024..=1 << 30).contains(&bytes) {
-        return Ok(bytes);
-    }
-    Err(Wrong::new(format!("`{text}` is out of range"), "choose from \"1KiB\" to \"1GiB\""))
-}
-
-/// `"users"`, or `"user:NAME"`; whether there is such a user is found out by the accounts.
-fn watcher(text: &str) -> Result<Option<String>, Wrong> {
-    match text.strip_prefix("user:") {
-        Some(name) if !name.is_empty() => Ok(Some(name.to_owned())),
-        None if text == "users" => Ok(None),
-        _ => Err(Wrong::new(format!("nobody is called `{text}`"), "write \"users\" or \"user:NAME\"")),
-    }
-}
-
 fn watchers(part: &Section<'_>) -> Option<Watchers> {
-    let listed = part.list("watchers", watcher)?;
+    let listed = part.list("watchers", value::watcher)?;
     let named: Option<Vec<String>> = listed.into_iter().map(|(name, _)| name).collect();
     Some(named.map_or(Watchers::Users, Watchers::Named))
-}
-
-fn store_url(text: &str) -> Result<String, Wrong> {
-    let sqlite = "write \"sqlite:data/tandem.db\"";
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Err(Wrong::new("PostgreSQL comes with a later release", sqlite));
-    }
-    match text.strip_prefix("sqlite:") {
-        Some(path) if !path.trim_start_matches('/').is_empty() => Ok(text.to_owned()),
-        _ => Err(Wrong::new(format!("`{text}` is not a store"), sqlite)),
-    }
 }

@@ -4,9 +4,9 @@ use crate::base::time::Wall;
 use crate::config::document::{Node, Value};
 use crate::config::identity::HeaderPatterns;
 use crate::config::problem::{Place, Problems, Wrong};
-use crate::config::reading;
 use crate::config::section::{Keys, Section};
 use crate::config::settings::Transfer;
+use crate::config::value;
 use crate::dialplan::directory::Directory;
 use crate::dialplan::pattern::Pattern;
 use crate::dialplan::plan::PlanContext;
@@ -102,7 +102,7 @@ impl Rule {
             when: if part.has("when") { Some(when?) } else { None },
             caller,
             targets,
-            transfer: part.read("transfer", reading::transfer).unwrap_or_default(),
+            transfer: part.read("transfer", value::transfer).unwrap_or_default(),
             pass_headers: HeaderPatterns::read(&part, "pass_headers"),
         };
         rule.check(&part);

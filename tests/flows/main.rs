@@ -37,6 +37,7 @@ mod forwarding;
 mod headers;
 mod hearing;
 mod identity;
+mod left_alone;
 mod limits;
 mod local;
 mod messaging;
