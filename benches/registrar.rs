@@ -71,8 +71,12 @@ impl Bench {
         let mut settings = Settings::default();
         settings.sip.domain = REALM.to_owned();
         settings.limits.registrations = contacts;
+        // Each is remembered for 32 s after its answer (RFC 3261 §17.2.2): twice 10,000 a second at the most.
+        settings.limits.transactions = 1_000_000;
         let context = PlanContext::of(&settings);
-        let plan = Plan::parse(&[], &context).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let rule = "[[rule]]\nname = \"Echo\"\nnumber = \"*43\"\nto = [{ echo = true }]\n";
+        let plan = Plan::parse(&[("plan.toml".to_owned(), rule.to_owned())], &context)
+            .unwrap_or_else(|problems| panic!("{problems:?}"));
         let account = |number| Account {
             name: name(number),
             number: None,
@@ -121,9 +125,20 @@ impl Bench {
             costs.push(cost / count as f64);
         }
         self.phones = phones;
+        self.rest();
         costs.sort_by(f64::total_cmp);
         println!("{} phones {what}", self.phones.len());
         costs[costs.len() / 2]
+    }
+
+    /// Lets all transactions come to their end.
+    fn rest(&mut self) {
+        self.time += Duration::from_secs(60);
+        let now = Now::simulated(self.time, Wall::from_micros(0));
+        while self.switch.poll_timeout().is_some_and(|at| at <= now.time) {
+            self.switch.handle(now, Input::Timeout);
+            while self.switch.poll_output().is_some() {}
+        }
     }
 
     fn ask(&mut self, flow: Flow, bytes: Bytes) -> Bytes {
