@@ -138,7 +138,13 @@ impl Call {
         let failure = Failure::new(503, "No Media Port").because(why);
         match self.stage {
             Stage::Preparing => self.refuse_caller(exchange, now, failure),
-            Stage::Trying if leg > 0 && self.legs[leg].is_live() => self.leg_failed(exchange, now, leg, 503, failure),
+            Stage::Trying if leg > 0 && self.legs[leg].is_live() => {
+                // Where its phone rings already, it is told.
+                if let Some(session) = self.legs[leg].session() {
+                    exchange.agent.part(now, session, self.parting.clone());
+                }
+                self.leg_failed(exchange, now, leg, 503, failure);
+            }
             _ => {}
         }
     }
