@@ -61,14 +61,13 @@ impl Identity {
 pub fn admit(exchange: &mut Exchange, now: Now, flow: Flow, message: &Message) -> Admission {
     let claims_user = claimed_user(exchange, flow, message);
     let signed = is_signed(exchange, message);
-    if let Some(trunk) = exchange.trunks.at(flow.remote).filter(|trunk| trunk.may_come_by(flow.transport)) {
+    if let Some(trunk) = exchange.trunks.at(flow) {
         return Admission::Admitted(identity_of(trunk));
     }
     // A carrier calls from many ports; a phone that lives at its address says that it is a user of ours.
     if !claims_user
         && !signed
-        && let Some(trunk) =
-            exchange.trunks.reaching_from(flow.remote.ip(), now.time).filter(|trunk| trunk.may_come_by(flow.transport))
+        && let Some(trunk) = exchange.trunks.reaching_from(flow, now.time)
     {
         return Admission::Admitted(identity_of(trunk));
     }

@@ -104,10 +104,18 @@ impl Trunk {
         }
     }
 
-    /// Whether a request from its address over this transport may be its own. Where it has to show a certificate, the
-    /// shell lets no TLS connection of it stand that didn't.
+    /// Whether a request from its address over this transport may be its own. A browser's connection may end at a proxy on
+    /// the trunk's own machine, and an address is proven by nothing but a connection, so that whoever is reached by
+    /// connections comes by them. Where it has to show a certificate, the shell lets no TLS connection of it stand that
+    /// didn't.
     pub fn may_come_by(&self, transport: Transport) -> bool {
-        self.settings.tls.client_certificate != ClientCertificate::Required || transport == Transport::Tls
+        let needs_certificate = self.settings.tls.client_certificate == ClientCertificate::Required;
+        match self.settings.transport {
+            _ if needs_certificate => transport == Transport::Tls,
+            Some(TrunkTransport::Tls) => transport == Transport::Tls,
+            Some(TrunkTransport::Tcp) => matches!(transport, Transport::Tcp | Transport::Tls),
+            Some(TrunkTransport::Udp) | None => !transport.is_websocket(),
+        }
     }
 
     /// Ways to it for one call, those to be tried first in front; none where it isn't found, or wants to be left alone.

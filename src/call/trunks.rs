@@ -10,7 +10,6 @@ use crate::sip::flow::Flow;
 use crate::sip::locate::Located;
 use crate::wire::sip::Message;
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 #[derive(Default)]
@@ -90,14 +89,15 @@ impl Trunks {
         self.trunks.iter_mut()
     }
 
-    /// The trunk that is at this very address and port.
-    pub fn at(&self, remote: SocketAddr) -> Option<&Trunk> {
-        self.trunks.iter().find(|trunk| trunk.is_at(remote))
+    /// The trunk that is at the very address and port that a request came from.
+    pub fn at(&self, flow: Flow) -> Option<&Trunk> {
+        self.trunks.iter().find(|trunk| trunk.may_come_by(flow.transport) && trunk.is_at(flow.remote))
     }
 
-    /// The trunk that may call from this address, whatever the port: carriers send from many.
-    pub fn reaching_from(&self, remote: IpAddr, now: Time) -> Option<&Trunk> {
-        self.trunks.iter().find(|trunk| trunk.calls_from(remote, now))
+    /// The trunk that may call from that address, whatever the port: carriers send from many.
+    pub fn reaching_from(&self, flow: Flow, now: Time) -> Option<&Trunk> {
+        let may = |trunk: &&Trunk| trunk.may_come_by(flow.transport) && trunk.calls_from(flow.remote.ip(), now);
+        self.trunks.iter().find(may)
     }
 
     /// Does what is due: look-ups, registrations, OPTIONS.

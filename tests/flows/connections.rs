@@ -2,7 +2,7 @@
 
 use crate::ladder::play_in;
 use crate::world::Setting;
-use tandem::config::settings::ClientCertificate;
+use tandem::config::settings::{ClientCertificate, TrunkTransport};
 use tandem_codecs::Codec;
 
 /// RFC 3261 §18.1.1: acme takes no connection, so that its INVITE comes in a datagram after all, and is repeated there.
@@ -42,4 +42,31 @@ fn a_trunk_that_must_show_a_certificate_is_a_stranger_without() {
         quiet alice
         ",
     );
+}
+
+/// A proxy that ends the browsers' TLS may live on a trunk's machine, and whoever forges an address can't make a connection.
+#[test]
+fn an_address_alone_makes_no_trunk() {
+    let stranger = "(From: <sip:+14155550100@elsewhere.example> | sdp PCMU)";
+    for (transport, refused, taken) in [
+        (None, &["browser"][..], Some("forger")),
+        (Some(TrunkTransport::Udp), &["browser"], Some("forger")),
+        (Some(TrunkTransport::Tcp), &["browser", "forger"], None),
+        (Some(TrunkTransport::Tls), &["browser", "forger"], None),
+    ] {
+        let challenged = refused.iter().map(|name| {
+            format!(
+                "{name} -> tandem INVITE +15550100001 {stranger}\ntandem -> {name} 401\n{name} -> tandem ACK\n\
+                 {name} -> tandem MESSAGE bob (From: <sip:x@elsewhere.example> | type: text/plain | body: hello)\n\
+                 tandem -> {name} 401\n"
+            )
+        });
+        let admitted = taken.map(|name| {
+            format!(
+                "{name} -> tandem INVITE +15550100001 {stranger}\ntandem -> {name} 480\nrecord [caller trunk:acme]\n"
+            )
+        });
+        let ladder: String = challenged.chain(admitted).collect();
+        play_in(|setting| setting.trunk("acme").transport = transport, &ladder);
+    }
 }
