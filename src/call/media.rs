@@ -319,13 +319,15 @@ impl Media {
         if let Some(first) = self.first.take() {
             self.offered = Some(first);
         }
-        let known = self.forks.iter().find(|known| known.tag == fork).map(|known| known.description.clone());
-        known.map_or(Ok(()), |description| self.accept(&description, true))
+        let known = self.forks.iter().find(|known| known.tag == fork);
+        // What it has settled isn't said again, and nothing is awaited any more.
+        let known = known.map(|known| (known.description.clone(), !known.is_settled));
+        known.map_or(Ok(()), |(description, is_provisional)| self.accept(&description, is_provisional))
     }
 
     /// The call is answered: what other forks said of the lines is over.
     pub fn settled(&mut self) {
-        self.base = None;
+        (self.base, self.first) = (None, None);
     }
 
     pub fn withdraw(&mut self) {
