@@ -15,8 +15,8 @@ pub struct Lamp {
     pub user: String,
     pub direction: Direction,
     pub light: Light,
-    /// The number or address of the other side, for the user's own eyes.
-    pub remote: String,
+    /// The number or address of the other side as the user may be told it, for the user's own eyes.
+    pub remote: Option<String>,
 }
 
 #[derive(Default)]
@@ -103,16 +103,26 @@ impl Call {
                 continue;
             };
             let Some(light) = self.light(index, leg.stage) else { continue };
-            let (direction, remote) = match index {
-                0 => (Direction::Initiator, &self.record.number),
-                _ => (Direction::Recipient, &self.record.from),
-            };
+            let direction = if index == 0 { Direction::Initiator } else { Direction::Recipient };
             match lamps.iter_mut().find(|lamp| lamp.user == user && lamp.direction == direction) {
                 Some(lamp) => lamp.light = lamp.light.max(light),
-                None => lamps.push(Lamp { user: user.to_owned(), direction, light, remote: remote.clone() }),
+                None => {
+                    let remote = self.opposite_of(direction).filter(|remote| !remote.is_empty());
+                    lamps.push(Lamp { user: user.to_owned(), direction, light, remote });
+                }
             }
         }
         lamps
+    }
+
+    /// The other side, unless it wants to be known to nobody.
+    fn opposite_of(&self, direction: Direction) -> Option<String> {
+        let shown = &self.caller.shown;
+        let called = self.other(0).and_then(|leg| self.legs[leg].brought.party.as_ref());
+        match direction {
+            Direction::Recipient => (!shown.is_private).then(|| shown.text()),
+            Direction::Initiator => called.is_none_or(|called| !called.is_private).then(|| self.record.number.clone()),
+        }
     }
 
     fn light(&self, leg: usize, stage: LegStage) -> Option<Light> {
@@ -131,7 +141,7 @@ mod tests {
     use super::*;
 
     fn lamp(user: &str, light: Light) -> Lamp {
-        Lamp { user: user.into(), direction: Direction::Recipient, light, remote: "x".into() }
+        Lamp { user: user.into(), direction: Direction::Recipient, light, remote: Some("x".into()) }
     }
 
     fn changes(changes: Vec<Change>) -> Vec<String> {
