@@ -170,7 +170,7 @@ impl Media {
     pub fn opened(&mut self, exchange: &Exchange, flow: Flow, port: PortId, number: u16) {
         let address = SocketAddr::new(exchange.announced(self.local, flow.remote.ip()), number);
         if let Some(stream) = self.streams.iter_mut().find(|stream| stream.port == Some(port)) {
-            stream.opened(address);
+            stream.opened(address, flow.remote.ip());
         }
     }
 

@@ -274,7 +274,7 @@ impl Engine {
         let side = self.sides.get_mut(slot.0).ok_or(Reason::NoPort)?;
         let packet = rtp::Packet::parse(datagram).map_err(|_| Reason::Malformed)?;
         let accept = side.receive.accepts(packet.header.payload_type).ok_or(Reason::PayloadType)?;
-        match side.port.admit(from, packet.header.sequence) {
+        match side.port.admit(now, from, packet.header.sequence, Some(packet.header.ssrc)) {
             Verdict::Known => {}
             Verdict::Learnt => self.events.push_back(Event::Learnt { port: side.id, source: from }),
             Verdict::Stranger => return Err(Reason::Stranger),
@@ -377,7 +377,7 @@ impl Engine {
     ) -> Result<(), Reason> {
         let side = self.sides.get_mut(slot.0).ok_or(Reason::NoPort)?;
         let sequence = udptl::sequence(datagram).ok_or(Reason::Malformed)?;
-        match side.port.admit(from, sequence) {
+        match side.port.admit(now, from, sequence, None) {
             Verdict::Known => {}
             Verdict::Learnt => self.events.push_back(Event::Learnt { port: side.id, source: from }),
             Verdict::Stranger => return Err(Reason::Stranger),

@@ -264,6 +264,7 @@ impl Agreed {
             remote: self.remote,
             remote_rtcp: self.remote_rtcp,
             rtcp_mux: self.rtcp_mux,
+            signalling: None,
             send: sends.then_some(Sending {
                 coding: self.coding(),
                 payload_type: self.format.payload_type,
