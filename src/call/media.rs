@@ -214,6 +214,11 @@ impl Media {
         self.repeated()
     }
 
+    /// Our address for it.
+    pub fn local(&self) -> IpAddr {
+        self.local
+    }
+
     /// The session and the version of our descriptions.
     pub fn lineage(&self) -> (u64, u64) {
         (self.session, self.version)

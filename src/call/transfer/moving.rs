@@ -18,6 +18,7 @@ use crate::sip::agent::SessionId;
 use crate::sip::flow::{Body, Flow};
 use crate::wire::description::{Description, Kind, Media as MediaLine};
 use crate::wire::sip::reason_phrase;
+use std::net::IpAddr;
 
 /// A leg that is to come from another call, once its port here is open.
 pub struct Arrival {
@@ -32,6 +33,8 @@ pub struct Arrival {
 pub struct Guest {
     pub arrival: Arrival,
     pub flow: Flow,
+    /// Our address for its media.
+    pub local: IpAddr,
     pub speaks: Repertoire,
     pub lines: Vec<(MediaLine, Option<Bond>)>,
     /// What the books will say of it.
@@ -80,6 +83,13 @@ impl Call {
 
     /// What a leg may speak, wherever it goes.
     pub fn repertoire_of(&self, exchange: &Exchange, leg: usize) -> Repertoire {
+    /// Our address for the media of a leg, wherever it goes: of the family that it has.
+    pub fn media_address_of(&self, exchange: &Exchange, leg: usize, flow: Flow) -> IpAddr {
+        let offer = self.caller.offer.as_ref().filter(|_| leg == 0);
+        let present = self.legs[leg].media.as_ref().map(Media::local);
+        present.unwrap_or_else(|| exchange.media_address(flow, offer))
+    }
+
         let usual =
             || Repertoire { codecs: exchange.settings.media.codecs.clone(), keeps_order: false, ptime_ms: None };
         self.legs[leg].media.as_ref().map_or_else(usual, |media| media.speaks.clone())
@@ -146,9 +156,9 @@ impl Call {
 
     /// Makes room for a leg of another call.
     pub fn expect(&mut self, exchange: &mut Exchange, now: Now, guest: Guest) {
-        let Guest { arrival, flow, speaks, lines, record } = guest;
+        let Guest { arrival, flow, local, speaks, lines, record } = guest;
         let key = self.leg_key(self.legs.len());
-        let media = Media::open(exchange, key, self.worker, flow.local.ip(), speaks, lines);
+        let media = Media::open(exchange, key, self.worker, local, speaks, lines);
         let leg = Leg {
             media: Some(media),
             arrival: Some(Box::new(arrival)),

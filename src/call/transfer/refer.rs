@@ -156,6 +156,7 @@ impl Switch {
         let speaks = old.repertoire_of(&self.exchange, order.transferee);
         // The new call is about the same lines.
         let lines = old.lines_of(order.transferee, &old.bonds_of(order.transferee));
+        let local = old.media_address_of(&self.exchange, order.transferee, flow);
         let brought = old_leg.brought.clone();
         let chosen = decision.route.as_ref().and_then(|route| route.caller.clone());
         let record = open_record(now, &id, by, shown.text(), order, &decision);
@@ -186,8 +187,7 @@ impl Switch {
         call.targets = decision.route.map(|route| VecDeque::from(route.targets)).unwrap_or_default();
         let is_silent = call.targets.iter().all(Target::is_silent);
         let leg = LegKey { call: key, leg: 0 };
-        let media =
-            (!is_silent).then(|| Media::open(&mut self.exchange, leg, worker, flow.local.ip(), speaks, lines).told());
+        let media = (!is_silent).then(|| Media::open(&mut self.exchange, leg, worker, local, speaks, lines).told());
         let end = End::Sip { flow, session: None };
         call.add_leg(Leg { media, brought, ..Leg::new(leg, end, LegStage::Trying) }, guest);
         self.exchange.keep(&call.record);
@@ -250,7 +250,8 @@ impl Switch {
         let shown = old.shown(&self.exchange, order.transferee);
         let transfers = old.transfers + 1;
         let arrival = Arrival { from, instead_of: place.leg, shown };
-        let guest = Guest { arrival, flow, speaks, lines, record };
+        let local = old.media_address_of(&self.exchange, order.transferee, flow);
+        let guest = Guest { arrival, flow, local, speaks, lines, record };
         let onward = Onward { call: place.call, leg: order.transferee, referral: Some(referral) };
         self.with_call(from, |call, exchange| call.go_onward(exchange, now, onward));
         self.with_call(place.call, |call, exchange| {
