@@ -346,6 +346,13 @@ impl Media {
         let mut media = Vec::with_capacity(offered.media.len());
         let mut why = Disagreement::NoAudio;
         let mut taken = false;
+    /// Takes back an offer that couldn't be sent: the next one follows on the last that was (RFC 3264 §8).
+    pub fn unsay(&mut self) {
+        if self.offered.take().is_some() {
+            self.version -= 1;
+        }
+    }
+
         for (index, theirs) in offered.media.iter().enumerate() {
             if index == streams.len() {
                 streams.push(Stream::refused(theirs.clone()));

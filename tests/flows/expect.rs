@@ -32,6 +32,11 @@ pub fn objection(message: &Message, item: &str, before: Option<&Bytes>) -> Optio
     if item == "same sdp" {
         return (Some(&message.body()) != before).then(|| "it is another description than before".to_owned());
     }
+    if item == "next sdp" {
+        let version = |body: &Bytes| tandem::wire::sdp::parse(body).ok().map(|description| description.version);
+        let (now, then) = (version(&message.body()), before.and_then(version));
+        return (now != then.map(|then| then + 1)).then(|| format!("its version is {now:?} after {then:?}"));
+    }
     if let Some(part) = rest(item, "body !~") {
         let body = String::from_utf8_lossy(&message.body()).into_owned();
         return body.contains(part).then(|| format!("the body is {body}"));

@@ -82,7 +82,6 @@ impl Call {
         if [leg, other].iter().any(|&leg| self.legs[leg].media.as_ref().is_some_and(Media::awaits_port)) {
             return;
         }
-        change.is_asked = true;
         exchange.timers.cancel(Timer::Patience(self.key));
         let opposites = self.legs[leg].opposites();
         let session = self.legs[other].session();
@@ -93,12 +92,14 @@ impl Call {
             (Some(session), Some(body)) => exchange.agent.reoffer(now, session, Some(body)).is_ok(),
             _ => false,
         };
-        if !asked {
-            if is_free {
-                media.withdraw();
-            }
-            self.abandon_change(exchange, now, 491);
+        if let Some(change) = self.change.as_mut().filter(|_| asked) {
+            change.is_asked = true;
+            return;
         }
+        if is_free {
+            media.unsay();
+        }
+        self.abandon_change(exchange, now, 491);
     }
 
     /// Whether this leg was asked for what the other one wants to add.

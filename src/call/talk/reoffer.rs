@@ -150,7 +150,7 @@ impl Call {
         match exchange.agent.reoffer(now, session, body) {
             Ok(()) => self.offers += 1,
             Err(_) => {
-                media.withdraw();
+                media.unsay();
                 media.streams = before;
                 media.change_due = true;
             }

@@ -350,7 +350,7 @@ impl Call {
         if exchange.agent.reoffer(now, session, body).is_err()
             && let Some(media) = self.legs[leg].media.as_mut()
         {
-            media.withdraw();
+            media.unsay();
             media.change_due = true;
         }
     }
