@@ -224,11 +224,18 @@ impl Media {
         (self.session, self.version)
     }
 
-    /// Goes on where the descriptions of another call's media stopped.
-    pub fn go_on(&mut self, lineage: Option<(u64, u64)>) {
+    /// What its lines look like, to be refused in their places.
+    pub fn shapes(&self) -> Vec<MediaLine> {
+        self.streams.iter().map(|stream| stream.shape().clone()).collect()
+    }
+
+    /// Goes on where the descriptions of another call's media stopped. Lines that were added there since are refused here.
+    pub fn go_on(&mut self, lineage: Option<(u64, u64)>, shapes: &[MediaLine]) {
         if let Some(lineage) = lineage {
             (self.session, self.version) = lineage;
         }
+        let added = shapes.iter().skip(self.streams.len());
+        self.streams.extend(added.map(|shape| Stream::refused(shape.clone())));
     }
 
     /// It is another leg's by now.
@@ -339,13 +346,6 @@ impl Media {
         self.offered = None;
     }
 
-    /// Answers the peer's offer with what the other leg has: each line taken or refused in its place (RFC 3264 §6).
-    /// Nothing is changed where none can be taken.
-    pub fn answer(&mut self, offered: &Description, other: &[Opposite]) -> Result<Body, Disagreement> {
-        let mut streams = self.streams.clone();
-        let mut media = Vec::with_capacity(offered.media.len());
-        let mut why = Disagreement::NoAudio;
-        let mut taken = false;
     /// Takes back an offer that couldn't be sent: the next one follows on the last that was (RFC 3264 §8).
     pub fn unsay(&mut self) {
         if self.offered.take().is_some() {
@@ -353,6 +353,13 @@ impl Media {
         }
     }
 
+    /// Answers the peer's offer with what the other leg has: each line taken or refused in its place (RFC 3264 §6).
+    /// Nothing is changed where none can be taken.
+    pub fn answer(&mut self, offered: &Description, other: &[Opposite]) -> Result<Body, Disagreement> {
+        let mut streams = self.streams.clone();
+        let mut media = Vec::with_capacity(offered.media.len());
+        let mut why = Disagreement::NoAudio;
+        let mut taken = false;
         for (index, theirs) in offered.media.iter().enumerate() {
             if index == streams.len() {
                 streams.push(Stream::refused(theirs.clone()));
@@ -420,6 +427,10 @@ impl Media {
     pub fn undo_change(&mut self, exchange: &mut Exchange) {
         if let Some(former) = self.former.take() {
             self.streams = former;
+            // The peer may yet take an offer that is on its way to it, and none of its lines is ever taken back.
+            let offered = self.offered.iter().flat_map(|offered| &offered.media);
+            let added = offered.skip(self.streams.len()).map(|line| Stream::refused(line.clone()));
+            self.streams.extend(added.collect::<Vec<_>>());
         }
         self.close_unused(exchange);
     }

@@ -77,7 +77,7 @@ impl Call {
 
     /// Asks the other side, once no port is awaited any more.
     pub fn advance_change(&mut self, exchange: &mut Exchange, now: Now) {
-        let Some(change) = self.change.as_mut().filter(|change| !change.is_asked) else { return };
+        let Some(change) = self.change.as_ref().filter(|change| !change.is_asked) else { return };
         let (leg, other) = (change.leg, change.other);
         if [leg, other].iter().any(|&leg| self.legs[leg].media.as_ref().is_some_and(Media::awaits_port)) {
             return;
@@ -141,7 +141,7 @@ impl Call {
         match self.change.as_mut().filter(|change| change.leg == leg) {
             Some(change) if change.is_asked => change.is_withdrawn = true,
             Some(_) => self.abandon_change(exchange, now, 487),
-            None => {}
+            None => self.settle(exchange, now, leg),
         }
     }
 
@@ -151,10 +151,10 @@ impl Call {
         exchange.timers.cancel(Timer::Patience(self.key));
         for leg in [change.leg, change.other] {
             if let Some(media) = self.legs[leg].media.as_mut() {
+                media.undo_change(exchange);
                 if leg == change.other && change.is_asked {
                     media.withdraw();
                 }
-                media.undo_change(exchange);
             }
         }
         let (leg, other) = (change.leg, change.other);

@@ -198,14 +198,14 @@ impl Call {
 
     /// A leg refused our offer: all stays as it was there.
     pub fn rerefused(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
-        if self.is_changing_beside(leg) {
-            return self.abandon_change(exchange, now, 488);
-        }
         if let Some(media) = self.legs[leg].media.as_mut() {
             media.withdraw();
         }
         self.settle(exchange, now, leg);
         self.check_move(exchange, now, leg);
+        if self.is_changing_beside(leg) {
+            return self.abandon_change(exchange, now, 488);
+        }
     }
 
     /// An exchange on a leg has ended: what had to wait for it is said now.
