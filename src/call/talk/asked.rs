@@ -108,6 +108,13 @@ impl Call {
     }
 }
 
+    /// A side is replaced, and its answers are nobody's any more.
+    pub fn answer_for(&mut self, exchange: &mut Exchange, now: Now, gone: usize) {
+        for Carried { server, .. } in self.carried.extract_if(.., |carried| carried.leg == gone) {
+            exchange.agent.respond(now, server, 480, "", Headers::new(), None);
+        }
+    }
+
 /// What was meant for the message or its reader passes; what was meant for us, who sent it, doesn't.
 fn told(status: u16, method: &Method) -> u16 {
     match status {

@@ -297,6 +297,7 @@ impl Call {
         let newcomer = self.record.legs[leg].target.clone();
         self.record.legs[gone].reason = format!("its place was taken by {newcomer}");
         self.passed = None;
+        self.answer_for(exchange, now, gone);
         let vacated = gone;
         let (leg, gone) = self.change_places(exchange, leg, gone);
         if let Some(onward) = &mut self.onward {
