@@ -211,8 +211,11 @@ impl Call {
     /// An exchange on a leg has ended: what had to wait for it is said now.
     pub fn settle(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
         let due = self.legs[leg].media.as_mut().is_some_and(|media| std::mem::take(&mut media.change_due));
-        if let (true, Some(other)) = (due, self.across(leg)) {
-            self.pass_on(exchange, now, other);
+        match self.across(leg) {
+            Some(other) if due => self.pass_on(exchange, now, other),
+            // Whoever was transferred and waits alone had yet to hear of its port.
+            None if due => self.keep_company(exchange, now),
+            _ => {}
         }
     }
 }
