@@ -44,7 +44,7 @@ struct Order {
 
 impl Switch {
     pub(in crate::call) fn referred(&mut self, now: Now, leg: LegKey, id: ServerId, message: &Message) {
-        let order = match self.understand(leg, message) {
+        let order = match self.understand(now, leg, message) {
             Ok(order) => order,
             Err(Refusal { status, reason }) => {
                 return self.exchange.agent.respond(now, id, status, reason, Headers::new(), None);
@@ -69,7 +69,7 @@ impl Switch {
         }
     }
 
-    fn understand(&self, leg: LegKey, message: &Message) -> Result<Order, Refusal> {
+    fn understand(&self, now: Now, leg: LegKey, message: &Message) -> Result<Order, Refusal> {
         let refusal = |status, reason| Err(Refusal { status, reason });
         let Some(call) = self.calls.get(&leg.call) else { return refusal(481, "") };
         let mut targets = message.fields().filter(|field| field.kind() == Name::ReferTo);
@@ -86,7 +86,7 @@ impl Switch {
         if call.legs[transferee].session().is_none() {
             return refusal(403, "Nobody To Transfer");
         }
-        if call.onward.is_some() || call.passed.is_some() {
+        if call.onward.is_some() || call.is_being_passed(now) {
             return refusal(491, "");
         }
         let identity = call.identity_of(&self.exchange, leg.leg);
