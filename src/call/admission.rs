@@ -12,6 +12,7 @@ use crate::sip::announce::Announce;
 use crate::sip::digest::{Algorithm, Hashes, Verdict};
 use crate::sip::flow::Flow;
 use crate::sip::guessing::Standing;
+use crate::sip::registrar::Phone;
 use crate::wire::sip::{Credentials, Message, Method, Name, Scheme, Uri, challenges};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -246,14 +247,15 @@ fn user_of(exchange: &Exchange, flow: Flow, uri: &Uri<'_>) -> String {
     phone.map_or_else(|| uri.user_decoded().into_owned(), |phone| phone.user)
 }
 
-/// The one phone that was dialled (RFC 5627), as `+sip.instance` says it.
-pub fn phone_dialled(exchange: &Exchange, message: &Message) -> Option<String> {
+/// The one phone that was dialled (RFC 5627).
+pub fn phone_dialled(exchange: &Exchange, message: &Message) -> Option<Phone> {
     phone_at(exchange, &Uri::parse(message.request_uri()).ok()?)
 }
 
 /// The same of any URI.
-pub fn phone_at(exchange: &Exchange, uri: &Uri<'_>) -> Option<String> {
-    Some(exchange.registrar.phone_at(uri)?.instance)
+pub fn phone_at(exchange: &Exchange, uri: &Uri<'_>) -> Option<Phone> {
+    let Phone { user, instance } = exchange.registrar.phone_at(uri)?;
+    Some(Phone { user: exchange.accounts.find(&user)?.name.clone(), instance })
 }
 
 /// Carriers that know us by registration call our contact and put the number into `To`.

@@ -132,10 +132,7 @@ impl Exchange {
         let to = format!("<sip:{}@{domain}>", escape_user(&user));
         let from = delivery.letter.from.from(domain, Audience::Phone);
         let told = delivery.letter.from.headers(domain, Audience::Phone, Side::Calling);
-        let mut phones = self.registrar.phones(now, &user);
-        if let Some(phone) = &delivery.phone {
-            phones.retain(|flows| flows.iter().any(|binding| binding.instance.as_ref() == Some(phone)));
-        }
+        let phones = self.registrar.phones_for(now, &user, delivery.phone.as_ref());
         if phones.is_empty() {
             return Err(Obstacle::Away(user));
         }

@@ -22,6 +22,7 @@ use crate::dialplan::route::{Decision, Request, Target};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::Flow;
 use crate::wire::description::{Description, Media as MediaLine};
+use crate::sip::registrar::Phone;
 use crate::wire::sip::{Message, Name, Replaces};
 use std::collections::VecDeque;
 use tandem_codecs::Codec;
@@ -42,7 +43,7 @@ struct Invitation<'a> {
     offer: Option<Description>,
     codecs: Vec<Codec>,
     /// The one phone that was dialled.
-    phone: Option<String>,
+    phone: Option<Phone>,
     /// Why the call is not taken; it has a record all the same.
     refusal: Option<Failure>,
     /// The dialog whose place it wants.

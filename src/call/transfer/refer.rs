@@ -17,6 +17,7 @@ use crate::config::settings::Transfer;
 use crate::dialplan::route::{Decision, Request, Target};
 use crate::sip::agent::{Question, ServerId};
 use crate::sip::flow::Headers;
+use crate::sip::registrar::Phone;
 use crate::wire::description::Kind;
 use crate::wire::sip::{Message, Method, Name, NameAddr, Replaces, escape_user};
 use std::collections::VecDeque;
@@ -35,7 +36,7 @@ struct Order {
     identity: Identity,
     dialled: String,
     /// The one phone that is meant.
-    phone: Option<String>,
+    phone: Option<Phone>,
     replaces: Option<Replaces>,
     wants_news: bool,
     /// Of the REFER, which tells its subscription from others in the dialog.

@@ -187,6 +187,15 @@ impl Registrar {
         phones
     }
 
+    /// The same for a call to one phone (RFC 5627), which names it among those of its own user only.
+    pub fn phones_for(&self, now: Now, user: &str, wanted: Option<&Phone>) -> Vec<Vec<Binding>> {
+        let mut phones = self.phones(now, user);
+        if let Some(Phone { instance, .. }) = wanted.filter(|wanted| wanted.user == user) {
+            phones.retain(|flows| flows.iter().any(|binding| binding.instance.as_ref() == Some(instance)));
+        }
+        phones
+    }
+
     /// The phone that a URI of ours names (RFC 5627), public or temporary; whether it is there is another question.
     pub fn phone_at(&self, uri: &Uri<'_>) -> Option<Phone> {
         uri.param("gr")?;
