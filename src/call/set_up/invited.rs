@@ -199,13 +199,15 @@ impl Switch {
 
     /// What the caller's leg may speak, and its lines: those of its offer, or one for sound where it left the offer to us.
     fn caller_media(&self, call: &Call, invitation: &Invitation<'_>) -> (Repertoire, Vec<(MediaLine, Option<Bond>)>) {
-        let keeps_order = match &invitation.identity {
-            Identity::Trunk { name, .. } => {
-                self.exchange.trunks.by_name(name).is_some_and(|trunk| !trunk.settings.codecs.is_empty())
-            }
-            _ => false,
+        let trunk = match &invitation.identity {
+            Identity::Trunk { name, .. } => self.exchange.trunks.by_name(name),
+            _ => None,
         };
-        let speaks = Repertoire { codecs: invitation.codecs.clone(), keeps_order, ptime_ms: None };
+        let speaks = Repertoire {
+            codecs: invitation.codecs.clone(),
+            keeps_order: trunk.is_some_and(|trunk| !trunk.settings.codecs.is_empty()),
+            ptime_ms: trunk.map(|trunk| trunk.settings.ptime_ms),
+        };
         let lines = match &call.caller.offer {
             Some(offer) => {
                 let limit = self.exchange.settings.limits.streams;
