@@ -92,7 +92,7 @@ impl Switch {
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 max_transactions: settings.limits.transactions,
                 extensions: EXTENSIONS.to_vec(),
-                max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
+                max_sessions: max_sessions(&settings),
                 takes: vec![
                     Method::Register,
                     Method::Options,
@@ -564,6 +564,7 @@ impl Switch {
             });
         }
         let (trunks, mut work) = self.exchange.trunk_work();
+        self.exchange.agent.set_max_sessions(max_sessions(&settings));
         trunks.unregister(now, &mut work);
         self.exchange.notifier.end(|_, _, _| Some(Ending::Probation));
     }
@@ -598,6 +599,10 @@ fn message_limits(settings: &Settings) -> Limits {
 fn seed(chance: &mut Chance) -> [u8; 32] {
     let mut seed = [0; 32];
     for word in seed.chunks_mut(8) {
+fn max_sessions(settings: &Settings) -> usize {
+    settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS)
+}
+
         word.copy_from_slice(&chance.u64().to_ne_bytes());
     }
     seed

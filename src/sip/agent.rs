@@ -103,6 +103,11 @@ impl Agent {
         self.core.settings.announce = announce;
     }
 
+    /// How many sessions there may be from now on.
+    pub fn set_max_sessions(&mut self, most: usize) {
+        self.core.settings.max_sessions = most;
+    }
+
     /// Sends a request outside any dialog. Its answers come as [`Event::Response`], its failure as [`Event::Failed`].
     pub fn request(&mut self, now: Now, request: OutgoingRequest) -> RequestId {
         self.core.begin(now);
