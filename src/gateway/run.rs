@@ -285,7 +285,7 @@ impl Gateway {
         let settings = self.switch.settings();
         let at = at.unwrap_or_else(|| self.world.clock.now().wall);
         let (caller, number) = self.switch.plan().caller(settings, from)?;
-        Ok(self.switch.plan().route(&Request { caller, from: &number, to, at }))
+        Ok(self.switch.plan().explain(&Request { caller, from: &number, to, at }))
     }
 
     async fn reload_and_say(&mut self) {
