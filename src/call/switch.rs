@@ -12,7 +12,7 @@ use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
 use crate::call::talk::music::Music;
 use crate::call::terms::EXTENSIONS;
-use crate::call::view::{CallView, RegistrationView, TrunkView};
+use crate::call::view::{CallView, Closed, RegistrationView, TrunkView};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, Event as MediaEvent};
@@ -217,6 +217,17 @@ impl Switch {
 
     pub fn settings(&self) -> &Arc<Settings> {
         &self.exchange.settings
+    /// Why no new call is taken; none while calls are.
+    pub fn closed(&self) -> Option<Closed> {
+        if self.draining {
+            Some(Closed::Draining)
+        } else if self.records_failing.is_some() {
+            Some(Closed::NoRecords)
+        } else {
+            (self.calls.len() >= self.exchange.settings.limits.calls).then_some(Closed::Full)
+        }
+    }
+
     }
 
     pub fn plan(&self) -> &Arc<Plan> {

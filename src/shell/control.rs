@@ -2,7 +2,7 @@
 //! gone is no error.
 
 use crate::base::time::Wall;
-use crate::call::view::{CallView, RegistrationView, TrunkView};
+use crate::call::view::{CallView, Closed, RegistrationView, TrunkView};
 use crate::dialplan::route::Decision;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -63,9 +63,8 @@ pub struct Status {
     pub version: &'static str,
     pub started: Wall,
     pub uptime: Duration,
-    /// False during a drain, and while the books can't be kept.
-    pub accepting: bool,
-    pub draining: bool,
+    /// Why no new call is taken; none while calls are.
+    pub closed: Option<Closed>,
     pub calls: usize,
     pub max_calls: usize,
     pub registrations: usize,

@@ -17,12 +17,13 @@ use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::call::state::{Call, CallerSide, PATIENCE};
 use crate::call::switch::Switch;
 use crate::call::trunk::Trunk;
+use crate::call::view::Closed;
 use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::{Decision, Request, Target};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::Flow;
-use crate::wire::description::{Description, Media as MediaLine};
 use crate::sip::registrar::Phone;
+use crate::wire::description::{Description, Media as MediaLine};
 use crate::wire::sip::{Message, Name, Replaces};
 use std::collections::VecDeque;
 use tandem_codecs::Codec;
@@ -102,11 +103,10 @@ impl Switch {
     /// Reasons to take no call at all, whoever calls whom.
     fn unwilling(&self, message: &Message, identity: &Identity) -> Option<Failure> {
         let busy = |reason: &str| Failure::new(503, reason).with(Name::RetryAfter, RETRY_AFTER);
-        if self.draining {
-            return Some(busy("Draining"));
-        }
-        if self.calls.len() >= self.exchange.settings.limits.calls {
-            return Some(busy("Too Many Calls"));
+        match self.closed() {
+            Some(Closed::Draining) => return Some(busy("Draining")),
+            Some(Closed::Full) => return Some(busy("Too Many Calls")),
+            Some(Closed::NoRecords) | None => {}
         }
         // Who sends our own INVITE back, by whatever way, is told what a proxy tells (RFC 3261 §16.3 step 4).
         if self.exchange.is_placed(message.call_id()) {

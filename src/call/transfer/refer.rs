@@ -97,8 +97,7 @@ impl Switch {
         if call.transfers >= self.exchange.settings.limits.transfers || call.caller.max_forwards == 0 {
             return refusal(403, "Too Many Transfers");
         }
-        let is_full = self.calls.len() >= self.exchange.settings.limits.calls;
-        if replaces.is_none() && (self.draining || is_full || self.records_failing.is_some()) {
+        if replaces.is_none() && self.closed().is_some() {
             return refusal(503, "No New Calls");
         }
         let flow = call.legs[leg.leg].flow();
