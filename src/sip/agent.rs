@@ -27,7 +27,7 @@ use crate::sip::request::{Draft, contact};
 use crate::sip::response::Answer;
 use crate::sip::session::{Session, TIMERS};
 use crate::sip::transaction::{ClientId, ClientKey, ServerTxId, TransactionTimer};
-use crate::wire::sip::{Message, Method, Name};
+use crate::wire::sip::{Message, Method, Name, Uuid};
 use std::collections::HashMap;
 
 pub use crate::sip::request::ALLOW;
@@ -260,6 +260,11 @@ impl Agent {
     /// Whether a call to us has its final answer. One that was given may wait for the acknowledgement of what came before.
     pub fn is_answered(&self, id: SessionId) -> bool {
         self.session(id).is_none_or(Session::is_answered)
+    }
+
+    /// Our side of an answered session is called otherwise from now on (RFC 7989 §9).
+    pub fn rename(&mut self, now: Now, id: SessionId, name: Uuid) {
+        self.act(now, id, |session, _| session.rename(name));
     }
 
     /// Whether the caller is to acknowledge a provisional answer, which holds a description or doesn't.

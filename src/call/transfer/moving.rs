@@ -344,8 +344,9 @@ impl Call {
             },
             _ => media.offer(&opposites),
         };
+        let headers = self.introduce(exchange, now, leg, other);
         match state {
-            Moving::Invited(_) => exchange.agent.answer(now, session, Vec::new(), body),
+            Moving::Invited(_) => exchange.agent.answer(now, session, headers, body),
             Moving::Answered => self.reoffer_moved(exchange, now, leg, body),
         }
         Ok(())
