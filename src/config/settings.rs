@@ -349,7 +349,7 @@ impl std::fmt::Debug for TrunkCredentials {
 }
 
 /// A network in CIDR notation; a single address has all its bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
     pub address: IpAddr,
     pub bits: u8,
@@ -415,10 +415,16 @@ impl Network {
 
     /// Whether `address` is inside. An IPv4 address mapped into IPv6 counts as what it is.
     pub fn contains(self, address: IpAddr) -> bool {
-        match (self.address.to_canonical(), address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits.min(32))).unwrap_or(0);
-                network.to_bits() & mask == address.to_bits() & mask
+        self.masked() == Network { address, bits: self.bits }.masked()
+    }
+
+    /// The same network by its first address.
+    pub fn masked(self) -> Network {
+        let bits = u32::from(self.bits);
+        let address = match self.address.to_canonical() {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32 - bits.min(32)).unwrap_or(0);
+                IpAddr::V4((address.to_bits() & mask).into())
             }
             (IpAddr::V6(network), IpAddr::V6(address)) => {
                 let mask = u128::MAX.checked_shl(128 - u32::from(self.bits.min(128))).unwrap_or(0);

@@ -243,6 +243,11 @@ impl Registration {
     pub fn poll_action(&mut self) -> Option<Action> {
         self.action.take().map(Action::Register)
     }
+    /// The address that it binds to our contact.
+    pub fn aor(&self) -> &str {
+        &self.settings.aor
+    }
+
 
     pub fn poll_timeout(&self) -> Option<Time> {
         let wake = match self.phase {

@@ -284,6 +284,13 @@ impl Player {
             ["restart"] => world.restart(),
             ["load", lag] => {
                 for _ in 0..40 {
+            ["reload", "without", trunk] => {
+                world.reload(|setting| setting.settings.trunks.retain(|known| known.name != *trunk));
+            }
+            ["reload", "with", "account", user, "at", trunk] => world.reload(|setting| {
+                let credentials = setting.trunk(trunk).credentials.as_mut();
+                credentials.expect("an account").username = (*user).to_owned();
+            }),
                     world.pass(Duration::from_millis(50));
                     world.feed(Input::Load { lag: span(lag) });
                 }

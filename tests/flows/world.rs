@@ -280,10 +280,16 @@ impl World {
 
     /// A user changes a setting over the API.
     pub fn change(&mut self, name: &str, change: &Change) {
-        let mut changed = (**self.switch.accounts()).clone();
-        let forwarding = changed.by_name(name).expect("a user").forwarding.with(change);
-        changed.set_forwarding(name, forwarding);
-        self.feed(Input::Accounts(Arc::new(changed)));
+        let mut account = self.switch.accounts().by_name(name).expect("a user").clone();
+        account.forwarding = account.forwarding.with(change);
+        self.feed(Input::User { name: name.to_owned(), account: Some(Box::new(account)) });
+    }
+
+    /// The configuration is read again; the plan is as before.
+    pub fn reload(&mut self, change: impl FnOnce(&mut Setting)) {
+        change(&mut self.setting);
+        let (settings, plan) = (Arc::new(self.setting.settings.clone()), Arc::clone(self.switch.plan()));
+        self.feed(Input::Reload { settings, plan });
     }
 
     /// The gateway dies and starts again, with nothing left but its store.

@@ -67,7 +67,7 @@ impl Trunk {
     }
 
     /// Sends the REGISTER that is due, if any.
-    pub(super) fn register(&mut self, now: Now, work: &mut Work, requests: &mut Requests) {
+    pub fn register(&mut self, now: Now, work: &mut Work, requests: &mut Requests) {
         let due = self.registration.as_ref().and_then(|registration| registration.poll_timeout());
         if due.is_some_and(|due| due <= now.time) {
             let way = self.pick(now.time, work.chance);
@@ -89,7 +89,7 @@ impl Trunk {
                 ..OutgoingRequest::new(Method::Register, register.uri, way, register.aor.clone(), register.aor)
             };
             let id = work.agent.request(now, request);
-            requests.insert(id, Asked { trunk: self.settings.name.clone(), purpose: Purpose::Register, way });
+            requests.insert(id, Asked { trunk: self.key, purpose: Purpose::Register, way });
         }
     }
 
@@ -117,7 +117,7 @@ impl Trunk {
             ..OutgoingRequest::new(Method::Options, uri, way, from, to)
         };
         let id = work.agent.request(now, request);
-        requests.insert(id, Asked { trunk: self.settings.name.clone(), purpose: Purpose::Options, way });
+        requests.insert(id, Asked { trunk: self.key, purpose: Purpose::Options, way });
     }
 
     /// Asks at another address, if there is one that hasn't failed of late: whether the trunk is there isn't decided yet.
