@@ -135,7 +135,7 @@ async fn answer_all(mut asked: mpsc::Receiver<Control>, accounts_changed: Arc<At
                 };
                 drop(reply.send(Ok(Decision { number: to, route: Some(route), steps: Vec::new() })));
             }
-            Control::AccountsChanged => drop(accounts_changed.fetch_add(1, Ordering::Relaxed)),
+            Control::UserChanged { .. } => drop(accounts_changed.fetch_add(1, Ordering::Relaxed)),
         }
     }
 }

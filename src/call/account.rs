@@ -43,14 +43,28 @@ pub struct Accounts {
 impl Accounts {
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Accounts {
         let mut all = Accounts::default();
-        for account in accounts {
-            if let Some(number) = &account.number {
-                all.by_number.insert(number.clone(), account.name.clone());
-            }
-            all.md5_only += usize::from(account.hashes.ha1_sha256.is_none());
-            all.by_name.insert(account.name.clone(), account);
-        }
+        accounts.into_iter().for_each(|account| all.insert(account));
         all
+    }
+
+    /// Takes an account in, in place of one of that name.
+    pub fn insert(&mut self, account: Account) {
+        self.remove(&account.name);
+        if let Some(number) = &account.number {
+            self.by_number.insert(number.clone(), account.name.clone());
+        }
+        self.md5_only += usize::from(account.hashes.ha1_sha256.is_none());
+        self.by_name.insert(account.name.clone(), account);
+    }
+
+    pub fn remove(&mut self, name: &str) {
+        let Some(gone) = self.by_name.remove(name) else { return };
+        self.md5_only -= usize::from(gone.hashes.ha1_sha256.is_none());
+        if let Some(number) = &gone.number
+            && self.by_number.get(number).is_some_and(|owner| owner == name)
+        {
+            self.by_number.remove(number);
+        }
     }
 
     pub fn by_name(&self, name: &str) -> Option<&Account> {

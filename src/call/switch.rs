@@ -2,7 +2,7 @@
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time};
-use crate::call::account::Accounts;
+use crate::call::account::{Account, Accounts};
 use crate::call::exchange::{CallKey, Exchange, LegKey, Timer, guess_limits};
 use crate::call::io::{Input, Notice, Output};
 use crate::call::lamp::subscribed;
@@ -14,6 +14,7 @@ use crate::call::talk::music::Music;
 use crate::call::terms::EXTENSIONS;
 use crate::call::view::{CallView, Closed, RegistrationView, TrunkView};
 use crate::config::settings::Settings;
+use crate::dialplan::directory::PlanUser;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
@@ -154,6 +155,7 @@ impl Switch {
             Input::Timeout => self.time_out(now),
             Input::Accounts(accounts) => self.take_accounts(accounts),
             Input::Reload { settings, plan } => self.reload(now, settings, plan),
+            Input::User { name, account } => self.take_user(name, account.map(|account| *account)),
             Input::HangUp { id } => {
                 if let Some(&call) = self.ids.get(&id) {
                     let reason = sip_reason(200, "Ended by an operator");
@@ -543,6 +545,22 @@ impl Switch {
     }
 
     fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {
+    /// The same of one user, at a cost that doesn't grow with the number of all.
+    fn take_user(&mut self, name: String, account: Option<Account>) {
+        let Exchange { accounts, plan, registrar, .. } = &mut self.exchange;
+        let (accounts, plan) = (Arc::make_mut(accounts), Arc::make_mut(plan));
+        if let Some(account) = account {
+            let Account { name, number, country, .. } = account.clone();
+            plan.insert_user(PlanUser { name, number, country });
+            return accounts.insert(account);
+        }
+        plan.remove_user(&name);
+        accounts.remove(&name);
+        registrar.forget(&name);
+        self.exchange.forget_letters();
+        self.judge_watchers();
+    }
+
         self.exchange.settings = Arc::clone(&settings);
         self.exchange.plan = plan;
         self.exchange.set_announce();

@@ -81,9 +81,13 @@ impl Plan {
         if problems.is_empty() { Ok(plan) } else { Err(problems.into_sorted()) }
     }
 
-    /// The same rules over other users, as after `tandem user add`.
-    pub fn with_users(&self, users: impl IntoIterator<Item = PlanUser>) -> Plan {
-        Plan { users: Arc::new(Directory::new(users)), ..self.clone() }
+    /// A user is added or changed, as after `tandem user add`.
+    pub fn insert_user(&mut self, user: PlanUser) {
+        Arc::make_mut(&mut self.users).insert(user);
+    }
+
+    pub fn remove_user(&mut self, name: &str) {
+        Arc::make_mut(&mut self.users).remove(name);
     }
 
     /// What is to be done with a call. A caller without a country is read in the plan's. Pure, and bounded by the number of rules.
@@ -441,7 +445,13 @@ expect = { rule = "Landlines in the USA and Canada", trunk = "acme", number = "+
         }
         assert_eq!(first(&plan, Caller::Stranger, "bob"), None);
 
-        let later = plan.with_users([user("dave", None, None)]);
+        let mut later = plan.clone();
+        later.insert_user(user("dave", None, None));
+        later.insert_user(user("bob", Some("+442079460009"), None));
+        assert_eq!(first(&later, CAROL, "+442079460009"), bob);
+        assert_eq!(first(&later, CAROL, "+442079460002"), None);
+        later.remove_user("bob");
+        assert_eq!(first(&later, CAROL, "+442079460009"), None);
         assert_eq!(first(&later, CAROL, "dave"), Some(Target::User { name: "dave".into() }));
         assert_eq!(first(&later, CAROL, "bob"), None);
     }

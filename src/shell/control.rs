@@ -44,8 +44,10 @@ pub enum Control {
         at: Option<Wall>,
         reply: oneshot::Sender<Result<Decision, String>>,
     },
-    /// The store's users were changed, and are to be read again.
-    AccountsChanged,
+    /// A user of the store, or where their calls go, was changed, and is to be read again.
+    UserChanged {
+        name: String,
+    },
 }
 
 /// What a reload changed.

@@ -263,7 +263,9 @@ impl Player {
                 };
                 world.feed(Input::Loaded { ticket, result });
             }
-            [name, "is", "no", "user"] => world.accounts(|account| account != *name),
+            [name, "is", "no", "user"] => {
+                world.feed(Input::User { name: (*name).to_owned(), account: None });
+            }
             [_, "is", "a", "user", "again"] => world.accounts(|_| true),
             ["operator", "hangs", "up"] => {
                 let id = world.books.records.last().expect("a call").id.clone();
@@ -282,8 +284,6 @@ impl Player {
             [name, "is", "not", "to", "be", "disturbed"] => world.change(name, &Change::DoNotDisturb { on: true }),
             ["store", "fails"] => world.mailbox.failing = true,
             ["restart"] => world.restart(),
-            ["load", lag] => {
-                for _ in 0..40 {
             ["reload", "without", trunk] => {
                 world.reload(|setting| setting.settings.trunks.retain(|known| known.name != *trunk));
             }
@@ -291,6 +291,8 @@ impl Player {
                 let credentials = setting.trunk(trunk).credentials.as_mut();
                 credentials.expect("an account").username = (*user).to_owned();
             }),
+            ["load", lag] => {
+                for _ in 0..40 {
                     world.pass(Duration::from_millis(50));
                     world.feed(Input::Load { lag: span(lag) });
                 }
