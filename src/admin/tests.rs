@@ -75,7 +75,7 @@ impl Fixture {
         };
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, router(state), std::future::pending()));
+        tokio::spawn(serve(listener, router(state), 64, std::future::pending()));
         Fixture { address, store, journal, trouble, accounts_changed, _folder: folder }
     }
 

@@ -154,6 +154,8 @@ pub struct Limits {
     /// SIP over TCP, TLS and WebSocket together.
     pub tcp_connections: usize,
     pub tcp_connections_per_address: usize,
+    /// Of the 256 that the HTTP server has; SIP over WebSocket counts above once it is spoken.
+    pub http_connections_per_address: usize,
     /// A connection on which nothing comes for so long is closed.
     pub connection_idle: Duration,
     /// A connection, its TLS handshake and each of its messages are complete within so long after they began.
@@ -572,6 +574,7 @@ impl Default for Limits {
             // As long as the longest registration: a phone refreshes it before.
             connection_idle: Duration::from_secs(3_600),
             // Three retransmissions of a lost segment.
+            http_connections_per_address: 32,
             message_time: Duration::from_secs(5),
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,

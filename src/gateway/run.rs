@@ -102,9 +102,10 @@ impl Gateway {
         let listener = admin::bind(listen).await?;
         let http = listener.local_addr().unwrap_or(listen);
         let router = router(state);
-        let https = serve_https(settings.http.tls, world.tls(), router.clone()).await?;
+        let per_address = settings.limits.http_connections_per_address;
+        let https = serve_https(settings.http.tls, world.tls(), router.clone(), per_address).await?;
         tokio::spawn(async move {
-            if let Err(error) = admin::serve(listener, router, std::future::pending()).await {
+            if let Err(error) = admin::serve(listener, router, per_address, std::future::pending()).await {
                 tracing::error!("the HTTP server ended: {error}");
             }
         });
@@ -130,8 +131,8 @@ impl Gateway {
             gauges: Gauges::new(metrics, now.wall),
             started: now.wall,
             draining_since: None,
-            ended: false,
             signals: 0,
+            ended: false,
         })
     }
 
@@ -305,8 +306,8 @@ impl Gateway {
                 }
             }
         }
-    }
         self.reading.begin(self.switch.settings());
+    }
 
     fn reload(&mut self, everything: Everything) -> ReloadReport {
         let Everything { settings, accounts, plan, certificates } = everything;
@@ -324,8 +325,8 @@ impl Gateway {
         self.settings.store(settings);
         report
     }
-
 }
+
 fn say_reloaded(result: &Result<ReloadReport, Problems>) {
     match result {
         Ok(report) => {
@@ -345,12 +346,13 @@ async fn serve_https(
     listen: Option<SocketAddr>,
     certificates: tls::Current,
     router: axum::Router,
+    per_address: usize,
 ) -> Result<Option<SocketAddr>, ShellError> {
     let Some(listen) = listen else { return Ok(None) };
     let listener = admin::bind_tls(listen).await?;
     let https = listener.local_addr().unwrap_or(listen);
     tokio::spawn(async move {
-        if let Err(error) = admin::serve_tls(listener, certificates, router).await {
+        if let Err(error) = admin::serve_tls(listener, certificates, router, per_address).await {
             tracing::error!("the HTTPS server ended: {error}");
         }
     });
@@ -390,7 +392,7 @@ fn after_restart(before: &Settings, after: &Settings) -> Vec<String> {
     say(timing(&before.sip) != timing(&after.sip), "sip.t1 or sip.nonce_lifetime");
     let connections = |limits: &config::settings::Limits| {
         let most = (limits.tcp_connections, limits.tcp_connections_per_address, limits.message_bytes);
-        (most, limits.connection_idle, limits.message_time)
+        (most, limits.http_connections_per_address, limits.connection_idle, limits.message_time)
     };
     say(connections(&before.limits) != connections(&after.limits), "a limit of connections in [limits]");
     say(before.limits.transactions != after.limits.transactions, "limits.transactions");
