@@ -619,6 +619,7 @@ fn beginning(bytes: &Bytes) -> Option<Message> {
     let end = start.windows(2).enumerate().filter(|(_, pair)| pair == b"\r\n").take(LINES).last()?.0;
     Message::parse([start.get(..end)?, b"\r\n\r\n"].concat().into()).ok()
 }
+        announce: Announce::signalling(settings),
 
 fn message_limits(settings: &Settings) -> Limits {
     let limits = &settings.limits;

@@ -16,6 +16,7 @@ pub use gruu::Phone;
 
 use crate::base::time::{Now, Time};
 use crate::base::timers::Timers;
+use crate::sip::announce::Announce;
 use crate::sip::flow::{Flow, Headers};
 use crate::sip::registrar::request::{EXTENSIONS, Request, Wanted, Wish};
 use crate::wire::sip::{HeaderError, Message, Name, Uri, date};
@@ -43,6 +44,8 @@ pub struct RegistrarLimits {
     pub bindings: usize,
     /// Of the addresses that lead to one phone.
     pub domain: String,
+    /// What proxies are told of where their phones' requests go.
+    pub announce: Announce,
 }
 
 impl Default for RegistrarLimits {
@@ -55,6 +58,7 @@ impl Default for RegistrarLimits {
             contacts: 10,
             bindings: 100_000,
             domain: "localhost".to_owned(),
+            announce: Announce::default(),
         }
     }
 }
@@ -401,8 +405,8 @@ fn extend(outcome: &mut Outcome, request: &Request, limits: &RegistrarLimits) {
     outcome.headers.push((Name::Supported, EXTENSIONS.join(", ")));
     outcome.headers.extend(request.path.iter().map(|value| (Name::Path, value.clone())));
     if !request.path.is_empty() {
-        let Flow { local, transport, .. } = request.flow;
-        let route = format!("<sip:{local}{};lr>", transport.parameter());
+        let ours = limits.announce.socket(request.flow);
+        let route = format!("<sip:{ours}{};lr>", request.flow.transport.parameter());
         outcome.headers.push((Name::ServiceRoute, route));
     }
     if request.keeps_flows {
