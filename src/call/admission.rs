@@ -309,7 +309,10 @@ pub fn is_ours(exchange: &Exchange, flow: Flow, host: &str) -> bool {
     if host.eq_ignore_ascii_case(&settings.sip.domain) || host.eq_ignore_ascii_case("localhost") {
         return true;
     }
-    let Ok(address) = host.parse::<IpAddr>() else { return false };
+    let Ok(address) = host.parse::<IpAddr>() else {
+        let mut names = settings.trunks.iter().filter_map(|trunk| trunk.contact_host.as_deref());
+        return names.any(|name| name.eq_ignore_ascii_case(host));
+    };
     let address = address.to_canonical();
     address == flow.local.ip().to_canonical()
         || Announce::signalling(settings).is_public(address)

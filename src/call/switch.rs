@@ -90,6 +90,7 @@ impl Switch {
             AgentSettings {
                 t1: settings.sip.t1,
                 announce: Announce::signalling(&settings),
+                names: our_names(&settings),
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 max_transactions: settings.limits.transactions,
                 extensions: EXTENSIONS.to_vec(),
@@ -154,8 +155,8 @@ impl Switch {
             Input::MediaRefused(command) => self.media_refused(now, command),
             Input::Timeout => self.time_out(now),
             Input::Accounts(accounts) => self.take_accounts(accounts),
-            Input::Reload { settings, plan } => self.reload(now, settings, plan),
             Input::User { name, account } => self.take_user(name, account.map(|account| *account)),
+            Input::Reload { settings, plan } => self.reload(now, settings, plan),
             Input::HangUp { id } => {
                 if let Some(&call) = self.ids.get(&id) {
                     let reason = sip_reason(200, "Ended by an operator");
@@ -217,8 +218,6 @@ impl Switch {
         self.draining
     }
 
-    pub fn settings(&self) -> &Arc<Settings> {
-        &self.exchange.settings
     /// Why no new call is taken; none while calls are.
     pub fn closed(&self) -> Option<Closed> {
         if self.draining {
@@ -230,6 +229,8 @@ impl Switch {
         }
     }
 
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.exchange.settings
     }
 
     pub fn plan(&self) -> &Arc<Plan> {
@@ -544,7 +545,6 @@ impl Switch {
         self.judge_watchers();
     }
 
-    fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {
     /// The same of one user, at a cost that doesn't grow with the number of all.
     fn take_user(&mut self, name: String, account: Option<Account>) {
         let Exchange { accounts, plan, registrar, .. } = &mut self.exchange;
@@ -561,9 +561,12 @@ impl Switch {
         self.judge_watchers();
     }
 
+    fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {
         self.exchange.settings = Arc::clone(&settings);
         self.exchange.plan = plan;
         self.exchange.set_announce();
+        self.exchange.agent.set_max_sessions(max_sessions(&settings));
+        self.exchange.agent.set_names(our_names(&settings));
         self.exchange.music = Music::default();
         self.exchange.registrar.set_limits(registrar_limits(&settings));
         self.exchange.notifier.set_limits(subscribed::notifier_limits(&settings));
@@ -593,10 +596,18 @@ impl Switch {
             });
         }
         let (trunks, mut work) = self.exchange.trunk_work();
-        self.exchange.agent.set_max_sessions(max_sessions(&settings));
         trunks.unregister(now, &mut work);
         self.exchange.notifier.end(|_, _, _| Some(Ending::Probation));
     }
+}
+
+/// By which trunks know us.
+fn our_names(settings: &Settings) -> Vec<String> {
+    settings.trunks.iter().filter_map(|trunk| trunk.contact_host.clone()).collect()
+}
+
+fn max_sessions(settings: &Settings) -> usize {
+    settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS)
 }
 
 fn registrar_limits(settings: &Settings) -> RegistrarLimits {
@@ -608,6 +619,7 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
         default: settings.sip.registration_default,
         flow_timer: settings.sip.flow_timer,
         domain: settings.sip.domain.clone(),
+        announce: Announce::signalling(settings),
     }
 }
 
@@ -619,7 +631,6 @@ fn beginning(bytes: &Bytes) -> Option<Message> {
     let end = start.windows(2).enumerate().filter(|(_, pair)| pair == b"\r\n").take(LINES).last()?.0;
     Message::parse([start.get(..end)?, b"\r\n\r\n"].concat().into()).ok()
 }
-        announce: Announce::signalling(settings),
 
 fn message_limits(settings: &Settings) -> Limits {
     let limits = &settings.limits;
@@ -629,10 +640,6 @@ fn message_limits(settings: &Settings) -> Limits {
 fn seed(chance: &mut Chance) -> [u8; 32] {
     let mut seed = [0; 32];
     for word in seed.chunks_mut(8) {
-fn max_sessions(settings: &Settings) -> usize {
-    settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS)
-}
-
         word.copy_from_slice(&chance.u64().to_ne_bytes());
     }
     seed

@@ -61,6 +61,7 @@ impl Trunk {
                 credentials: Some(credentials_of(credentials)),
                 announce: announce.clone(),
                 path: trunk.path,
+                contact_host: trunk.contact_host.clone(),
                 ..RegistrationSettings::new(&format!("sip:{domain}"), &aor, &user)
             };
             Registration::new(settings, format!("{}@{domain}", chance.token(24)))
@@ -74,8 +75,8 @@ impl Trunk {
             None => (home, None),
         };
         Trunk {
-            settings: trunk,
             key,
+            settings: trunk,
             announce,
             hop: Place::new(hop, now.time),
             home,
@@ -112,7 +113,6 @@ impl Trunk {
         }
     }
 
-    /// Whether a request from its address over this transport may be its own. A browser's connection may end at a proxy on
     /// Whether our contact at its registrar, if there is one, is that of `other` too.
     pub fn has_account_of(&self, other: &Trunk) -> bool {
         let Some(registration) = &self.registration else { return true };
@@ -125,6 +125,7 @@ impl Trunk {
         self.callers().flat_map(Place::hosts)
     }
 
+    /// Whether a request from its address over this transport may be its own. A browser's connection may end at a proxy on
     /// the trunk's own machine, and an address is proven by nothing but a connection, so that whoever is reached by
     /// connections comes by them. Where it has to show a certificate, the shell lets no TLS connection of it stand that
     /// didn't.

@@ -233,6 +233,8 @@ pub struct Trunk {
     pub expires: Duration,
     /// Our domain towards this trunk; its host where none is given.
     pub domain: Option<String>,
+    /// The name by which it knows us: in Contact, and in Via over TLS. None for our address.
+    pub contact_host: Option<String>,
     /// In the order of the offer; empty for all that we have.
     pub codecs: Vec<Codec>,
     /// Milliseconds in a packet that we ask for and, unless asked otherwise, send.
@@ -378,6 +380,7 @@ impl Trunk {
             register: false,
             expires: Trunk::EXPIRES,
             domain: None,
+            contact_host: None,
             codecs: Vec::new(),
             ptime_ms: Trunk::PTIME_MS,
             country: None,
@@ -428,12 +431,12 @@ impl Network {
                 let mask = u32::MAX.checked_shl(32 - bits.min(32)).unwrap_or(0);
                 IpAddr::V4((address.to_bits() & mask).into())
             }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits.min(128))).unwrap_or(0);
-                network.to_bits() & mask == address.to_bits() & mask
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128 - bits.min(128)).unwrap_or(0);
+                IpAddr::V6((address.to_bits() & mask).into())
             }
-            _ => false,
-        }
+        };
+        Network { address, bits: self.bits }
     }
 }
 
@@ -571,10 +574,10 @@ impl Default for Limits {
             tcp_connections: 10_000,
             // An office behind one address.
             tcp_connections_per_address: 200,
+            http_connections_per_address: 32,
             // As long as the longest registration: a phone refreshes it before.
             connection_idle: Duration::from_secs(3_600),
             // Three retransmissions of a lost segment.
-            http_connections_per_address: 32,
             message_time: Duration::from_secs(5),
             // The largest datagram, and ten times any usual message.
             message_bytes: 65_536,

@@ -70,3 +70,34 @@ fn an_address_alone_makes_no_trunk() {
         play_in(|setting| setting.trunk("acme").transport = transport, &ladder);
     }
 }
+
+/// RFC 3261 §26.3.1: who connects back to our Contact checks our certificate by the name in it.
+#[test]
+fn a_trunk_that_knows_us_by_name_is_told_that_name() {
+    play_in(
+        |setting| {
+            let acme = setting.trunk("acme");
+            (acme.host, acme.transport) = ("198.51.100.13".to_owned(), Some(TrunkTransport::Tls));
+            acme.contact_host = Some("sbc.office.example".to_owned());
+        },
+        "
+        alice calls +15550190000 (sdp PCMU)
+        tandem -> gamma INVITE [Via ~ SIP/2.0/TLS sbc.office.example:5060; | Contact: <sip:+15550100001@sbc.office.example:5060;transport=tls>]
+        gamma -> tandem 200 (sdp PCMU)
+        tandem -> gamma ACK [Via ~ SIP/2.0/TLS sbc.office.example:5060;]
+        tandem -> alice 200 [Contact ~ @192.0.2.1:5060>]
+        alice -> tandem ACK
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> gamma BYE [Via ~ SIP/2.0/TLS sbc.office.example:5060;]
+        gamma -> tandem 200
+        alice registers
+        gamma -> tandem INVITE sip:+15550100001@sbc.office.example:5060 (From: <sip:+14155550100@198.51.100.13> | sdp PCMU)
+        tandem -> alice INVITE [Contact ~ @192.0.2.1:5060>]
+        alice -> tandem 180
+        tandem -> gamma 180 [Contact: <sip:+15550100001@sbc.office.example:5060;transport=tls>]
+        alice -> tandem 486
+        tandem -> gamma 486
+        ",
+    );
+}

@@ -31,7 +31,7 @@ use tandem_codecs::Codec;
 pub const REALM: &str = "tandem.local";
 const OURS: [&str; 2] = ["192.0.2.1:5060", "[2001:db8::1]:5060"];
 /// Everyone who may appear; none of the addresses is the beginning of another.
-const PEERS: [(&str, &str, Transport); 17] = [
+const PEERS: [(&str, &str, Transport); 18] = [
     ("alice", "192.0.2.11:5060", Transport::Udp),
     ("alice2", "192.0.2.12:5060", Transport::Udp),
     ("bob", "192.0.2.21:5060", Transport::Udp),
@@ -46,6 +46,7 @@ const PEERS: [(&str, &str, Transport); 17] = [
     ("acme3", "198.51.100.22:5060", Transport::Udp),
     ("acme4", "198.51.100.23:5060", Transport::Tcp),
     ("globex", "198.51.100.12:5080", Transport::Udp),
+    ("gamma", "198.51.100.13:5061", Transport::Tls),
     // Whose connections end at a proxy on acme's machine, or who forges its address.
     ("browser", "198.51.100.11:40002", Transport::Ws),
     ("forger", "198.51.100.11:40003", Transport::Udp),

@@ -161,7 +161,8 @@ impl Exchange {
         let from = delivery.letter.from.from(&ours, audience);
         let told = delivery.letter.from.headers(&ours, audience, Side::Calling);
         let to = format!("<sip:{}@{domain}>", escape_user(number));
-        let request = request(now, delivery, hop, from, to, told);
+        let contact_host = trunk.settings.contact_host.clone();
+        let request = OutgoingRequest { contact_host, ..request(now, delivery, hop, from, to, told) };
         let trunk = Some(name.to_owned());
         self.send_letters(now, key, vec![Again { request, trunk, credentials, is_signed: false, more }]);
         Ok(())

@@ -85,6 +85,7 @@ impl Trunk {
                 headers: register.headers,
                 contact: Some(register.contact),
                 routes: route.clone(),
+                contact_host: self.settings.contact_host.clone(),
                 max_wait: self.another(now.time, way, work.chance).map(|_| work.patience),
                 ..OutgoingRequest::new(Method::Register, register.uri, way, register.aor.clone(), register.aor)
             };
@@ -112,6 +113,7 @@ impl Trunk {
         let (from, to) = (format!("<sip:tandem@{domain}>"), format!("<{uri}>"));
         let request = OutgoingRequest {
             contact_user: Some("tandem".to_owned()),
+            contact_host: self.settings.contact_host.clone(),
             routes: self.proxy_route(),
             max_wait: self.another(now.time, way, work.chance).map(|_| work.patience),
             ..OutgoingRequest::new(Method::Options, uri, way, from, to)
