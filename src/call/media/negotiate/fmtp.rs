@@ -207,7 +207,7 @@ mod tests {
 
     fn format(encoding: &str, fmtp: &str) -> Format {
         let fmtp = (!fmtp.is_empty()).then(|| fmtp.to_owned());
-        Format { payload_type: 96, encoding: encoding.to_owned(), clock_rate: 90_000, channels: 1, fmtp }
+        Format { payload_type: 96, encoding: encoding.to_owned().into(), clock_rate: 90_000, channels: 1, fmtp }
     }
 
     #[test]
