@@ -37,7 +37,7 @@ const SPARE_SESSIONS: usize = 1_000;
 
 pub struct Switch {
     pub(super) exchange: Exchange,
-    pub(super) calls: HashMap<CallKey, Call>,
+    pub(super) calls: HashMap<CallKey, Box<Call>>,
     /// By the record's id.
     pub(super) ids: HashMap<String, CallKey>,
     pub(super) draining: bool,
@@ -233,7 +233,7 @@ impl Switch {
 
     pub fn calls(&self) -> Vec<CallView> {
         let mut views: Vec<CallView> =
-            self.calls.values().filter(|call| call.stage != Stage::Ending).map(Call::view).collect();
+            self.calls.values().filter(|call| call.stage != Stage::Ending).map(|call| call.view()).collect();
         views.sort_by(|one, two| one.started.cmp(&two.started).then_with(|| one.id.cmp(&two.id)));
         views
     }
@@ -329,8 +329,9 @@ impl Switch {
 
     /// Shows what became of the calls that something happened to.
     fn light_lamps(&mut self, now: Now) {
-        for key in self.exchange.lamps.take_touched() {
-            let lamps = self.calls.get(&key).map(Call::lamps).unwrap_or_default();
+        let mut touched = self.exchange.lamps.take_touched();
+        for key in touched.drain(..) {
+            let lamps = self.calls.get(&key).map(|call| call.lamps()).unwrap_or_default();
             for change in self.exchange.lamps.set(key, lamps) {
                 self.exchange.notifier.changed(now.time, Package::Dialog, &change.user);
                 if change.turned {
@@ -338,6 +339,7 @@ impl Switch {
                 }
             }
         }
+        self.exchange.lamps.give_back(touched);
     }
 
     fn received(&mut self, now: Now, flow: Flow, bytes: Bytes) {

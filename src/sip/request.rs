@@ -4,6 +4,8 @@ use crate::sip::announce::Announce;
 use crate::sip::flow::{Body, Flow, Headers, Transport};
 use crate::wire::sip::{Message, Method, Name, Writer};
 use bytes::Bytes;
+use std::fmt;
+use std::net::SocketAddr;
 
 /// What the agent and the session together take within a dialog or outside.
 pub const ALLOW: &str =
@@ -70,20 +72,24 @@ fn via(flow: Flow, announce: &Announce, branch: &str) -> String {
     let transport = flow.transport.as_str();
     // Over TLS, where both know whom they talk to, the peer may use our connection for its own requests (RFC 5923 §5).
     let alias = if flow.transport == Transport::Tls { ";alias" } else { "" };
-    format!("SIP/2.0/{transport} {};branch={branch};rport{alias}", authority(flow, announce))
+    format!("SIP/2.0/{transport} {};branch={branch};rport{alias}", Authority(announce.socket(flow)))
 }
 
 /// Our Contact on a flow.
 pub(crate) fn contact(user: &str, flow: Flow, announce: &Announce) -> String {
     let at = if user.is_empty() { "" } else { "@" };
-    format!("<sip:{user}{at}{}{}>", authority(flow, announce), flow.transport.parameter())
+    format!("<sip:{user}{at}{}{}>", Authority(announce.socket(flow)), flow.transport.parameter())
 }
 
 /// Address and port of our side, as they stand in a URI; without the zone of an IPv6 address, which is nobody else's.
-fn authority(flow: Flow, announce: &Announce) -> String {
-    match announce.socket(flow) {
-        std::net::SocketAddr::V4(local) => local.to_string(),
-        std::net::SocketAddr::V6(local) => format!("[{}]:{}", local.ip(), local.port()),
+struct Authority(SocketAddr);
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            SocketAddr::V4(local) => write!(f, "{}:{}", local.ip(), local.port()),
+            SocketAddr::V6(local) => write!(f, "[{}]:{}", local.ip(), local.port()),
+        }
     }
 }
 

@@ -38,11 +38,14 @@ pub fn parse(bytes: &[u8]) -> Result<Description, SdpError> {
     }
     let (text, media_lines) = cleaned(bytes)?;
     let session = Session::parse(text.as_bytes()).map_err(located)?;
-    let media = session.medias.iter().zip(media_lines).map(|(media, line)| read_media(&session, media, line));
+    let mut media = Vec::with_capacity(session.medias.len());
+    for (line, number) in session.medias.iter().zip(media_lines) {
+        media.push(read_media(&session, line, number)?);
+    }
     Ok(Description {
         session: session.origin.sess_id.parse().unwrap_or_default(),
         version: session.origin.sess_version,
-        media: media.collect::<Result<_, _>>()?,
+        media,
     })
 }
 

@@ -187,6 +187,9 @@ pub fn events(format: &Format) -> EventSet {
 
 /// The same as text.
 pub fn events_text(events: EventSet) -> String {
+    if events == EventSet::DIGITS {
+        return "0-15".to_owned();
+    }
     let mut text = String::new();
     let mut next = 0u16;
     while let Some(first) = (next..256).find(|&event| events.contains(event as u8)) {
