@@ -3,11 +3,12 @@
 pub(super) mod subscribed;
 mod watched;
 
+use crate::base::ids::IdMap;
 use crate::call::exchange::CallKey;
 use crate::call::leg::Stage as LegStage;
 use crate::call::state::{Call, Stage};
 use crate::wire::events::dialog_info::{Direction, Stage as Light};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One user's part in one call. A user whose phones ring together has one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,7 +22,7 @@ pub struct Lamp {
 
 #[derive(Default)]
 pub struct Lamps {
-    calls: HashMap<CallKey, Vec<Lamp>>,
+    calls: IdMap<CallKey, Vec<Lamp>>,
     users: BTreeMap<String, BTreeSet<CallKey>>,
     touched: Vec<CallKey>,
 }

@@ -1,6 +1,7 @@
 //! The switch: all calls of one shard. Inputs come in with the clock's reading, outputs are drained; nothing else happens.
 
 use crate::base::chance::Chance;
+use crate::base::ids::IdMap;
 use crate::base::time::{Now, Time};
 use crate::call::account::Accounts;
 use crate::call::exchange::{CallKey, Exchange, LegKey, Timer, guess_limits};
@@ -37,7 +38,7 @@ const SPARE_SESSIONS: usize = 1_000;
 
 pub struct Switch {
     pub(super) exchange: Exchange,
-    pub(super) calls: HashMap<CallKey, Box<Call>>,
+    pub(super) calls: IdMap<CallKey, Box<Call>>,
     /// By the record's id.
     pub(super) ids: HashMap<String, CallKey>,
     pub(super) draining: bool,
@@ -110,7 +111,7 @@ impl Switch {
         let exchange = Exchange::new(settings, plan, accounts, agent, verifier, registrar, chance, workers, now);
         Switch {
             exchange,
-            calls: HashMap::new(),
+            calls: IdMap::default(),
             ids: HashMap::new(),
             draining: false,
             records_failing: None,
