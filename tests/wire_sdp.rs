@@ -191,7 +191,7 @@ fn cisco() {
     assert_eq!(d.media[0].formats.len(), 10);
     let bfcp = &d.media[1];
     assert_eq!((&bfcp.kind, bfcp.raw_formats.as_str()), (&Kind::Other("application".into()), "*"));
-    assert_eq!((bfcp.protocol.as_str(), bfcp.direction), ("UDP/BFCP", Direction::Inactive));
+    assert_eq!((bfcp.protocol.as_ref(), bfcp.direction), ("UDP/BFCP", Direction::Inactive));
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn fax() {
         "a=T38FaxRateManagement:transferredTCF",
     ]);
     let fax = &d.media[0];
-    assert_eq!((fax.protocol.as_str(), fax.raw_formats.as_str(), fax.formats.len()), ("udptl", "t38", 0));
+    assert_eq!((fax.protocol.as_ref(), fax.raw_formats.as_str(), fax.formats.len()), ("udptl", "t38", 0));
     assert_eq!(fax.attributes[0], ("T38FaxVersion".to_string(), Some("0".to_string())));
 }
 
@@ -397,7 +397,7 @@ fn a_format() -> impl Strategy<Value = Format> {
     (0..128u8, encoding, 1..200_000u32, 1..8u8, fmtp).prop_map(
         |(payload_type, encoding, clock_rate, channels, fmtp)| Format {
             payload_type,
-            encoding,
+            encoding: encoding.into(),
             clock_rate,
             channels,
             fmtp,

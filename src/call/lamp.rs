@@ -3,11 +3,12 @@
 pub(super) mod subscribed;
 mod watched;
 
+use crate::base::ids::IdMap;
 use crate::call::exchange::CallKey;
 use crate::call::leg::Stage as LegStage;
 use crate::call::state::{Call, Stage};
 use crate::wire::events::dialog_info::{Direction, Stage as Light};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One user's part in one call. A user whose phones ring together has one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,9 +22,9 @@ pub struct Lamp {
 
 #[derive(Default)]
 pub struct Lamps {
-    calls: HashMap<CallKey, Vec<Lamp>>,
+    calls: IdMap<CallKey, Vec<Lamp>>,
     users: BTreeMap<String, BTreeSet<CallKey>>,
-    touched: BTreeSet<CallKey>,
+    touched: Vec<CallKey>,
 }
 
 /// A user whose lamps changed, and whether the user began to be in a call or ceased to be.
@@ -36,11 +37,22 @@ pub struct Change {
 impl Lamps {
     /// Something happened to a call.
     pub fn touch(&mut self, call: CallKey) {
-        self.touched.insert(call);
+        // One thing after the other happens to the same call.
+        if self.touched.last() != Some(&call) {
+            self.touched.push(call);
+        }
     }
 
-    pub fn take_touched(&mut self) -> BTreeSet<CallKey> {
-        std::mem::take(&mut self.touched)
+    /// The calls that something happened to since the last time, each once. Empty it and give it back.
+    pub fn take_touched(&mut self) -> Vec<CallKey> {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    pub fn give_back(&mut self, emptied: Vec<CallKey>) {
+        self.touched = emptied;
     }
 
     /// The lamps of a call are these now; tells whose changed.

@@ -123,7 +123,7 @@ impl Call {
             worker,
             record,
             stage: Stage::Preparing,
-            legs: Vec::new(),
+            legs: Vec::with_capacity(2),
             caller,
             targets: VecDeque::new(),
             target: None,

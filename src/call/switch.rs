@@ -1,6 +1,7 @@
 //! The switch: all calls of one shard. Inputs come in with the clock's reading, outputs are drained; nothing else happens.
 
 use crate::base::chance::Chance;
+use crate::base::ids::IdMap;
 use crate::base::time::{Now, Time};
 use crate::call::account::{Account, Accounts};
 use crate::call::exchange::{CallKey, Exchange, LegKey, Timer, guess_limits};
@@ -38,7 +39,7 @@ const SPARE_SESSIONS: usize = 1_000;
 
 pub struct Switch {
     pub(super) exchange: Exchange,
-    pub(super) calls: HashMap<CallKey, Call>,
+    pub(super) calls: IdMap<CallKey, Box<Call>>,
     /// By the record's id.
     pub(super) ids: HashMap<String, CallKey>,
     pub(super) draining: bool,
@@ -112,7 +113,7 @@ impl Switch {
         let exchange = Exchange::new(settings, plan, accounts, agent, verifier, registrar, chance, workers, now);
         Switch {
             exchange,
-            calls: HashMap::new(),
+            calls: IdMap::default(),
             ids: HashMap::new(),
             draining: false,
             records_failing: None,
@@ -247,7 +248,7 @@ impl Switch {
 
     pub fn calls(&self) -> Vec<CallView> {
         let mut views: Vec<CallView> =
-            self.calls.values().filter(|call| call.stage != Stage::Ending).map(Call::view).collect();
+            self.calls.values().filter(|call| call.stage != Stage::Ending).map(|call| call.view()).collect();
         views.sort_by(|one, two| one.started.cmp(&two.started).then_with(|| one.id.cmp(&two.id)));
         views
     }
@@ -343,8 +344,9 @@ impl Switch {
 
     /// Shows what became of the calls that something happened to.
     fn light_lamps(&mut self, now: Now) {
-        for key in self.exchange.lamps.take_touched() {
-            let lamps = self.calls.get(&key).map(Call::lamps).unwrap_or_default();
+        let mut touched = self.exchange.lamps.take_touched();
+        for key in touched.drain(..) {
+            let lamps = self.calls.get(&key).map(|call| call.lamps()).unwrap_or_default();
             for change in self.exchange.lamps.set(key, lamps) {
                 self.exchange.notifier.changed(now.time, Package::Dialog, &change.user);
                 if change.turned {
@@ -352,6 +354,7 @@ impl Switch {
                 }
             }
         }
+        self.exchange.lamps.give_back(touched);
     }
 
     fn received(&mut self, now: Now, flow: Flow, bytes: Bytes) {

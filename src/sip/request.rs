@@ -4,6 +4,7 @@ use crate::sip::announce::Announce;
 use crate::sip::flow::{Body, Flow, Headers, Transport};
 use crate::wire::sip::{Message, Method, Name, Writer};
 use bytes::Bytes;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 /// What the agent and the session together take within a dialog or outside.
@@ -73,14 +74,15 @@ fn via(flow: Flow, announce: &Announce, host: Option<&str>, branch: &str) -> Str
     let transport = flow.transport.as_str();
     // Over TLS, where both know whom they talk to, the peer may use our connection for its own requests (RFC 5923 §5).
     let alias = if flow.transport == Transport::Tls { ";alias" } else { "" };
-    let host = host.filter(|_| flow.transport == Transport::Tls);
-    format!("SIP/2.0/{transport} {};branch={branch};rport{alias}", authority(flow, announce, host))
+    let ours = Authority { host: host.filter(|_| flow.transport == Transport::Tls), local: announce.socket(flow) };
+    format!("SIP/2.0/{transport} {ours};branch={branch};rport{alias}")
 }
 
 /// Our Contact on a flow; `host` is our name where the peer knows us by one.
 pub(crate) fn contact(user: &str, flow: Flow, announce: &Announce, host: Option<&str>) -> String {
     let at = if user.is_empty() { "" } else { "@" };
-    format!("<sip:{user}{at}{}{}>", authority(flow, announce, host), flow.transport.parameter())
+    let ours = Authority { host, local: announce.socket(flow) };
+    format!("<sip:{user}{at}{ours}{}>", flow.transport.parameter())
 }
 
 /// The name that a Contact of ours has for us; none where it has our address.
@@ -91,12 +93,19 @@ pub(crate) fn name_in(contact: &str) -> Option<&str> {
     (!host.starts_with('[') && host.parse::<IpAddr>().is_err()).then_some(host)
 }
 
-/// Address and port of our side, as they stand in a URI; without the zone of an IPv6 address, which is nobody else's.
-fn authority(flow: Flow, announce: &Announce, host: Option<&str>) -> String {
-    match (host, announce.socket(flow)) {
-        (Some(host), local) => format!("{host}:{}", local.port()),
-        (None, SocketAddr::V4(local)) => local.to_string(),
-        (None, SocketAddr::V6(local)) => format!("[{}]:{}", local.ip(), local.port()),
+/// Name or address and port of our side, as they stand in a URI; without the zone of an IPv6 address, which is nobody else's.
+struct Authority<'a> {
+    host: Option<&'a str>,
+    local: SocketAddr,
+}
+
+impl fmt::Display for Authority<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.host, self.local) {
+            (Some(host), local) => write!(f, "{host}:{}", local.port()),
+            (None, SocketAddr::V4(local)) => write!(f, "{}:{}", local.ip(), local.port()),
+            (None, SocketAddr::V6(local)) => write!(f, "[{}]:{}", local.ip(), local.port()),
+        }
     }
 }
 

@@ -67,7 +67,7 @@ impl Call {
         let known = std::mem::take(&mut self.legs[leg].brought);
         let passing = |name: &str| self.passes(exchange, leg, name);
         let wanted: Vec<String> =
-            message.fields().map(|field| field.name().to_owned()).filter(|name| passing(name)).collect();
+            message.fields().map(|field| field.name()).filter(|name| passing(name)).map(str::to_owned).collect();
         let mut brought = Brought::read(exchange, message, |name| wanted.iter().any(|wanted| wanted == name));
         let says = message.header(Name::SessionId).is_some();
         if !says && !known.session.is_nil() {

@@ -188,7 +188,7 @@ impl Switch {
         self.exchange.keep(&call.record);
         self.exchange.notice(Notice::CallStarted { id: id.clone(), caller: call.record.caller.clone(), dialled });
         self.exchange.timers.set(Timer::Patience(key), now.time + PATIENCE);
-        self.calls.insert(key, call);
+        self.calls.insert(key, Box::new(call));
         self.ids.insert(id, key);
         match refusal {
             Some(failure) => self.with_call(key, |call, exchange| call.refuse_caller(exchange, now, failure)),
@@ -317,7 +317,7 @@ fn open_record(now: Now, id: String, invitation: &Invitation<'_>, decision: &Dec
         answered: None,
         ended: None,
         talk_ms: 0,
-        legs: Vec::new(),
+        legs: Vec::with_capacity(2),
         status: 0,
         ended_by: EndedBy::Nobody,
         cause: String::new(),

@@ -192,7 +192,7 @@ impl Switch {
         call.add_leg(Leg { media, brought, ..Leg::new(leg, end, LegStage::Trying) }, guest);
         self.exchange.keep(&call.record);
         self.exchange.timers.set(Timer::Patience(key), now.time + PATIENCE);
-        self.calls.insert(key, call);
+        self.calls.insert(key, Box::new(call));
         self.ids.insert(id, key);
         let onward = Onward { call: key, leg: order.transferee, referral: Some(order.referral()) };
         self.with_call(from, |call, exchange| call.go_onward(exchange, now, onward));
@@ -295,7 +295,7 @@ fn open_record(now: Now, id: &str, by: String, from: String, order: &Order, deci
         answered: None,
         ended: None,
         talk_ms: 0,
-        legs: Vec::new(),
+        legs: Vec::with_capacity(2),
         status: 0,
         ended_by: EndedBy::Nobody,
         cause: String::new(),

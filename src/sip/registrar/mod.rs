@@ -318,10 +318,12 @@ impl Registrar {
             }
             self.link(user, binding);
         }
-        if bindings.is_empty() {
-            self.users.remove(user);
-        } else {
-            self.users.insert(user.to_owned(), bindings);
+        // Most have one phone, and there may be a million of them.
+        bindings.shrink_to_fit();
+        match self.users.get_mut(user) {
+            _ if bindings.is_empty() => drop(self.users.remove(user)),
+            Some(known) => *known = bindings,
+            None => drop(self.users.insert(user.to_owned(), bindings)),
         }
     }
 

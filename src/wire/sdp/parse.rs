@@ -2,7 +2,7 @@
 
 use super::payload::assigned;
 use super::{MAX_ATTRIBUTES, MAX_BANDWIDTHS, MAX_BYTES, MAX_FORMATS, MAX_MEDIA};
-use crate::wire::description::{Description, Direction, Format, Kind, Media, UNRESOLVED_HOST};
+use crate::wire::description::{Description, Direction, Format, Kind, Media, UNRESOLVED_HOST, known};
 use sdp_types::{AddrType, Attribute, Connection, ParserError, Session};
 use std::borrow::Cow;
 use std::fmt;
@@ -38,11 +38,14 @@ pub fn parse(bytes: &[u8]) -> Result<Description, SdpError> {
     }
     let (text, media_lines) = cleaned(bytes)?;
     let session = Session::parse(text.as_bytes()).map_err(located)?;
-    let media = session.medias.iter().zip(media_lines).map(|(media, line)| read_media(&session, media, line));
+    let mut media = Vec::with_capacity(session.medias.len());
+    for (line, number) in session.medias.iter().zip(media_lines) {
+        media.push(read_media(&session, line, number)?);
+    }
     Ok(Description {
         session: session.origin.sess_id.parse().unwrap_or_default(),
         version: session.origin.sess_version,
-        media: media.collect::<Result<_, _>>()?,
+        media,
     })
 }
 
@@ -132,7 +135,7 @@ fn read_media(session: &Session, media: &sdp_types::Media, line: usize) -> Resul
     attributes.extend(unresolved_host.map(|host| (UNRESOLVED_HOST.to_string(), Some(host))));
     Ok(Media {
         kind: read_kind(&media.media),
-        protocol: media.proto.clone(),
+        protocol: known(&media.proto),
         address: SocketAddr::new(ip, media.port),
         rtcp: attribute(&media.attributes, "rtcp").flatten().and_then(|text| read_rtcp(text, ip)),
         rtcp_mux: attribute(&media.attributes, "rtcp-mux").is_some(),
@@ -213,10 +216,10 @@ fn read_format(media: &sdp_types::Media, payload_type: u8) -> Format {
         )
     };
     let (encoding, clock_rate, channels) = match about("rtpmap").and_then(read_rtpmap) {
-        Some((encoding, clock_rate, channels)) => (encoding.to_string(), clock_rate, channels),
+        Some((encoding, clock_rate, channels)) => (known(encoding), clock_rate, channels),
         None => match assigned(payload_type) {
-            Some((encoding, clock_rate, channels)) => (encoding.to_string(), clock_rate, channels),
-            None => (String::new(), 0, 1),
+            Some((encoding, clock_rate, channels)) => (known(encoding), clock_rate, channels),
+            None => (Cow::Borrowed(""), 0, 1),
         },
     };
     Format { payload_type, encoding, clock_rate, channels, fmtp: about("fmtp").map(str::to_string) }
