@@ -459,7 +459,9 @@ async fn readiness_names_what_is_wrong_and_its_mend() {
     let answer = gateway.get("/readyz").await;
     assert_eq!(answer.status, 503);
     assert!(answer.body["reasons"][0]["place"].as_str().unwrap().ends_with("tandem.db"));
-    // The recorder finds the same; it is told once.
+    // The recorder finds the same, and no connection of its own; it is told once.
+    std::fs::remove_file(gateway.store.path()).unwrap();
+    std::fs::create_dir(gateway.store.path()).unwrap();
     let recorder = Recorder::start(&mut gateway.journal, gateway.store.clone()).unwrap();
     gateway.journal.append(&a_record("one"));
     gateway.journal.flush();
