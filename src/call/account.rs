@@ -104,3 +104,35 @@ impl Accounts {
         self.by_name.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(name: &str, number: &str, ha1_sha256: Option<&str>) -> Account {
+        Account {
+            name: name.to_owned(),
+            number: Some(number.to_owned()),
+            country: None,
+            display_name: None,
+            hashes: Hashes { ha1_md5: Some("00".to_owned()), ha1_sha256: ha1_sha256.map(str::to_owned) },
+            forwarding: Forwarding::default(),
+        }
+    }
+
+    #[test]
+    fn an_account_that_changed_is_known_by_what_it_is_now() {
+        let mut accounts = Accounts::new([account("bob", "+1", None), account("carol", "+2", Some("11"))]);
+        assert_eq!(accounts.md5_only(), 1);
+        accounts.insert(account("bob", "+3", Some("11")));
+        assert_eq!((accounts.len(), accounts.md5_only()), (2, 0));
+        assert!(accounts.find("+1").is_none() && accounts.find("+3").is_some_and(|found| found.name == "bob"));
+        // A number that passes from one to the other is the latter's, in whatever order they are read.
+        accounts.insert(account("carol", "+3", None));
+        accounts.insert(account("bob", "+4", None));
+        assert!(accounts.find("+3").is_some_and(|found| found.name == "carol"));
+        accounts.remove("carol");
+        assert!(accounts.find("+3").is_none() && accounts.find("carol").is_none());
+        assert_eq!(accounts.md5_only(), 1);
+    }
+}

@@ -150,14 +150,14 @@ impl Trunks {
 
     /// Does what is due: look-ups, registrations, OPTIONS.
     pub fn advance(&mut self, now: Now, work: &mut Work) {
-        let due: Vec<usize> = std::iter::from_fn(|| self.due.expire(now.time)).collect();
-        for index in due {
-            self.go_on(index, now, work);
-        }
         for trunk in &mut self.leaving {
             trunk.register(now, work, &mut self.requests);
         }
         self.forget_leaving();
+        let due: Vec<usize> = std::iter::from_fn(|| self.due.expire(now.time)).collect();
+        for index in due {
+            self.go_on(index, now, work);
+        }
     }
 
     fn go_on(&mut self, index: usize, now: Now, work: &mut Work) {

@@ -36,7 +36,7 @@ impl Directory {
     pub fn insert(&mut self, user: PlanUser) {
         self.remove(&user.name);
         if let Some(number) = &user.number {
-            self.by_number.entry(number.clone()).or_insert_with(|| user.name.clone());
+            self.by_number.insert(number.clone(), user.name.clone());
         }
         self.users.insert(user.name.clone(), user);
     }

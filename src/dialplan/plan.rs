@@ -450,7 +450,11 @@ expect = { rule = "Landlines in the USA and Canada", trunk = "acme", number = "+
         later.insert_user(user("bob", Some("+442079460009"), None));
         assert_eq!(first(&later, CAROL, "+442079460009"), bob);
         assert_eq!(first(&later, CAROL, "+442079460002"), None);
+        // A number that passes from one to another is the latter's, in whatever order that is heard of.
+        later.insert_user(user("dave", Some("+442079460009"), None));
         later.remove_user("bob");
+        assert_eq!(first(&later, CAROL, "+442079460009"), Some(Target::User { name: "dave".into() }));
+        later.remove_user("dave");
         assert_eq!(first(&later, CAROL, "+442079460009"), None);
         assert_eq!(first(&later, CAROL, "dave"), Some(Target::User { name: "dave".into() }));
         assert_eq!(first(&later, CAROL, "bob"), None);

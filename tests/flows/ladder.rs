@@ -263,10 +263,8 @@ impl Player {
                 };
                 world.feed(Input::Loaded { ticket, result });
             }
-            [name, "is", "no", "user"] => {
-                world.feed(Input::User { name: (*name).to_owned(), account: None });
-            }
-            [_, "is", "a", "user", "again"] => world.accounts(|_| true),
+            [name, "is", "no", "user"] => world.user(name, false),
+            [name, "is", "a", "user", "again"] => world.user(name, true),
             ["operator", "hangs", "up"] => {
                 let id = world.books.records.last().expect("a call").id.clone();
                 world.feed(Input::HangUp { id });

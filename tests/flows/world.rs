@@ -273,10 +273,10 @@ impl World {
         }
     }
 
-    /// Only some of the users are left.
-    pub fn accounts(&mut self, stays: impl Fn(&str) -> bool) {
-        let left = accounts().into_iter().filter(|account| stays(&account.name));
-        self.feed(Input::Accounts(Arc::new(Accounts::new(left))));
+    /// A user is removed, or added again, over the API.
+    pub fn user(&mut self, name: &str, is_one: bool) {
+        let account = accounts().into_iter().find(|account| is_one && account.name == name);
+        self.feed(Input::User { name: name.to_owned(), account: account.map(Box::new) });
     }
 
     /// A user changes a setting over the API.
@@ -290,6 +290,7 @@ impl World {
     pub fn reload(&mut self, change: impl FnOnce(&mut Setting)) {
         change(&mut self.setting);
         let (settings, plan) = (Arc::new(self.setting.settings.clone()), Arc::clone(self.switch.plan()));
+        self.feed(Input::Accounts(Arc::clone(self.switch.accounts())));
         self.feed(Input::Reload { settings, plan });
     }
 
