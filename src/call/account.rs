@@ -5,7 +5,9 @@ pub mod forwarding;
 use crate::call::account::forwarding::Forwarding;
 use crate::call::party::Party;
 use crate::sip::digest::Hashes;
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -32,10 +34,34 @@ impl Account {
     }
 }
 
+/// An account in a set of those of different names. Of a million of them the set itself shouldn't take half the memory.
+#[derive(Clone, Debug)]
+struct Named(Box<Account>);
+
+impl Hash for Named {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.name.hash(state);
+    }
+}
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Named) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for Named {}
+
+impl Borrow<str> for Named {
+    fn borrow(&self) -> &str {
+        &self.0.name
+    }
+}
+
 /// All accounts, found by name or by number.
 #[derive(Clone, Debug, Default)]
 pub struct Accounts {
-    by_name: HashMap<String, Account>,
+    by_name: HashSet<Named>,
     by_number: HashMap<String, String>,
     md5_only: usize,
 }
@@ -54,11 +80,11 @@ impl Accounts {
             self.by_number.insert(number.clone(), account.name.clone());
         }
         self.md5_only += usize::from(account.hashes.ha1_sha256.is_none());
-        self.by_name.insert(account.name.clone(), account);
+        self.by_name.insert(Named(Box::new(account)));
     }
 
     pub fn remove(&mut self, name: &str) {
-        let Some(gone) = self.by_name.remove(name) else { return };
+        let Some(Named(gone)) = self.by_name.take(name) else { return };
         self.md5_only -= usize::from(gone.hashes.ha1_sha256.is_none());
         if let Some(number) = &gone.number
             && self.by_number.get(number).is_some_and(|owner| owner == name)
@@ -68,7 +94,7 @@ impl Accounts {
     }
 
     pub fn by_name(&self, name: &str) -> Option<&Account> {
-        self.by_name.get(name)
+        self.by_name.get(name).map(|named| &*named.0)
     }
 
     /// The account with this name or this number.
@@ -78,8 +104,9 @@ impl Accounts {
 
     /// A user who isn't known has none.
     pub fn set_forwarding(&mut self, name: &str, forwarding: Forwarding) {
-        if let Some(account) = self.by_name.get_mut(name) {
+        if let Some(Named(mut account)) = self.by_name.take(name) {
             account.forwarding = forwarding;
+            self.by_name.insert(Named(account));
         }
     }
 
@@ -89,11 +116,11 @@ impl Accounts {
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.by_name.keys().map(String::as_str)
+        self.iter().map(|account| account.name.as_str())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Account> {
-        self.by_name.values()
+        self.by_name.iter().map(|named| &*named.0)
     }
 
     pub fn len(&self) -> usize {

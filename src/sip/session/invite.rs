@@ -170,7 +170,7 @@ impl Session {
         let due = Due { client: calling.client, cseq: calling.cseq, credentials: calling.credentials };
         if let Some(cancel) = calling.cancel {
             // The answer crossed our CANCEL: it stands, and is ended the regular way (§9.1).
-            due.acknowledge(core, &dialog, None);
+            due.acknowledge(core, &self.contact, &dialog, None);
             self.conclude(core, SessionEvent::ended(Ending::Cancelled { status: message.status() }));
             let headers = cancel.reason.map(|reason| (Name::Reason, reason)).into_iter().collect();
             return self.leave(core, dialog, headers, None);
