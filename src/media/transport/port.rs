@@ -13,7 +13,8 @@ const GONE: Duration = Duration::from_secs(1);
 /// Packets in sequence by which whoever claims to be that peer shows it.
 const RETURN: u8 = 5;
 
-/// The source is learnt once and then locked, so that nobody who guesses the port can take a call over or listen to it.
+/// The source is learnt, and then locked for as long as it speaks, so that nobody who guesses the port can take a call over or
+/// listen to it.
 #[derive(Debug, Default)]
 pub struct Port {
     remote: Option<SocketAddr>,
