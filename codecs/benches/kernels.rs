@@ -17,6 +17,8 @@ use tandem_codecs::g722::{Decoder, Encoder, Mode};
 use tandem_codecs::gain::{Gain, scale};
 use tandem_codecs::loudness::Loudness;
 use tandem_codecs::simd::{self, Level};
+use tandem_codecs::tone::Bank;
+use tandem_codecs::tone::dtmf::Detector;
 use tandem_codecs::{Resampler, g711, mix};
 
 /// Names the level in a process that measures.
@@ -75,6 +77,7 @@ fn measure(level: Level, filter: &str) {
     g711_kernels(&mut bench);
     mixing(&mut bench);
     resampling(&mut bench);
+    tones(&mut bench);
     g722_kernels(&mut bench);
 }
 
@@ -158,6 +161,15 @@ fn resampling(bench: &mut Bench<'_>) {
             resampler.process(black_box(&pcm), black_box(&mut out));
         });
     }
+}
+
+fn tones(bench: &mut Bench<'_>) {
+    let pcm = voice(8_000, 160, 4);
+    let mut bank = Bank::new(8_000, 160, &[697.0, 770.0, 852.0, 941.0, 1_209.0, 1_336.0, 1_477.0, 1_633.0]);
+    let mut powers = [0.0; 8];
+    bench.run("tones: power at 8 frequencies", 1, || bank.powers(black_box(&pcm), black_box(&mut powers)));
+    let mut detector = Detector::new(8_000);
+    bench.run("tones: digits heard", 1, || detector.push(black_box(&pcm), |event| _ = black_box(event)));
 }
 
 /// Calls in the G.722 bench: more than the lanes of any level, and a multiple of all of them.

@@ -1,7 +1,8 @@
 //! One face for all codecs: what a stream of RTP payloads is made by, and what it is heard through.
 
+use crate::g722::{self, lanes};
 use crate::plc::Plc;
-use crate::{Codec, CodecError, MAX_PAYLOAD_BYTES, g711, g722, l16, opus};
+use crate::{Codec, CodecError, MAX_PAYLOAD_BYTES, g711, l16, opus};
 
 /// The most samples that one payload of any codec can hold: 120 ms of Opus at 48 kHz.
 pub const MAX_FRAME_SAMPLES: usize = 5_760;
@@ -120,6 +121,19 @@ impl Encoder {
         }
     }
 
+    /// The frame as one that [`lanes::encode_all`] takes together with those of other streams, which then does what
+    /// [`Encoder::encode`] would; none where the codec gains nothing by it, or [`Encoder::encode`] would refuse. The
+    /// payload is an octet for each pair of samples.
+    pub fn in_lanes<'a>(&'a mut self, pcm: &'a [i16], out: &'a mut [u8]) -> Option<lanes::Encoding<'a>> {
+        match &mut self.kernel {
+            EncoderKernel::G722(encoder) if pcm.len().is_multiple_of(2) => {
+                let out = payload_room(out, pcm, pcm.len() / 2).ok()?;
+                Some(lanes::Encoding { encoder, pcm, out })
+            }
+            _ => None,
+        }
+    }
+
     /// Tells the encoder what its receiver reports to lose; Opus spends more or less on protection by it.
     pub fn set_expected_loss_percent(&mut self, percent: u8) {
         if let EncoderKernel::Opus(encoder) = &mut self.kernel {
@@ -219,10 +233,29 @@ impl Decoder {
             DecoderKernel::L16 { .. } => l16::decode(payload, pcm),
             DecoderKernel::Opus(decoder) => _ = decoder.decode(payload, pcm)?,
         }
+        self.settle(pcm);
+        Ok(needed)
+    }
+
+    /// The payload as one that [`lanes::decode_all`] takes together with those of other streams; none where the codec gains
+    /// nothing by it, or [`Decoder::decode`] would refuse. Two samples come of each octet. What was decoded is to be
+    /// given to [`Decoder::settle`] before it is used.
+    pub fn in_lanes<'a>(&'a mut self, payload: &'a [u8], pcm: &'a mut [i16]) -> Option<lanes::Decoding<'a>> {
+        let needed = self.samples(payload).ok()?;
+        match &mut self.kernel {
+            DecoderKernel::G722(decoder) => {
+                Some(lanes::Decoding { decoder, octets: payload, pcm: pcm.get_mut(..needed)? })
+            }
+            _ => None,
+        }
+    }
+
+    /// Ends what [`Decoder::in_lanes`] began, with the samples that came of it: they are remembered for concealment, and
+    /// blended with what was made up before them.
+    pub fn settle(&mut self, pcm: &mut [i16]) {
         if let Some(plc) = &mut self.plc {
             plc.hear(pcm);
         }
-        Ok(needed)
     }
 
     /// Fills one frame, which was lost, with what it may have held. Repeated losses fade to silence, in 60 ms but for

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "opus")]
 pub mod coder;
+pub mod comfort;
 mod error;
 pub mod g711;
 pub mod g722;
@@ -19,6 +20,7 @@ pub mod opus;
 pub mod plc;
 pub mod resample;
 pub mod simd;
+pub mod tone;
 
 #[cfg(feature = "opus")]
 pub use coder::{Decoder, Encoder, EncoderSettings, MAX_FRAME_SAMPLES};

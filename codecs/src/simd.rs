@@ -30,6 +30,7 @@ use crate::gain::{self, Ramp};
 use crate::loudness::{self, Loudness};
 use crate::mix;
 use crate::resample::polyphase::{self, Polyphase};
+use crate::tone;
 use std::sync::OnceLock;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use vector::Vector;
@@ -46,6 +47,7 @@ pub(crate) struct Kernels {
     pub scale: fn(&mut [i16], Ramp),
     pub loudness: fn(&[i16]) -> Loudness,
     pub filter: fn(&Polyphase<'_>, usize, &[i16], &mut [i16]),
+    pub correlate: fn(&[i16], &[i16], &mut [i32]),
     /// How many calls the next two take at once.
     pub g722_lanes: usize,
     pub encode_g722: fn(&mut [Option<Encoding<'_>>], usize),
@@ -64,6 +66,7 @@ static PORTABLE: Kernels = Kernels {
     scale: gain::definition::scale,
     loudness: loudness::definition::measure,
     filter: polyphase::definition::filter,
+    correlate: tone::definition::correlate,
     g722_lanes: 1,
     encode_g722: lanes::definition::encode,
     decode_g722: lanes::definition::decode,
@@ -148,6 +151,9 @@ macro_rules! kernels {
                 // SAFETY: as above; a level has the narrower one too.
                 let (simd, narrow) = unsafe { ($simd, $narrow) };
                 polyphase::filter_in_lanes(simd, narrow, bank, due, window, out)
+            }),
+            correlate: at_level!($features, |pcm: &[i16], tables: &[i16], sums: &mut [i32]| {
+                tone::correlate_in_lanes(unsafe { $simd }, pcm, tables, sums)
             }),
             g722_lanes: <$lanes>::LANES,
             encode_g722: at_level!($features, |crew: &mut [Option<Encoding<'_>>], steps: usize| {

@@ -68,7 +68,7 @@ fn bank() -> impl Strategy<Value = (Vec<i16>, usize, usize, usize)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(debug_assertions) { 50 } else { 400 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn mixing_gives_the_same_at_every_level(
@@ -107,6 +107,19 @@ proptest! {
         let pcm = &pcm[at.min(pcm.len())..];
         for kernels in levels() {
             prop_assert_eq!((kernels.loudness)(pcm), (PORTABLE.loudness)(pcm), "{}", kernels.level);
+        }
+    }
+
+    #[test]
+    fn correlations_are_the_same_at_every_level(
+        (pcm, tables) in (0usize..8).prop_flat_map(|n| (vec(sample(), n * 32), vec(-600i16..600, n * 32 * 11))),
+        sums in 0usize..12,
+    ) {
+        for kernels in levels() {
+            let (mut ours, mut theirs) = (vec![0; sums], vec![0; sums]);
+            (kernels.correlate)(&pcm, &tables, &mut ours);
+            (PORTABLE.correlate)(&pcm, &tables, &mut theirs);
+            prop_assert_eq!(ours, theirs, "{}", kernels.level);
         }
     }
 
@@ -166,6 +179,8 @@ impl Noise {
     }
 }
 
+const ROUNDS: usize = if cfg!(debug_assertions) { 24 } else { 100 };
+
 /// Calls of any number over some frames, each frame of any length, with other calls each time: what the lanes give is
 /// what each call gives alone, and so is what they leave behind.
 fn compare_g722(
@@ -179,7 +194,7 @@ fn compare_g722(
     let modes = [Mode::One, Mode::One, Mode::Two, Mode::Three];
     let mut decoders: Vec<_> =
         (0..37).map(|n| (g722::Decoder::new(modes[n % 4]), g722::Decoder::new(modes[n % 4]))).collect();
-    for round in 0..60 {
+    for round in 0..ROUNDS {
         let present = [37, 1, 2, 8, 5, 16, 17, 0][round % 8];
         let lengths: Vec<usize> = (0..37)
             .map(|_| if round % 3 == 0 { 160 } else { [160, 80, 0, 1, 39, 41, 400][noise.next() % 7] })
