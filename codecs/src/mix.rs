@@ -34,7 +34,10 @@ fn limit(sum: i32) -> i16 {
 
 /// What the kernels of all levels do.
 pub(crate) mod definition {
-    use super::limit;
+    use super::{KNEE, limit};
+
+    /// Samples that are looked at together: where none is beyond the knee, they are only cut to their width.
+    const BLOCK: usize = 32;
 
     #[inline(always)]
     pub fn add(sum: &mut [i32], pcm: &[i16]) {
@@ -45,8 +48,20 @@ pub(crate) mod definition {
 
     #[inline(always)]
     pub fn without(sum: &[i32], own: &[i16], out: &mut [i16]) {
-        for ((out, &sum), &own) in out.iter_mut().zip(sum).zip(own) {
-            *out = limit(sum - i32::from(own));
+        for ((out, sum), own) in out.chunks_mut(BLOCK).zip(sum.chunks(BLOCK)).zip(own.chunks(BLOCK)) {
+            let mut others = [0; BLOCK];
+            let mut loudest = 0;
+            for ((other, &sum), &own) in others.iter_mut().zip(sum).zip(own) {
+                *other = sum - i32::from(own);
+                // The one's complement of a negative value is less than its magnitude by one.
+                loudest = loudest.max(*other ^ (*other >> 31));
+            }
+            let count = sum.len().min(own.len());
+            if loudest < KNEE {
+                out.iter_mut().zip(&others[..count]).for_each(|(out, &other)| *out = other as i16);
+            } else {
+                out.iter_mut().zip(&others[..count]).for_each(|(out, &other)| *out = limit(other));
+            }
         }
     }
 }

@@ -86,22 +86,16 @@ pub fn filter_in_lanes<S: Simd, N: Simd>(
 #[inline(always)]
 fn filter_by_fours<S: Simd>(simd: S, bank: &Polyphase<'_>, due: usize, window: &[i16], output: &mut [i16]) {
     let mut place = bank.place(due);
-    let mut fours = output.chunks_exact_mut(4);
-    for four in &mut fours {
-        let sums = std::array::from_fn(|_| {
+    for four in output.chunks_mut(4) {
+        // No closure here: a compiler may keep what is within one apart from the level's instructions.
+        let mut sums = [simd.splat(0); 4];
+        for sum in &mut sums[..four.len()] {
             let (coefficients, samples) = bank.next(&mut place, window);
-            dot_product(simd, coefficients, samples)
-        });
+            *sum = dot_product(simd, coefficients, samples);
+        }
         for (out, sum) in four.iter_mut().zip(S::Vector::sums(sums)) {
             *out = to_sample(sum);
         }
-    }
-    let rest = fours.into_remainder();
-    for out in rest {
-        let (coefficients, samples) = bank.next(&mut place, window);
-        let zero = simd.splat(0);
-        let [sum, ..] = S::Vector::sums([dot_product(simd, coefficients, samples), zero, zero, zero]);
-        *out = to_sample(sum);
     }
 }
 
