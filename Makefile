@@ -20,7 +20,7 @@ TEST_NEEDS  := sipp:sip-tester baresip:baresip-core linphonec:linphone-cli kamai
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test soak fuzz check-format lint deny tools tools-build
+.PHONY: help run build test neon soak fuzz check-format lint deny tools tools-build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ build: tools-build ## Build the gateway
 test: tools check-format lint ## Run every test, those with real phones included; a part of them by TESTS="name"
 	@scripts/say "testing"
 	@$(CARGO) test --release --workspace --no-fail-fast $(TESTS)
+	@[ -n "$(TESTS)" ] || scripts/neon
+
+neon: tools-build ## Test the kernels of ARM processors, under qemu-user
+	@scripts/neon
 
 soak: tools-build ## Simulate calls for SOAK_TIME seconds (3600), in a new world for each seed; prints any seed that fails
 	@TANDEM_SIM_SOAK=$(SOAK_TIME) $(CARGO) test --release --test sim soak -- --ignored --nocapture

@@ -216,3 +216,19 @@ fn wrong_words_could_not_be_asked() {
         assert!(!error.is_empty());
     }
 }
+
+#[test]
+fn a_level_of_simd_that_there_is_not_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
+        .arg("run")
+        .current_dir(folder.path())
+        .env_clear()
+        .env("TANDEM_SIMD", "sse9")
+        .output()
+        .unwrap();
+    let (code, _, said) = words(&output);
+    assert_eq!(code, Some(2));
+    let expected = "environment TANDEM_SIMD: `sse9` is no level of SIMD; there are portable, avx2, avx512 and neon";
+    assert!(said.contains(expected), "{said}");
+}

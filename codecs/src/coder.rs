@@ -1,11 +1,8 @@
 //! One face for all codecs: what a stream of RTP payloads is made by, and what it is heard through.
 
+use crate::g722::{self, lanes};
 use crate::plc::Plc;
-use crate::{Codec, g711, g722, l16, opus};
-use std::fmt;
-
-/// The longest payload that is taken or made, in bytes: an Ethernet frame holds no more.
-pub const MAX_PAYLOAD_BYTES: usize = 1_500;
+use crate::{Codec, CodecError, MAX_PAYLOAD_BYTES, g711, l16, opus};
 
 /// The most samples that one payload of any codec can hold: 120 ms of Opus at 48 kHz.
 pub const MAX_FRAME_SAMPLES: usize = 5_760;
@@ -48,39 +45,6 @@ impl Default for EncoderSettings {
         }
     }
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CodecError {
-    /// The codec has no such rate, in Hz.
-    Rate(u32),
-    /// The codec can't encode a frame of so many samples, or its payload would be too long.
-    FrameLength { samples: usize },
-    /// The payload is longer than [`MAX_PAYLOAD_BYTES`].
-    PayloadTooLong { bytes: usize },
-    /// The output has less room than the `needed` bytes or samples.
-    OutputTooShort { needed: usize },
-    /// The payload is nothing that the codec could have made.
-    Malformed,
-    /// libopus answers with this code.
-    Opus(i32),
-}
-
-impl fmt::Display for CodecError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CodecError::Rate(rate) => write!(f, "the codec has no rate of {rate} Hz"),
-            CodecError::FrameLength { samples } => write!(f, "the codec has no frame of {samples} samples"),
-            CodecError::PayloadTooLong { bytes } => {
-                write!(f, "a payload of {bytes} bytes is over the limit of {MAX_PAYLOAD_BYTES}")
-            }
-            CodecError::OutputTooShort { needed } => write!(f, "the output needs room for {needed}"),
-            CodecError::Malformed => f.write_str("the payload is malformed"),
-            CodecError::Opus(code) => write!(f, "libopus answers with error {code}"),
-        }
-    }
-}
-
-impl std::error::Error for CodecError {}
 
 /// Makes payloads out of PCM. Owns the codec's state, so a stream has one for its whole life.
 pub struct Encoder {
@@ -154,6 +118,19 @@ impl Encoder {
                 Ok(out.len())
             }
             EncoderKernel::Opus(encoder) => encoder.encode(pcm, out),
+        }
+    }
+
+    /// The frame as one that [`lanes::encode_all`] takes together with those of other streams, which then does what
+    /// [`Encoder::encode`] would; none where the codec gains nothing by it, or [`Encoder::encode`] would refuse. The
+    /// payload is an octet for each pair of samples.
+    pub fn in_lanes<'a>(&'a mut self, pcm: &'a [i16], out: &'a mut [u8]) -> Option<lanes::Encoding<'a>> {
+        match &mut self.kernel {
+            EncoderKernel::G722(encoder) if pcm.len().is_multiple_of(2) => {
+                let out = payload_room(out, pcm, pcm.len() / 2).ok()?;
+                Some(lanes::Encoding { encoder, pcm, out })
+            }
+            _ => None,
         }
     }
 
@@ -256,10 +233,29 @@ impl Decoder {
             DecoderKernel::L16 { .. } => l16::decode(payload, pcm),
             DecoderKernel::Opus(decoder) => _ = decoder.decode(payload, pcm)?,
         }
+        self.settle(pcm);
+        Ok(needed)
+    }
+
+    /// The payload as one that [`lanes::decode_all`] takes together with those of other streams; none where the codec gains
+    /// nothing by it, or [`Decoder::decode`] would refuse. Two samples come of each octet. What was decoded is to be
+    /// given to [`Decoder::settle`] before it is used.
+    pub fn in_lanes<'a>(&'a mut self, payload: &'a [u8], pcm: &'a mut [i16]) -> Option<lanes::Decoding<'a>> {
+        let needed = self.samples(payload).ok()?;
+        match &mut self.kernel {
+            DecoderKernel::G722(decoder) => {
+                Some(lanes::Decoding { decoder, octets: payload, pcm: pcm.get_mut(..needed)? })
+            }
+            _ => None,
+        }
+    }
+
+    /// Ends what [`Decoder::in_lanes`] began, with the samples that came of it: they are remembered for concealment, and
+    /// blended with what was made up before them.
+    pub fn settle(&mut self, pcm: &mut [i16]) {
         if let Some(plc) = &mut self.plc {
             plc.hear(pcm);
         }
-        Ok(needed)
     }
 
     /// Fills one frame, which was lost, with what it may have held. Repeated losses fade to silence, in 60 ms but for

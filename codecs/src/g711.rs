@@ -3,6 +3,8 @@
 //! Linear samples are left-justified in 16 bits: A-law has 13 significant bits and µ-law 14, and the rest is cut off
 //! towards minus infinity, as G.191 does.
 
+use crate::simd::kernels;
+
 /// What an idle line sends in A-law: the smallest positive value.
 pub const ALAW_SILENCE: u8 = 0xD5;
 /// What an idle line sends in µ-law: zero.
@@ -10,33 +12,26 @@ pub const ULAW_SILENCE: u8 = 0xFF;
 
 /// Encodes as many samples as both slices hold.
 pub fn encode_alaw(pcm: &[i16], out: &mut [u8]) {
-    for (code, &sample) in out.iter_mut().zip(pcm) {
-        *code = linear_to_alaw(sample);
-    }
+    (kernels().encode_alaw)(pcm, out);
 }
 
 /// Encodes as many samples as both slices hold.
 pub fn encode_ulaw(pcm: &[i16], out: &mut [u8]) {
-    for (code, &sample) in out.iter_mut().zip(pcm) {
-        *code = linear_to_ulaw(sample);
-    }
+    (kernels().encode_ulaw)(pcm, out);
 }
 
 /// Decodes as many codes as both slices hold.
 pub fn decode_alaw(codes: &[u8], pcm: &mut [i16]) {
-    for (sample, &code) in pcm.iter_mut().zip(codes) {
-        *sample = ALAW_TO_LINEAR[usize::from(code)];
-    }
+    (kernels().decode_alaw)(codes, pcm);
 }
 
 /// Decodes as many codes as both slices hold.
 pub fn decode_ulaw(codes: &[u8], pcm: &mut [i16]) {
-    for (sample, &code) in pcm.iter_mut().zip(codes) {
-        *sample = ULAW_TO_LINEAR[usize::from(code)];
-    }
+    (kernels().decode_ulaw)(codes, pcm);
 }
 
 /// One sample in A-law (G.711 table 1), even bits inverted.
+#[inline(always)]
 pub fn linear_to_alaw(sample: i16) -> u8 {
     let magnitude = magnitude(sample) >> 4;
     // Segments 0 and 1 share a step, so that the first 32 codes are the magnitude itself.
@@ -45,6 +40,7 @@ pub fn linear_to_alaw(sample: i16) -> u8 {
 }
 
 /// One sample in µ-law (G.711 table 2), all bits inverted.
+#[inline(always)]
 pub fn linear_to_ulaw(sample: i16) -> u8 {
     let magnitude = ((magnitude(sample) >> 2) + ULAW_BIAS).min(0x1FFF);
     let code = segment_and_step(magnitude, 5);
@@ -65,19 +61,73 @@ pub fn ulaw_to_linear(code: u8) -> i16 {
 const ULAW_BIAS: i32 = 33;
 
 /// The one's complement of negative samples: G.711 has a negative zero, to which -1 belongs.
+#[inline(always)]
 fn magnitude(sample: i16) -> i32 {
     i32::from(sample ^ (sample >> 15))
 }
 
+#[inline(always)]
 fn positive_bit(sample: i16) -> u8 {
     if sample < 0 { 0 } else { 0x80 }
 }
 
 /// Segment and step within it, as seven bits. A `f32` holds both side by side: its exponent is the segment and the top
 /// four bits of its mantissa are the step, which spares a search and lets the compiler work on many samples at once.
+#[inline(always)]
 fn segment_and_step(magnitude: i32, first_exponent: u32) -> i32 {
     let bits = (magnitude as f32).to_bits();
     (bits >> 19) as i32 - (((127 + first_exponent) << 4) as i32)
+}
+
+/// What the kernels of all levels do.
+pub(crate) mod definition {
+    use super::{ALAW_TO_LINEAR, ULAW_TO_LINEAR, linear_to_alaw, linear_to_ulaw};
+
+    #[inline(always)]
+    pub fn encode_alaw(pcm: &[i16], out: &mut [u8]) {
+        for (code, &sample) in out.iter_mut().zip(pcm) {
+            *code = linear_to_alaw(sample);
+        }
+    }
+
+    #[inline(always)]
+    pub fn encode_ulaw(pcm: &[i16], out: &mut [u8]) {
+        for (code, &sample) in out.iter_mut().zip(pcm) {
+            *code = linear_to_ulaw(sample);
+        }
+    }
+
+    pub fn decode_alaw(codes: &[u8], pcm: &mut [i16]) {
+        for (sample, &code) in pcm.iter_mut().zip(codes) {
+            *sample = ALAW_TO_LINEAR[usize::from(code)];
+        }
+    }
+
+    pub fn decode_ulaw(codes: &[u8], pcm: &mut [i16]) {
+        for (sample, &code) in pcm.iter_mut().zip(codes) {
+            *sample = ULAW_TO_LINEAR[usize::from(code)];
+        }
+    }
+}
+
+/// Decoding without a table, which can't be looked into for many codes at once. For processors that shift each lane by
+/// its own count.
+pub(crate) mod expanding {
+    use super::{expand_alaw, expand_ulaw};
+
+    #[inline(always)]
+    pub fn decode_alaw(codes: &[u8], pcm: &mut [i16]) {
+        for (sample, &code) in pcm.iter_mut().zip(codes) {
+            *sample = expand_alaw(code);
+        }
+    }
+
+    #[inline(always)]
+    pub fn decode_ulaw(codes: &[u8], pcm: &mut [i16]) {
+        for (sample, &code) in pcm.iter_mut().zip(codes) {
+            *sample = expand_ulaw(code);
+        }
+    }
 }
 
 static ALAW_TO_LINEAR: [i16; 256] = {
@@ -101,24 +151,25 @@ static ULAW_TO_LINEAR: [i16; 256] = {
 };
 
 /// The middle of the code's interval.
+#[inline(always)]
 const fn expand_alaw(code: u8) -> i16 {
-    let code = code ^ 0x55;
+    let code = (code ^ 0x55) as i32;
     let segment = (code >> 4) & 7;
-    let step = (code & 15) as i16;
-    let magnitude = match segment {
-        0 => (step << 4) + 8,
-        _ => ((step << 4) + 0x108) << (segment - 1),
-    };
-    if code & 0x80 != 0 { magnitude } else { -magnitude }
+    let step = code & 15;
+    // The first segment has no leading one, and the step of the second.
+    let is_first = (segment == 0) as i32;
+    let magnitude = ((step << 4) + 0x108 - (is_first << 8)) << (segment - 1 + is_first);
+    (if code & 0x80 != 0 { magnitude } else { -magnitude }) as i16
 }
 
 /// The middle of the code's interval.
+#[inline(always)]
 const fn expand_ulaw(code: u8) -> i16 {
-    let code = !code;
+    let code = !code as i32;
     let segment = (code >> 4) & 7;
-    let step = (code & 15) as i16;
+    let step = code & 15;
     let magnitude = (((step << 3) + 0x84) << segment) - 0x84;
-    if code & 0x80 == 0 { magnitude } else { -magnitude }
+    (if code & 0x80 == 0 { magnitude } else { -magnitude }) as i16
 }
 
 #[cfg(test)]

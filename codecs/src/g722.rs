@@ -7,8 +7,12 @@
 //! octet ─┬─ 6, 5 or 4 bits ─ LowBand  ─┬─ receive QMF ─ 16 kHz
 //!        └─ 2 bits         ─ HighBand ─┘
 //! ```
+//!
+//! Each value depends on the one before it, so that one call can't be computed faster than its steps follow on each other;
+//! [`lanes`] computes many calls at once, and leaves them as this does.
 
 mod band;
+pub mod lanes;
 mod qmf;
 
 use band::{HighBand, LowBand};

@@ -5,15 +5,26 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(feature = "opus")]
 pub mod coder;
+pub mod comfort;
+mod error;
 pub mod g711;
 pub mod g722;
+pub mod gain;
 pub mod l16;
+pub mod loudness;
+pub mod mix;
+#[cfg(feature = "opus")]
 pub mod opus;
 pub mod plc;
 pub mod resample;
+pub mod simd;
+pub mod tone;
 
-pub use coder::{CodecError, Decoder, Encoder, EncoderSettings, MAX_FRAME_SAMPLES, MAX_PAYLOAD_BYTES};
+#[cfg(feature = "opus")]
+pub use coder::{Decoder, Encoder, EncoderSettings, MAX_FRAME_SAMPLES};
+pub use error::{CodecError, MAX_PAYLOAD_BYTES};
 pub use resample::Resampler;
 
 /// Which codec a payload holds.

@@ -4,7 +4,11 @@
 //! 0.425 of the lower rate the gain is within 0.5 dB of one, and from 0.575 on everything is at least 60 dB down (3.4 kHz
 //! and 4.6 kHz where the lower rate is 8 kHz). It delays by 16 samples of the lower rate: 2 ms at 8 kHz, 1 ms at 16 kHz.
 
+pub(crate) mod polyphase;
+
 use crate::CodecError;
+use crate::simd::kernels;
+use polyphase::Polyphase;
 
 /// The rates that are converted, each to each, in Hz.
 pub const RATES: [u32; 5] = [8_000, 16_000, 24_000, 32_000, 48_000];
@@ -15,11 +19,8 @@ const HALF_LENGTH: usize = 16;
 /// Shapes the Kaiser window: side lobes at -72 dB.
 const KAISER_BETA: f64 = 6.98;
 
-/// Coefficients are in Q14, so that a gain of one is exact.
-const ONE: i32 = 1 << 14;
-
-/// Taps are padded to a multiple of this, so that the inner loop has no remainder.
-const LANES: usize = 8;
+/// Taps are padded to a multiple of this, so that no level's inner loop but the widest has a remainder.
+const PADDING: usize = 16;
 
 /// Samples taken at a time; any more are taken in turns.
 const BLOCK: usize = 480;
@@ -98,30 +99,13 @@ impl Resampler {
         self.window[history..history + block.len()].copy_from_slice(block);
 
         let count = self.output_samples(block.len());
-        let (step, phase_step) = (self.down / self.up, self.down % self.up);
-        let (mut at, mut phase) = (self.due / self.up, self.due % self.up);
-        for sample in output.iter_mut().take(count) {
-            let coefficients = &self.phases[phase * self.taps..][..self.taps];
-            *sample = dot_product(coefficients, &self.window[at..at + self.taps]);
-            at += step;
-            phase += phase_step;
-            if phase >= self.up {
-                phase -= self.up;
-                at += 1;
-            }
-        }
+        let room = count.min(output.len());
+        let bank = Polyphase { phases: &self.phases, taps: self.taps, up: self.up, down: self.down };
+        (kernels().filter)(&bank, self.due, &self.window, &mut output[..room]);
         self.due = self.due + count * self.down - block.len() * self.up;
         self.window.copy_within(block.len()..block.len() + history, 0);
-        count.min(output.len())
+        room
     }
-}
-
-fn dot_product(coefficients: &[i16], samples: &[i16]) -> i16 {
-    let mut sum = ONE / 2;
-    for (&coefficient, &sample) in coefficients.iter().zip(samples) {
-        sum += i32::from(coefficient) * i32::from(sample);
-    }
-    (sum >> ONE.trailing_zeros()).clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
 }
 
 /// The number of taps in a phase, and the coefficients of all phases.
@@ -133,7 +117,7 @@ fn filter(up: usize, down: usize) -> (usize, Box<[i16]>) {
         let distance = n as f64 - half as f64;
         if n >= half * 2 { 0.0 } else { sinc(distance / spread as f64) * kaiser(distance / half as f64) }
     };
-    let taps = (half * 2).div_ceil(up).next_multiple_of(LANES);
+    let taps = (half * 2).div_ceil(up).next_multiple_of(PADDING);
     let mut phases = Vec::with_capacity(taps * up);
     for phase in 0..up {
         let exact: Vec<f64> = (0..taps).rev().map(|tap| prototype(phase + tap * up)).collect();
@@ -145,9 +129,9 @@ fn filter(up: usize, down: usize) -> (usize, Box<[i16]>) {
 /// Scales a phase's coefficients to a sum of exactly one: a steady input then gives a steady output in all phases. What
 /// rounding leaves over goes to the coefficients that rounding has hurt most, one unit each.
 fn quantize(exact: &[f64]) -> Vec<i16> {
-    let scale = f64::from(ONE) / exact.iter().sum::<f64>();
+    let scale = f64::from(polyphase::ONE) / exact.iter().sum::<f64>();
     let floors: Vec<f64> = exact.iter().map(|value| (value * scale).floor()).collect();
-    let missing = (f64::from(ONE) - floors.iter().sum::<f64>()) as usize;
+    let missing = (f64::from(polyphase::ONE) - floors.iter().sum::<f64>()) as usize;
     let mut by_loss: Vec<usize> = (0..exact.len()).collect();
     let loss = |n: usize| exact[n] * scale - floors[n];
     by_loss.sort_by(|&a, &b| loss(b).total_cmp(&loss(a)));
@@ -329,7 +313,7 @@ mod tests {
             for phase in resampler.phases.chunks(resampler.taps) {
                 let sum: i32 = phase.iter().map(|&coefficient| i32::from(coefficient).abs()).sum();
                 assert!(sum < 65_000, "{from} -> {to}");
-                assert_eq!(phase.iter().map(|&coefficient| i32::from(coefficient)).sum::<i32>(), ONE);
+                assert_eq!(phase.iter().map(|&coefficient| i32::from(coefficient)).sum::<i32>(), polyphase::ONE);
             }
         }
     }

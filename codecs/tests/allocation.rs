@@ -2,8 +2,13 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use tandem_codecs::comfort::{self, Colour};
+use tandem_codecs::gain::{Gain, scale};
+use tandem_codecs::loudness::Loudness;
+use tandem_codecs::tone::dtmf;
 use tandem_codecs::{
-    Codec, Decoder, Encoder, EncoderSettings, MAX_FRAME_SAMPLES, MAX_PAYLOAD_BYTES, Resampler, resample,
+    Codec, Decoder, Encoder, EncoderSettings, MAX_FRAME_SAMPLES, MAX_PAYLOAD_BYTES, Resampler, g722, mix, resample,
+    simd,
 };
 
 struct Counting;
@@ -74,4 +79,58 @@ fn conversion_allocates_nothing() {
             });
         }
     }
+}
+
+#[test]
+fn mixing_and_hearing_allocate_nothing() {
+    let mut pcm = [1_000; 160];
+    let (mut sum, mut out) = ([0; 160], [0; 160]);
+    let mut detector = dtmf::Detector::new(8_000);
+    let mut tones = dtmf::Generator::new(8_000, b'5', -10.0, 800).unwrap();
+    let mut noise = comfort::Generator::new(Colour::white(50), 1);
+    simd::choose(None);
+    without_allocation(|| {
+        for _ in 0..10 {
+            mix::add(&mut sum, &pcm);
+            mix::without(&sum, &pcm, &mut out);
+            scale(&mut out, Gain::UNITY, Gain::SILENCE);
+            assert!(Loudness::of(&pcm).peak > 0);
+            tones.fill(&mut pcm);
+            detector.push(&pcm, drop);
+            noise.fill(&mut pcm);
+            noise.set(Colour::of(&pcm));
+        }
+    });
+}
+
+#[test]
+fn many_calls_in_lanes_allocate_nothing() {
+    let mut encoders = Vec::new();
+    let mut decoders = Vec::new();
+    for _ in 0..21 {
+        encoders.push(Encoder::new(Codec::G722, EncoderSettings::default()).unwrap());
+        decoders.push(Decoder::new(Codec::G722, None).unwrap());
+    }
+    let pcm = [500; 320];
+    let mut payloads = [[0; 160]; 21];
+    let mut heard = [[0; 320]; 21];
+    without_allocation(|| {
+        let jobs = encoders.iter_mut().zip(&mut payloads);
+        g722::lanes::encode_all(jobs.filter_map(|(encoder, out)| encoder.in_lanes(&pcm, out)));
+        let jobs = decoders.iter_mut().zip(&payloads).zip(&mut heard);
+        g722::lanes::decode_all(jobs.filter_map(|((decoder, payload), pcm)| decoder.in_lanes(payload, pcm)));
+        for (decoder, heard) in decoders.iter_mut().zip(&mut heard) {
+            decoder.settle(heard);
+        }
+    });
+    assert!(heard.iter().all(|heard| heard == &heard_alone(&pcm)));
+}
+
+/// What one stream makes of the first frame.
+fn heard_alone(pcm: &[i16; 320]) -> [i16; 320] {
+    let (mut payload, mut heard) = ([0; 160], [0; 320]);
+    let length = Encoder::new(Codec::G722, EncoderSettings::default()).unwrap().encode(pcm, &mut payload);
+    assert_eq!(length, Ok(160));
+    assert_eq!(Decoder::new(Codec::G722, None).unwrap().decode(&payload, &mut heard), Ok(320));
+    heard
 }

@@ -7,6 +7,7 @@ use super::{Ground, screen};
 ///
 /// SIGHUP reloads configuration and dialplan, SIGTERM drains (no new calls, those in progress go on until
 /// drain_timeout), a second SIGTERM ends at once. `TANDEM_LOG` sets how much is logged: error, warn, info or debug.
+/// `TANDEM_SIMD` caps the level of SIMD that sound is computed with: portable, avx2, avx512 or neon.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tandem run --config office.toml")]

@@ -27,10 +27,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tandem_codecs::simd::Level;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+/// Caps the level of SIMD that kernels use.
+const SIMD_VARIABLE: &str = "TANDEM_SIMD";
 /// Questions of the API that wait at once.
 const QUESTIONS: usize = 256;
 /// After the last call has been told to end, BYEs and take-backs of registrations have so long to be answered.
@@ -40,6 +43,7 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 ///
 /// The calling thread is the loop's: it reads SIP's datagrams itself. HTTP, connections, DNS and the store have other threads.
 pub fn run(config: Option<PathBuf>) -> Result<(), Problems> {
+    choose_simd(std::env::var(SIMD_VARIABLE).ok())?;
     let trouble =
         |error: std::io::Error| ShellError::new("runtime", error, "see the system's limits of threads and files");
     let outside = Builder::new_multi_thread().enable_all().worker_threads(2).thread_name("tandem").build();
@@ -370,6 +374,14 @@ fn look_at_files(settings: &Settings) {
         }
         Err(error) => tracing::warn!("the limit of open files can't be raised: {error}"),
     }
+}
+
+/// Chooses the kernels of this run, before anything is heard: the best that the processor has, or as `cap` says.
+fn choose_simd(cap: Option<String>) -> Result<(), Problems> {
+    let cap = cap.filter(|cap| !cap.is_empty()).map(|cap| cap.parse::<Level>()).transpose();
+    let cap = cap.map_err(|error| Problems(vec![format!("environment {SIMD_VARIABLE}: {error}")]))?;
+    tracing::info!("the level of SIMD is {}", tandem_codecs::simd::choose(cap));
+    Ok(())
 }
 
 /// What only a new process can do.

@@ -5,11 +5,11 @@ use super::Mode;
 /// The low band, 0 to 4 kHz.
 #[derive(Clone, Debug)]
 pub(super) struct LowBand {
-    predictor: Predictor,
+    pub(super) predictor: Predictor,
     /// The logarithmic scale factor NABLAL.
-    log_scale: i32,
+    pub(super) log_scale: i32,
     /// The quantizer's scale factor DETL.
-    scale: i32,
+    pub(super) scale: i32,
 }
 
 impl Default for LowBand {
@@ -61,11 +61,11 @@ impl LowBand {
 /// The high band, 4 to 8 kHz.
 #[derive(Clone, Debug)]
 pub(super) struct HighBand {
-    predictor: Predictor,
+    pub(super) predictor: Predictor,
     /// The logarithmic scale factor NABLAH.
-    log_scale: i32,
+    pub(super) log_scale: i32,
     /// The quantizer's scale factor DETH.
-    scale: i32,
+    pub(super) scale: i32,
 }
 
 impl Default for HighBand {
@@ -110,19 +110,19 @@ impl HighBand {
 
 /// Two poles and six zeros, adapted by the signs of what came before (block 4).
 #[derive(Clone, Debug, Default)]
-struct Predictor {
+pub(super) struct Predictor {
     /// What the next value is expected to be (SL, SH).
-    estimate: i32,
+    pub(super) estimate: i32,
     /// The zeros' part of it (SZL, SZH).
-    zero_estimate: i32,
-    poles: [i32; 2],
-    zeros: [i32; 6],
+    pub(super) zero_estimate: i32,
+    pub(super) poles: [i32; 2],
+    pub(super) zeros: [i32; 6],
     /// The differences of the last six steps, newest first.
-    differences: [i32; 6],
+    pub(super) differences: [i32; 6],
     /// The value that was reconstructed last (RLT1).
-    reconstructed: i32,
+    pub(super) reconstructed: i32,
     /// The partial reconstructions of the last two steps, newest first (PLT1, PLT2).
-    partial: [i32; 2],
+    pub(super) partial: [i32; 2],
 }
 
 impl Predictor {
@@ -191,16 +191,16 @@ fn saturate(value: i32) -> i32 {
 }
 
 /// Q6 (G.722 table 14), without its zero.
-const LOW_DECISIONS: [i32; 29] = [
+pub(super) const LOW_DECISIONS: [i32; 29] = [
     35, 72, 110, 150, 190, 233, 276, 323, 370, 422, 473, 530, 587, 650, 714, 786, 858, 940, 1023, 1121, 1219, 1339,
     1458, 1612, 1765, 1980, 2195, 2557, 2919,
 ];
 
 /// The high band's only decision level, Q2.
-const HIGH_DECISION: i32 = 564;
+pub(super) const HIGH_DECISION: i32 = 564;
 
 /// QQ6 by code. The four codes that no encoder sends stand for the smallest negative step.
-const LOW_STEPS_6: [i32; 64] = [
+pub(super) const LOW_STEPS_6: [i32; 64] = [
     -136, -136, -136, -136, -24808, -21904, -19008, -16704, -14984, -13512, -12280, -11192, -10232, -9360, -8576,
     -7856, -7192, -6576, -6000, -5456, -4944, -4464, -4008, -3576, -3168, -2776, -2400, -2032, -1688, -1360, -1040,
     -728, 24808, 21904, 19008, 16704, 14984, 13512, 12280, 11192, 10232, 9360, 8576, 7856, 7192, 6576, 6000, 5456,
@@ -208,26 +208,27 @@ const LOW_STEPS_6: [i32; 64] = [
 ];
 
 /// QQ5 by code.
-const LOW_STEPS_5: [i32; 32] = [
+pub(super) const LOW_STEPS_5: [i32; 32] = [
     -280, -280, -23352, -17560, -14120, -11664, -9752, -8184, -6864, -5712, -4696, -3784, -2960, -2208, -1520, -880,
     23352, 17560, 14120, 11664, 9752, 8184, 6864, 5712, 4696, 3784, 2960, 2208, 1520, 880, 280, -280,
 ];
 
 /// QQ4 by code.
-const LOW_STEPS_4: [i32; 16] =
+pub(super) const LOW_STEPS_4: [i32; 16] =
     [0, -20456, -12896, -8968, -6288, -4240, -2584, -1200, 20456, 12896, 8968, 6288, 4240, 2584, 1200, 0];
 
 /// QQ2 by code.
-const HIGH_STEPS: [i32; 4] = [-7408, -1616, 7408, 1616];
+pub(super) const HIGH_STEPS: [i32; 4] = [-7408, -1616, 7408, 1616];
 
 /// WL by code.
-const LOW_SCALE_STEPS: [i32; 16] = [-60, 3042, 1198, 538, 334, 172, 58, -30, 3042, 1198, 538, 334, 172, 58, -30, -60];
+pub(super) const LOW_SCALE_STEPS: [i32; 16] =
+    [-60, 3042, 1198, 538, 334, 172, 58, -30, 3042, 1198, 538, 334, 172, 58, -30, -60];
 
 /// WH by code.
-const HIGH_SCALE_STEPS: [i32; 4] = [798, -214, 798, -214];
+pub(super) const HIGH_SCALE_STEPS: [i32; 4] = [798, -214, 798, -214];
 
 /// ILB: 2048 times two to the power of n/32.
-const INVERSE_LOG: [i32; 32] = [
+pub(super) const INVERSE_LOG: [i32; 32] = [
     2048, 2093, 2139, 2186, 2233, 2282, 2332, 2383, 2435, 2489, 2543, 2599, 2656, 2714, 2774, 2834, 2896, 2960, 3025,
     3091, 3158, 3228, 3298, 3371, 3444, 3520, 3597, 3676, 3756, 3838, 3922, 4008,
 ];

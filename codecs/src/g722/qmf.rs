@@ -3,17 +3,17 @@
 use super::BLOCK;
 
 /// Half of the 24 taps (G.722 table 11); the other half mirrors them.
-const TAPS: [i32; 12] = [3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11];
+pub(super) const TAPS: [i32; 12] = [3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11];
 
 /// What the filter remembers of earlier samples.
-const HISTORY: usize = 22;
+pub(super) const HISTORY: usize = 22;
 
 /// A block with the history before it.
 type Window = [i32; HISTORY + BLOCK * 2];
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct TransmitQmf {
-    history: [i32; HISTORY],
+    pub(super) history: [i32; HISTORY],
 }
 
 impl TransmitQmf {
@@ -35,7 +35,7 @@ impl TransmitQmf {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct ReceiveQmf {
-    history: [i32; HISTORY],
+    pub(super) history: [i32; HISTORY],
 }
 
 impl ReceiveQmf {
