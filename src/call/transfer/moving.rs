@@ -197,8 +197,9 @@ impl Call {
         }
     }
 
-    /// Lets a leg go elsewhere. What remains of it here is its place in the books.
-    pub fn give_up(&mut self, exchange: &mut Exchange, leg: usize) -> Option<Moved> {
+    /// Lets a leg go elsewhere. What remains of it here is its place in the books; what it was offered here isn't offered
+    /// again.
+    pub fn give_up(&mut self, exchange: &mut Exchange, now: Now, leg: usize) -> Option<Moved> {
         let state = match self.stage {
             Stage::Talking { .. } => Moving::Answered,
             Stage::Trying if leg == 0 && self.origin.is_none() => Moving::Invited(self.caller.offer.take()),
@@ -206,6 +207,7 @@ impl Call {
         };
         let End::Sip { flow, session } = &mut self.legs[leg].end else { return None };
         let (flow, session) = (*flow, session.take()?);
+        exchange.agent.withdraw(now, session);
         let trunk = self.legs[leg].trunk.clone();
         let lineage = self.legs[leg].media.as_ref().map(Media::lineage);
         let is_placed = std::mem::take(&mut self.legs[leg].is_placed);
