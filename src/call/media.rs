@@ -205,13 +205,20 @@ impl Media {
         Some(body)
     }
 
-    /// Our offer of what is agreed already, for a refresh; none while another offer is under way.
+    /// Our offer of what is agreed already, for a refresh; none while another offer is under way. It is told from one that
+    /// the peer has refused since (RFC 3264 §8).
     pub fn offer_the_same(&mut self) -> Option<Body> {
         if self.offered.is_some() {
             return None;
         }
-        self.offered.clone_from(&self.described);
-        self.repeated()
+        let mut offered = self.described.clone()?;
+        if offered.version != self.version {
+            self.version += 1;
+            offered.version = self.version;
+        }
+        let body = body(&offered);
+        self.offered = Some(offered);
+        Some(body)
     }
 
     /// Our address for it.

@@ -139,8 +139,13 @@ impl Switch {
                 trunks.located(now, ticket, &result, &mut work);
             }
             Input::Loaded { ticket, result } => {
-                if let Some(call) = self.exchange.music_loaded(ticket, &result) {
-                    self.with_call(call, |call, exchange| call.music_ready(exchange, now));
+                if self.exchange.music_loaded(ticket, &result) {
+                    // Several calls may have been held meanwhile.
+                    let mut calls: Vec<CallKey> = self.calls.keys().copied().collect();
+                    calls.sort_unstable();
+                    for call in calls {
+                        self.with_call(call, |call, exchange| call.music_ready(exchange, now));
+                    }
                 }
                 if let Some(leg) = self.exchange.take_ticket(ticket) {
                     self.with_call(leg.call, |call, exchange| call.loaded(exchange, now, leg.leg, result));

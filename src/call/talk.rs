@@ -23,7 +23,7 @@ impl Call {
         let mut silence = self.silence_limits(exchange);
         let digits = [0, leg].map(|leg| self.digits_of(exchange, leg));
         if self.holds(0) || self.holds(leg) {
-            exchange.want_music(self.key);
+            exchange.want_music();
         }
         let [one, two] = [0, leg].map(|leg| self.heard_of(exchange, leg));
         let [caller_music, called_music] = [0, leg].map(|leg| self.music_of(exchange, leg));

@@ -226,7 +226,8 @@ impl Agent {
         result
     }
 
-    /// Gives up a re-INVITE that waits for its time after a glare. False where none does.
+    /// Gives up a re-INVITE that waits for its time after a glare; false where none does. One that is under way isn't made
+    /// again after a refusal: [`SessionEvent::Settled`] or [`SessionEvent::Rerefused`] follows instead.
     pub fn withdraw(&mut self, now: Now, id: SessionId) -> bool {
         let mut withdrawn = false;
         self.act(now, id, |session, core| withdrawn = session.withdraw(core));

@@ -16,6 +16,7 @@ mod dns;
 mod expect;
 mod ladder;
 mod line;
+mod lineage;
 mod mailbox;
 mod peer;
 mod ports;

@@ -2,6 +2,7 @@
 //! acknowledges refusals by itself, as every transaction does.
 
 use crate::line::{Line, rest};
+use crate::lineage::Lineage;
 use crate::sdp;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -30,6 +31,7 @@ pub struct Peer {
     /// The same before the last message, for an offer that is refused.
     before: (Option<u16>, Vec<(String, u16)>),
     pub described: Option<Bytes>,
+    lineage: Lineage,
     /// It doesn't acknowledge refusals.
     pub deaf: bool,
     /// Its refusals that aren't acknowledged yet.
@@ -79,6 +81,7 @@ impl Peer {
             lines: Vec::new(),
             before: (None, Vec::new()),
             described: None,
+            lineage: Lineage::default(),
             deaf: false,
             unacknowledged: 0,
             secrets: Vec::new(),
@@ -106,6 +109,9 @@ impl Peer {
     /// Takes a message of the switch; what the peer says to it by itself is given back.
     pub fn receive(&mut self, message: Message) -> Option<Bytes> {
         self.note_secrets(&message);
+        if let Some(objection) = self.lineage.objection(&message) {
+            panic!("to {}: {objection}", self.name);
+        }
         self.before = (self.heard, self.lines.clone());
         if let Ok(description) = tandem::wire::sdp::parse(&message.body())
             && let Some(media) = description.media.iter().find(|media| !media.is_refused())

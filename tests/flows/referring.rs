@@ -261,6 +261,65 @@ fn a_glare_with_the_new_media_is_settled() {
     ));
 }
 
+/// Bob holds, and carol answers before alice has heard of it: alice's answer comes to her new call.
+const HELD_BEFORE_THE_MOVE: &str = "
+    bob -> tandem re-INVITE (sdp PCMU sendonly)
+    tandem -> bob 200
+    bob -> tandem ACK
+    tandem -> alice INVITE [sdp sendonly]
+    carol -> tandem 200 (sdp PCMU)
+    tandem -> carol ACK
+    tandem -> bob NOTIFY
+    tandem -> bob BYE
+    bob -> tandem 200 NOTIFY
+    bob -> tandem 200 BYE
+";
+
+#[test]
+fn an_offer_of_the_old_call_that_meets_a_glare_is_not_made_again() {
+    play(&format!(
+        "{REFERRED}{HELD_BEFORE_THE_MOVE}
+        alice -> tandem 491
+        wait 5s
+        tandem -> alice INVITE x+ [sdp sendrecv]
+        {TOGETHER}"
+    ));
+    play(&format!(
+        "{REFERRED}{HELD_BEFORE_THE_MOVE}
+        alice -> tandem 491
+        alice -> tandem re-INVITE (sdp PCMU)
+        tandem -> alice 200 INVITE [sdp PCMU]
+        alice -> tandem ACK
+        wait 5s
+        quiet alice
+        media alice [from carol | to alice | send PCMU/0 | receive PCMU/0]
+        alice -> tandem BYE
+        tandem -> alice 200 BYE
+        tandem -> carol BYE
+        carol -> tandem 200 BYE
+        "
+    ));
+}
+
+#[test]
+fn an_offer_of_the_old_call_that_is_refused_is_followed_by_that_of_the_new_one() {
+    for refusal in ["488", "401 (WWW-Authenticate: Digest realm=\"x\", nonce=\"1\")", "422 (Min-SE: 4000)"] {
+        play(&format!(
+            "{REFERRED}{HELD_BEFORE_THE_MOVE}
+            alice -> tandem {refusal}
+            tandem -> alice INVITE
+            {TOGETHER}"
+        ));
+    }
+    play(&format!(
+        "{REFERRED}{HELD_BEFORE_THE_MOVE}
+        alice -> tandem 200 (sdp PCMU recvonly)
+        tandem -> alice ACK
+        tandem -> alice INVITE
+        {TOGETHER}"
+    ));
+}
+
 #[test]
 fn what_makes_no_sense_is_refused() {
     play(

@@ -95,6 +95,26 @@ fn we_refresh_the_called_side_by_re_invite_where_it_takes_no_update() {
 }
 
 #[test]
+fn a_refresh_after_a_refused_offer_is_told_from_that() {
+    answered_with(
+        "Session-Expires: 600;refresher=uac | Allow: INVITE, ACK, BYE",
+        &format!(
+            "
+            alice -> tandem re-INVITE (sdp PCMU sendonly)
+            tandem -> alice 200
+            alice -> tandem ACK
+            tandem -> bob INVITE [sdp sendonly]
+            bob -> tandem 488
+            wait 300s
+            tandem -> bob INVITE [sdp sendrecv]
+            bob -> tandem 200 (sdp PCMU | Session-Expires: 600;refresher=uac)
+            tandem -> bob ACK
+            {GOODBYE}"
+        ),
+    );
+}
+
+#[test]
 fn an_update_that_is_not_known_after_all_becomes_a_re_invite() {
     answered_with(
         "Session-Expires: 600;refresher=uac | Allow: INVITE, UPDATE",

@@ -104,6 +104,37 @@ fn music_on_hold() {
 }
 
 #[test]
+fn all_who_are_held_while_the_music_is_read_hear_it() {
+    play_in(
+        |setting| setting.settings.media.hold_music = Some("hold.wav".to_owned()),
+        &format!(
+            "
+            alice talks to bob (PCMU)
+            carol talks to dora (PCMU)
+            {BOB_HOLDS}
+            dora -> tandem re-INVITE (sdp PCMU sendonly)
+            tandem -> dora 200
+            dora -> tandem ACK
+            tandem -> carol INVITE
+            carol -> tandem 200 (sdp PCMU recvonly)
+            tandem -> carol ACK
+            file hold.wav loaded
+            media alice [from loop | send PCMU/0]
+            media carol [from loop | send PCMU/0]
+            alice -> tandem BYE
+            tandem -> alice 200
+            tandem -> bob BYE
+            bob -> tandem 200
+            carol -> tandem BYE
+            tandem -> carol 200
+            tandem -> dora BYE
+            dora -> tandem 200
+            "
+        ),
+    );
+}
+
+#[test]
 fn music_that_cannot_be_read_leaves_the_hold_as_it_is() {
     play_in(
         |setting| setting.settings.media.hold_music = Some("hold.wav".to_owned()),

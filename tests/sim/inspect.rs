@@ -19,9 +19,10 @@ const ECHO: Duration = Duration::from_millis(200);
 /// A call whose two sides are saying something.
 pub struct Hearing {
     began: Time,
-    caller: Ear,
+    /// What each had heard before, on each of its lines.
+    caller: Vec<Ear>,
     /// None where the caller is alone with the gateway.
-    called: Option<Ear>,
+    called: Option<Vec<Ear>>,
 }
 
 impl World {
@@ -34,8 +35,8 @@ impl World {
         if !at_rest(&caller) || !called.as_ref().is_none_or(at_rest) || self.is_disturbed(self.time) {
             return;
         }
-        let hearing = Hearing { began: self.time, caller: caller.voice.ear, called: called.map(|side| side.voice.ear) };
-        self.hearings.insert(call, hearing);
+        let (caller, called) = (caller.voice.ears(), called.map(|side| side.voice.ears()));
+        self.hearings.insert(call, Hearing { began: self.time, caller, called });
         for frame in 0..FRAMES {
             self.after(FRAME * frame, Happening::Say { call });
         }
@@ -65,8 +66,12 @@ impl World {
         match (&called, &hearing.called) {
             (Some(called), Some(before)) => {
                 let (mine, theirs) = (caller.voice, called.voice);
-                self.check("caller", mine, theirs.wish, &hearing.caller, Some(theirs.tag), hearing.began, &mut wrong);
-                self.check("called side", theirs, mine.wish, before, Some(mine.tag), hearing.began, &mut wrong);
+                let [my_wish, their_wish] = [&caller, called].map(|side| self.wish_of(side));
+                let since = hearing.began;
+                self.check("caller", mine, their_wish, &hearing.caller, Some(theirs.tag), since, &mut wrong);
+                self.check("called side", theirs, my_wish, before, Some(mine.tag), since, &mut wrong);
+                self.check_beside("caller", mine, theirs, &hearing.caller, since, &mut wrong);
+                self.check_beside("called side", theirs, mine, before, since, &mut wrong);
             }
             _ if is_alone => {
                 // An echo, or a clip.
@@ -76,6 +81,15 @@ impl World {
                 self.check("caller", caller.voice, both, &hearing.caller, voice, hearing.began, &mut wrong);
             }
             _ => return,
+        }
+        let users: Vec<String> = [Some(&caller), called.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter_map(|side| side.user)
+            .map(str::to_owned)
+            .collect();
+        for user in users {
+            wrong.extend(self.unlit(&user));
         }
         self.inspected += 1;
         for what in wrong {
@@ -109,8 +123,17 @@ impl World {
         Some((sides.next()?, sides.next()))
     }
 
+    /// What a side wants, as the other one is told of it: whoever a phone holds may hear music in its place.
+    fn wish_of(&self, side: &Side<'_>) -> Direction {
+        let wish = side.voice.wish;
+        match self.profile.music && side.user.is_some() && !wish.receives() {
+            true => Direction::SendOnly,
+            false => wish,
+        }
+    }
+
     /// How long a change may take to be known on both sides.
-    fn settling(&self) -> Duration {
+    pub fn settling(&self) -> Duration {
         match self.profile.faults.loss {
             0.0 => Duration::from_secs(12),
             // A message may have to be sent five times, and one after a glare again.
@@ -127,7 +150,7 @@ impl World {
         name: &str,
         voice: &Voice,
         other: Direction,
-        before: &Ear,
+        before: &[Ear],
         expected: Option<Tag>,
         since: Time,
         wrong: &mut Vec<String>,
@@ -140,6 +163,7 @@ impl World {
                 "the {name} wants {wish:?}, its peer {other:?}: it believes (sends, hears) {believes:?}"
             ));
         }
+        let before = before[0];
         let heard = voice.ear.heard - before.heard;
         if hears && voice.ear.loud == before.loud && self.can_reach(voice) {
             wrong.push(format!("the {name} hears nothing: {heard} packets of silence came"));
@@ -152,6 +176,32 @@ impl World {
             && tag != expected
         {
             wrong.push(format!("the {name} hears {tag:?} in place of {expected:?}"));
+        }
+    }
+
+    /// The lines beside the sound: what one side has open, the other has as well, and sees what it shows.
+    fn check_beside(
+        &self,
+        name: &str,
+        voice: &Voice,
+        other: &Voice,
+        before: &[Ear],
+        since: Time,
+        wrong: &mut Vec<String>,
+    ) {
+        for kind in voice.extras.iter().filter(|extra| extra.is_open).map(|extra| &extra.kind) {
+            let Some((place, extra)) = voice.open_line(kind) else { continue };
+            if other.open_line(kind).is_none() {
+                wrong.push(format!("{kind:?} is open at the {name} alone"));
+                continue;
+            }
+            let is_reached =
+                !extra.is_hidden() || extra.port().is_some_and(|port| self.worker.knows(port, extra.public));
+            let seen = extra.ear.heard - before.get(place + 1).map_or(0, |ear| ear.heard);
+            let voice = extra.ear.voice.filter(|&(_, at)| at >= since);
+            if is_reached && (seen == 0 || voice.is_none_or(|(tag, _)| tag != other.tag)) {
+                wrong.push(format!("the {name} sees {seen} packets of {kind:?}, the last of {voice:?}"));
+            }
         }
     }
 

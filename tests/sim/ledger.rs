@@ -37,6 +37,7 @@ pub struct Letter {
 }
 
 /// A packet of sound.
+#[derive(Clone)]
 pub struct Speech {
     pub from: SocketAddr,
     pub to: SocketAddr,

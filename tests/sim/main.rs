@@ -15,8 +15,12 @@
 
 mod books;
 mod boor;
+mod extra;
 mod inspect;
+mod lamps;
 mod ledger;
+#[path = "../flows/lineage.rs"]
+mod lineage;
 #[path = "../flows/mailbox.rs"]
 mod mailbox;
 mod network;

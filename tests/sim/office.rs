@@ -1,5 +1,6 @@
 //! The gateway's configuration: who has which phones, which trunks there are, and the dialplan.
 
+use crate::profile::Profile;
 use crate::sound::tone;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::call::account::forwarding::Forwarding;
 use tandem::call::account::{Account, Accounts};
-use tandem::config::settings::{Settings, Trunk, TrunkCredentials};
+use tandem::config::settings::{Settings, Trunk, TrunkCredentials, TrunkTransport};
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::Clip;
@@ -129,7 +130,7 @@ pub const TWO_SERVERS: &str = "sip.globex.test";
 pub const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 31));
 
 /// `variant` changes what a reload may change: the limit of a trunk or whether it is there, and how long a phone rings.
-pub fn settings(variant: u64) -> Settings {
+pub fn settings(variant: u64, profile: &Profile) -> Settings {
     let mut settings = Settings::default();
     settings.sip.domain = DOMAIN.to_owned();
     settings.sip.udp = vec![GATEWAY];
@@ -139,11 +140,13 @@ pub fn settings(variant: u64) -> Settings {
     settings.limits.calls = MAX_CALLS;
     settings.media.silence_timeout = Duration::from_secs(30);
     settings.media.hold_timeout = Duration::from_secs(600);
+    settings.media.hold_music = profile.music.then(|| "music.wav".to_owned());
     settings.sip.dialog_interval = Duration::from_secs(120);
     let acme = Trunk {
         credentials: Some(TrunkCredentials { username: ACME_USER.to_owned(), password: PASSWORD.to_owned() }),
         register: true,
         expires: Duration::from_secs(120),
+        transport: if profile.trunk_connects { Some(TrunkTransport::Tcp) } else { None },
         ..Trunk::named("acme", "sip.acme.test")
     };
     let globex =

@@ -5,17 +5,20 @@ mod place;
 mod refer;
 mod session;
 mod talk;
+mod watch;
 
 pub use place::Call;
 pub use talk::Side;
+pub use watch::Watch;
 
 use crate::ledger::{Ledger, Speech};
 use crate::network::below;
 use crate::office::{self, GATEWAY};
 use crate::profile::Manners;
 use crate::provider::Provider;
+use crate::worker::Echo;
 use chat::Asking;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 use talk::Talk;
@@ -45,12 +48,18 @@ pub struct Peer {
     errands: Timers<Errand>,
     talks: BTreeMap<SessionId, Talk>,
     askings: BTreeMap<RequestId, Asking>,
+    /// What it watches, by the Call-IDs of its subscriptions.
+    watches: BTreeMap<String, Watch>,
+    /// Answers that its agent doesn't write.
+    outbox: VecDeque<Transmit>,
     /// Call-IDs of calls that it knows nothing of any more.
     forgotten: HashSet<String>,
     /// Nothing comes in or goes out until then.
     deaf_until: Time,
     next_port: u16,
     lives: u8,
+    /// Its connection was closed, of which the gateway is to hear.
+    pub is_cut_off: bool,
 }
 
 /// How a peer and the gateway reach each other.
@@ -99,6 +108,7 @@ enum Errand {
     Inspect(SessionId),
     HangUp(SessionId),
     Step(SessionId, usize),
+    Early(SessionId),
     Reanswer(SessionId),
     Vanish(SessionId),
 }
@@ -166,16 +176,23 @@ impl Peer {
             errands,
             talks: BTreeMap::new(),
             askings: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            outbox: VecDeque::new(),
             forgotten: HashSet::new(),
             deaf_until: Time::ZERO,
             next_port: 30_000,
             lives: 0,
+            is_cut_off: false,
         }
     }
 
     pub fn receive(&mut self, now: Now, flow: Flow, message: Message, ledger: &mut Ledger) {
         if self.is_deaf(now.time) || self.forgotten.contains(message.call_id()) {
             return;
+        }
+        // The agent leaves the dialogs of subscriptions to its owner.
+        if *message.method() == Method::Notify && watch::is_of_subscription(&message) {
+            return self.news(now, flow, &message, ledger);
         }
         self.agent.receive(now, flow, message);
         self.pump(now, ledger);
@@ -198,6 +215,7 @@ impl Peer {
                 Errand::Inspect(id) => self.inspect(now, id, ledger),
                 Errand::HangUp(id) => self.hang_up(now, id, ledger),
                 Errand::Step(id, step) => self.step(now, id, step, ledger),
+                Errand::Early(id) => self.update_early(now, id),
                 Errand::Reanswer(id) => self.reanswer(now, id, ledger),
                 Errand::Vanish(id) => self.vanish(now, id, ledger),
             }
@@ -207,7 +225,7 @@ impl Peer {
 
     pub fn poll_transmit(&mut self, now: Now) -> Option<Transmit> {
         loop {
-            let transmit = self.agent.poll_transmit()?;
+            let transmit = self.outbox.pop_front().or_else(|| self.agent.poll_transmit())?;
             let silent = self.is_deaf(now.time)
                 || !self.forgotten.is_empty()
                     && Message::parse(transmit.bytes.clone())
@@ -235,8 +253,8 @@ impl Peer {
             match event {
                 Event::Invited { session, message, .. } => self.invited(now, session, message, ledger),
                 Event::Session { session, event } => self.session(now, session, event, ledger),
-                Event::Request { id, message, .. } if matches!(message.method(), Method::Message | Method::Notify) => {
-                    self.notified(now, id, &message, ledger);
+                Event::Request { id, message, .. } if *message.method() == Method::Message => {
+                    self.letter_came(now, id, &message, ledger);
                 }
                 Event::Request { id, message, .. } => {
                     let (status, headers) = match (&mut self.role, message.method()) {
@@ -334,13 +352,11 @@ impl Peer {
             talk.abandon(now.time, ledger);
         }
         self.lives = self.lives.wrapping_add(1);
-        if self.transport.is_reliable() {
-            // Its next connection comes from another port.
-            self.address.set_port(self.address.port() + 1);
-            self.public = self.address;
-        }
+        self.is_cut_off = self.transport.is_reliable();
+        self.move_on();
         self.agent = agent(self.lives, &mut self.chance);
         self.askings.clear();
+        self.watches.clear();
         let stays = [Errand::Mishap, Errand::Chat].map(|errand| (errand, self.errands.deadline(errand)));
         self.errands = Timers::default();
         for (errand, at) in stays {
@@ -353,6 +369,30 @@ impl Peer {
                 self.errands.set(Errand::Register, self.deaf_until);
             }
             Role::Stranger(_) => {}
+        }
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.transport.is_reliable()
+    }
+
+    /// Its connection is closed. A phone makes a new one from another port; what became of its calls is uncertain.
+    pub fn break_off(&mut self, now: Now, ledger: &mut Ledger) {
+        for talk in self.talks.values() {
+            talk.abandon(now.time, ledger);
+        }
+        self.is_cut_off = true;
+        self.move_on();
+        if let Role::Phone(_) = &self.role {
+            self.errands.set(Errand::Register, now.time + below(&mut self.chance, Duration::from_secs(2)));
+        }
+    }
+
+    /// The next connection of a phone comes from another port; a provider's is made by the gateway.
+    fn move_on(&mut self) {
+        if self.transport.is_reliable() && matches!(self.role, Role::Phone(_)) {
+            self.address.set_port(self.address.port() + 1);
+            self.public = self.address;
         }
     }
 
@@ -371,7 +411,8 @@ impl Peer {
 
     /// An address for sound, and what the gateway sees of it.
     fn port(&mut self) -> (SocketAddr, SocketAddr) {
-        self.next_port = if self.next_port >= 60_000 { 30_000 } else { self.next_port + 2 };
+        // With room for lines beside the sound.
+        self.next_port = if self.next_port >= 60_000 { 30_000 } else { self.next_port + 8 };
         let port = self.next_port;
         let is_hidden = self.address.ip() != self.public.ip();
         let public = SocketAddr::new(self.public.ip(), if is_hidden { port + 1 } else { port });
@@ -390,20 +431,23 @@ impl Peer {
     /// Says something in some calls, where it is to be heard.
     pub fn say(&mut self, now: Time, calls: &[usize]) -> Vec<Speech> {
         let talks = self.talks.values_mut().filter(|talk| calls.contains(&talk.call) && talk.is_up());
-        let speech = talks.filter_map(|talk| {
-            let (to, packet) = talk.voice.say(now)?;
-            Some(Speech { from: talk.voice.public, to, packet })
-        });
-        speech.collect()
+        let mut speech = Vec::new();
+        for talk in talks {
+            let sound = talk.voice.say(now).map(|(to, packet)| (talk.voice.public, to, packet));
+            let said = sound.into_iter().chain(talk.voice.show_all(now));
+            speech.extend(said.map(|(from, to, packet)| Speech { from, to, packet }));
+        }
+        speech
     }
 
     /// Hears what a port of the gateway's sends.
-    pub fn hear(&mut self, now: Time, to: SocketAddr, number: u16, packet: &[u8], ledger: &mut Ledger) {
-        let Some(talk) = self.talks.values_mut().find(|talk| talk.voice.public == to) else { return };
+    pub fn hear(&mut self, now: Time, echo: &Echo, ledger: &mut Ledger) {
+        let &Echo { number, to, ref packet } = echo;
+        let Some(talk) = self.talks.values_mut().find(|talk| talk.voice.is_at(to)) else { return };
         // Who is transferred may hear of its new port later than from it.
         let is_moving = ledger.stories.get(talk.call).is_none_or(|story| story.is_transferred);
         if now >= self.deaf_until
-            && let Err(why) = talk.voice.listen(now, number, packet)
+            && let Err(why) = talk.voice.listen(now, to, number, packet)
             && !is_moving
         {
             ledger.violation(now, Some(talk.call), format!("{} hears: {why}", self.name));
@@ -413,7 +457,7 @@ impl Peer {
 
 fn agent(shard: u8, chance: &mut Chance) -> Agent {
     let extensions = vec!["100rel", "timer"];
-    let takes = vec![Method::Register, Method::Options, Method::Message, Method::Notify];
+    let takes = vec![Method::Register, Method::Options, Method::Message];
     let settings = AgentSettings { takes, shard, user_agent: String::new(), extensions, ..AgentSettings::default() };
     Agent::new(settings, Chance::from_number(chance.u64()))
 }

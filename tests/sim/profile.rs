@@ -7,6 +7,7 @@ use tandem::base::chance::Chance;
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub faults: Faults,
+    pub sound: SoundFaults,
     pub manners: Manners,
     pub worker: WorkerFaults,
     pub names: Names,
@@ -22,6 +23,10 @@ pub struct Profile {
     pub drains: bool,
     /// Whether the first address of a trunk is nobody's.
     pub dead_server: bool,
+    /// Whether the gateway plays music to whoever a phone holds.
+    pub music: bool,
+    /// Whether acme is reached by a connection.
+    pub trunk_connects: bool,
 }
 
 /// The mean time between two troubles of a kind; zero for never.
@@ -37,6 +42,17 @@ pub struct Troubles {
     pub reload: Duration,
     /// No record can be kept.
     pub full_disk: Duration,
+    /// A connection is closed, and its peer makes a new one.
+    pub broken: Duration,
+}
+
+/// What becomes of sound on its way, in shares of packets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SoundFaults {
+    pub loss: f64,
+    pub duplication: f64,
+    /// Those that others overtake.
+    pub reordering: f64,
 }
 
 /// What goes wrong in DNS.
@@ -83,6 +99,12 @@ pub struct Manners {
     pub chats: Duration,
     /// A side transfers the other one.
     pub transfers: f64,
+    /// A phone has pictures or text beside its sound.
+    pub pictures: f64,
+    /// A side offers by UPDATE and not by re-INVITE.
+    pub updates: f64,
+    /// A phone has Opus.
+    pub opus: f64,
 }
 
 /// What goes wrong in the media worker, in shares of orders.
@@ -99,6 +121,7 @@ impl Profile {
     pub fn perfect() -> Profile {
         Profile {
             faults: Faults::NONE,
+            sound: SoundFaults::default(),
             manners: Manners {
                 cancels: 0.2,
                 holds: 0.3,
@@ -114,6 +137,9 @@ impl Profile {
                 restarts: Duration::ZERO,
                 chats: Duration::ZERO,
                 transfers: 0.0,
+                pictures: 0.2,
+                updates: 0.2,
+                opus: 0.05,
             },
             worker: WorkerFaults { open_fails: 0.0, refused: 0.0, forgets: 0.0 },
             names: Names { fails: 0.0, slow: Duration::from_millis(200) },
@@ -124,6 +150,8 @@ impl Profile {
             operator: 0.0,
             drains: false,
             dead_server: false,
+            music: false,
+            trunk_connects: false,
         }
     }
 
@@ -160,6 +188,10 @@ impl Profile {
         let mut profile = Profile { gap: below(&mut chance, Duration::from_millis(800)), ..Profile::perfect() };
         profile.gap += Duration::from_millis(50);
         profile.manners.long_talk = 0.05;
+        profile.music = chance.below(3) == 0;
+        profile.trunk_connects = chance.below(3) == 0;
+        // Opus has much to calculate.
+        profile.manners.opus = if chance.below(8) == 0 { 0.1 } else { 0.0 };
         profile.rude = if chance.below(2) == 0 { 0.2 } else { 0.0 };
         if chance.below(4) == 0 {
             return profile;
@@ -176,6 +208,7 @@ impl Profile {
             jitter: Duration::from_millis(40),
             ..Faults::NONE
         };
+        profile.sound = SoundFaults { loss: share(3, 0.4), duplication: share(3, 0.2), reordering: share(3, 0.3) };
         profile.worker = WorkerFaults { open_fails: share(4, 0.1), refused: share(4, 0.05), forgets: share(5, 0.02) };
         profile.names.fails = share(3, 0.5);
         profile.store.fails = share(3, 0.5);
@@ -197,11 +230,14 @@ impl Profile {
             hold_up: span(3, 5, 40),
             reload: span(3, 5, 40),
             full_disk: span(4, 20, 60),
+            broken: span(3, 5, 40),
         };
         if !profile.troubles.hold_up.is_zero() {
             // What couldn't be ordered is ordered again until the worker says that it is done.
             profile.worker.forgets = 0.0;
         }
+        // With a reload the clip is read anew, when it is wanted next.
+        profile.music &= profile.troubles.reload.is_zero();
         profile.faults.delay = Duration::from_millis(1 + chance.below(120));
         profile.dead_server = chance.below(4) == 0;
         profile.drains = chance.below(6) == 0;
@@ -210,7 +246,7 @@ impl Profile {
 
     /// Whether nothing goes wrong but what the peers do, so that every answer can be explained.
     pub fn is_calm(&self) -> bool {
-        let Troubles { partition, clock_jump, hold_up, reload, full_disk } = self.troubles;
+        let Troubles { partition, clock_jump, hold_up, reload, full_disk, broken } = self.troubles;
         let shares = [
             self.faults.loss,
             self.faults.reordering,
@@ -223,7 +259,8 @@ impl Profile {
             self.worker.refused,
             self.worker.forgets,
         ];
-        let spans = [partition, clock_jump, hold_up, reload, full_disk, self.manners.restarts, self.manners.chats];
+        let Manners { restarts, chats, .. } = self.manners;
+        let spans = [partition, clock_jump, hold_up, reload, full_disk, broken, restarts, chats];
         shares.iter().all(|&share| share == 0.0)
             && spans.iter().all(Duration::is_zero)
             && self.names.slow < Duration::from_secs(1)

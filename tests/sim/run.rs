@@ -13,6 +13,8 @@ use tandem::call::io::Input;
 const LONGEST: Duration = Duration::from_secs(900);
 /// Longer than any transaction (64*T1), any registration and the pauses between OPTIONS.
 const REST: Duration = Duration::from_secs(1_000);
+/// How long what goes on may be unknown to those who watch.
+const NEWS: Duration = Duration::from_secs(40);
 /// How often a sweep says how far it is.
 const PROGRESS: Duration = Duration::from_secs(10);
 
@@ -173,6 +175,9 @@ pub fn simulate(profile: Profile, seed: u64, calls: usize, trace: Option<usize>)
         while !world.is_at_peace() && world.step(end) {}
     }
     verdict::unfinished(&mut world);
+    let end = world.time + NEWS;
+    while world.step(end) {}
+    verdict::lamps(&mut world, NEWS);
     world.phones_leave();
     let end = world.time + REST;
     while !(world.is_at_rest() && world.switch.counts().registrations == 0) && world.step(end) {}

@@ -4,6 +4,7 @@ use crate::network::below;
 use crate::profile::Manners;
 use std::time::Duration;
 use tandem::base::chance::Chance;
+use tandem::wire::description::Kind;
 use tandem_codecs::Codec;
 
 /// The caller's side of a call.
@@ -11,6 +12,10 @@ use tandem_codecs::Codec;
 pub struct Placing {
     pub offer: Offer,
     pub codecs: Vec<Codec>,
+    /// What the phone has beside sound.
+    pub shows: Vec<Kind>,
+    /// Its first offer has that.
+    pub shows_at_once: bool,
     /// When it gives up, unless it was answered by then.
     pub patience: Duration,
     pub talk: Talking,
@@ -37,6 +42,8 @@ pub struct Taking {
     /// From the INVITE on.
     pub after: Duration,
     pub codecs: Vec<Codec>,
+    /// What the phone has beside sound.
+    pub shows: Vec<Kind>,
     pub talk: Talking,
 }
 
@@ -65,6 +72,8 @@ pub struct Talking {
     /// When it is gone without a word.
     pub vanish: Option<Duration>,
     pub stubborn: bool,
+    /// It offers by UPDATE where it can.
+    pub updates: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +85,9 @@ pub enum Step {
     /// An address of zeros.
     HoldByZeros,
     Resume,
+    /// Pictures and text are added, or dropped.
+    Show,
+    Hide,
     /// A re-INVITE without an offer, whose ACK has no answer.
     Empty,
     /// The other side is to talk to somebody else.
@@ -102,7 +114,10 @@ impl Placing {
             true => below(chance, Duration::from_secs(9)),
             false => Duration::from_secs(250),
         };
-        Placing { offer, codecs: codecs(chance), patience, talk: Talking::draw(chance, manners) }
+        let shows = shows(chance, manners);
+        let shows_at_once = !shows.is_empty() && chance.below(2) == 0;
+        let talk = Talking::draw(chance, manners);
+        Placing { offer, codecs: codecs(chance, manners), shows, shows_at_once, patience, talk }
     }
 }
 
@@ -120,7 +135,8 @@ impl Taking {
         // Some answer in the very moment, and so don't ring.
         let after = if chance.below(10) == 0 { Duration::ZERO } else { below(chance, Duration::from_secs(8)) };
         let ring = (chance.below(8) > 0).then(|| (below(chance, Duration::from_millis(800)), ringing));
-        Taking { ring, then, after, codecs: codecs(chance), talk: Talking::draw(chance, manners) }
+        let (codecs, shows) = (codecs(chance, manners), shows(chance, manners));
+        Taking { ring, then, after, codecs, shows, talk: Talking::draw(chance, manners) }
     }
 }
 
@@ -152,15 +168,30 @@ impl Talking {
         if chance.happens(manners.extended / 2.0) {
             steps.push((below(chance, Duration::from_secs(12)), Step::Ask));
         }
+        if chance.happens(manners.pictures) {
+            steps.push((below(chance, Duration::from_secs(15)), Step::Show));
+            steps.push((below(chance, Duration::from_secs(30)), Step::Hide));
+        }
+        let updates = chance.happens(manners.updates);
         let vanish = chance.happens(manners.vanishes).then(|| below(chance, Duration::from_secs(20)));
-        Talking { stay, steps, vanish, stubborn: chance.happens(manners.stubborn) }
+        Talking { stay, steps, vanish, stubborn: chance.happens(manners.stubborn), updates }
     }
 }
 
-/// Opus has much to calculate, so few phones have it.
-fn codecs(chance: &mut Chance) -> Vec<Codec> {
-    match chance.below(16) {
-        0 => vec![Codec::Opus, Codec::Pcmu],
-        other => SETS[other as usize % SETS.len()].to_vec(),
+fn shows(chance: &mut Chance, manners: &Manners) -> Vec<Kind> {
+    match chance.happens(manners.pictures) {
+        false => Vec::new(),
+        true => {
+            [vec![Kind::Video], vec![Kind::Other("text".to_owned())], vec![Kind::Video, Kind::Other("text".to_owned())]]
+                [chance.below(3) as usize]
+                .clone()
+        }
+    }
+}
+
+fn codecs(chance: &mut Chance, manners: &Manners) -> Vec<Codec> {
+    match chance.happens(manners.opus) {
+        true => vec![Codec::Opus, Codec::Pcmu],
+        false => SETS[chance.below(SETS.len() as u64) as usize].to_vec(),
     }
 }

@@ -60,9 +60,19 @@ impl Mouth {
         let start = packet.len();
         packet.extend_from_slice(&frames[self.said as usize % frames.len()]);
         if is_open(codec) {
-            let [high, low] = (tag.call as u16).to_be_bytes();
-            packet[start..start + 5].copy_from_slice(&[TAG[0], TAG[1], high, low, u8::from(tag.is_caller)]);
+            packet[start..start + 5].copy_from_slice(&tag.bytes());
         }
+        packet
+    }
+
+    /// The next packet of a line beside the sound: nothing but whose it is.
+    pub fn show(&mut self, now: Time, clock_rate: u32, payload_type: u8, tag: Tag) -> Vec<u8> {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.said += 1;
+        let timestamp = (now.millis() * u64::from(clock_rate) / 1_000) as u32;
+        let header = Header { marker: true, payload_type, sequence: self.sequence, timestamp, ssrc: self.ssrc };
+        let mut packet = header.bytes().to_vec();
+        packet.extend_from_slice(&tag.bytes());
         packet
     }
 }
@@ -79,12 +89,30 @@ impl Ear {
             Codec::Opus => payload.len() > 16,
         };
         self.loud += u64::from(is_loud);
-        if let (true, &[one, two, high, low, side, ..]) = (is_open(codec), payload)
-            && [one, two] == TAG
-        {
-            let call = usize::from(u16::from_be_bytes([high, low]));
-            self.voice = Some((Tag { call, is_caller: side == 1 }, now));
+        if let Some(tag) = Tag::read(payload).filter(|_| is_open(codec)) {
+            self.voice = Some((tag, now));
         }
+    }
+
+    /// What came on a line beside the sound.
+    pub fn see(&mut self, now: Time, packet: &Packet<'_>) {
+        self.heard += 1;
+        if let Some(tag) = Tag::read(packet.payload) {
+            self.voice = Some((tag, now));
+        }
+    }
+}
+
+impl Tag {
+    fn bytes(self) -> [u8; 5] {
+        let [high, low] = (self.call as u16).to_be_bytes();
+        [TAG[0], TAG[1], high, low, u8::from(self.is_caller)]
+    }
+
+    fn read(payload: &[u8]) -> Option<Tag> {
+        let &[one, two, high, low, side, ..] = payload else { return None };
+        let call = usize::from(u16::from_be_bytes([high, low]));
+        ([one, two] == TAG).then_some(Tag { call, is_caller: side == 1 })
     }
 }
 

@@ -19,6 +19,7 @@ pub enum Trouble {
     HoldUp,
     Reload,
     FullDisk,
+    Break,
 }
 
 /// A peer and the gateway that can't reach each other.
@@ -33,8 +34,8 @@ pub struct Cut {
 }
 
 impl Trouble {
-    pub const ALL: [Trouble; 5] =
-        [Trouble::Partition, Trouble::ClockJump, Trouble::HoldUp, Trouble::Reload, Trouble::FullDisk];
+    pub const ALL: [Trouble; 6] =
+        [Trouble::Partition, Trouble::ClockJump, Trouble::HoldUp, Trouble::Reload, Trouble::FullDisk, Trouble::Break];
 
     /// The mean time until the next one.
     fn pause(self, troubles: &Troubles) -> Duration {
@@ -44,6 +45,7 @@ impl Trouble {
             Trouble::HoldUp => troubles.hold_up,
             Trouble::Reload => troubles.reload,
             Trouble::FullDisk => troubles.full_disk,
+            Trouble::Break => troubles.broken,
         }
     }
 }
@@ -75,6 +77,7 @@ impl World {
                 let wait = below(&mut self.chance, Duration::from_secs(6));
                 self.after(wait, Happening::Answer(Input::RecordsFailing { why: None }));
             }
+            Trouble::Break => self.break_off(),
         }
         self.expect_trouble(trouble);
     }
@@ -89,9 +92,20 @@ impl World {
         self.cuts.extend(cuts);
     }
 
+    /// Some connection is closed, and what is on its way on it is lost.
+    fn break_off(&mut self) {
+        let connected: Vec<usize> = (0..self.peers.len()).filter(|&peer| self.peers[peer].is_connected()).collect();
+        let peer = connected[self.chance.below(connected.len() as u64) as usize];
+        // What was said on it about calls may be known to one side only.
+        self.cuts.push(Cut { peer, deafens: false, mutes: false, from: self.time, until: self.time });
+        let now = self.now();
+        self.peers[peer].break_off(now, &mut self.ledger);
+        self.settle(peer);
+    }
+
     fn reload(&mut self) {
         self.variant += 1;
-        let settings = Arc::new(office::settings(self.variant));
+        let settings = Arc::new(office::settings(self.variant, &self.profile));
         let plan = Arc::new(office::plan(&settings));
         self.give(Input::Reload { settings, plan });
         self.give(Input::Accounts(office::accounts(self.variant)));

@@ -1,5 +1,6 @@
 //! A peer's side of the media: what it offers and answers, and what it makes of the gateway's words.
 
+use crate::extra::Extra;
 use crate::sound::{Ear, Mouth, Tag};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,6 +14,8 @@ use tandem_codecs::Codec;
 
 /// How everybody numbers telephone-events.
 const EVENTS: u8 = 101;
+/// A phone has room for so many lines beside its sound.
+const MOST_EXTRAS: u16 = 3;
 
 pub struct Voice {
     pub address: SocketAddr,
@@ -24,6 +27,10 @@ pub struct Voice {
     /// What it has ever said that it takes, by payload type.
     announced: BTreeMap<u8, Codec>,
     codecs: Vec<Codec>,
+    /// What else this phone has beside sound.
+    shows: Vec<Kind>,
+    /// The lines after that of the sound, in the order in which they were first named.
+    pub extras: Vec<Extra>,
     version: u64,
     /// What this side wants, from its own view, as the gateway has accepted it.
     pub wish: Direction,
@@ -38,7 +45,7 @@ pub struct Voice {
 }
 
 impl Voice {
-    pub fn new((address, public): (SocketAddr, SocketAddr), codecs: Vec<Codec>, tag: Tag) -> Voice {
+    pub fn new((address, public): (SocketAddr, SocketAddr), codecs: Vec<Codec>, shows: Vec<Kind>, tag: Tag) -> Voice {
         Voice {
             address,
             public,
@@ -47,6 +54,8 @@ impl Voice {
             ear: Ear::default(),
             announced: BTreeMap::new(),
             codecs,
+            shows,
+            extras: Vec::new(),
             version: 0,
             wish: Direction::SendRecv,
             asked: None,
@@ -64,7 +73,34 @@ impl Voice {
         };
         let direction = if by_zeros { Direction::SendRecv } else { wish };
         let formats = self.codecs.iter().map(|&codec| format_of(codec)).chain([events()]).collect();
-        self.describe(vec![line(address, direction, formats)])
+        let mut lines = vec![line(address, direction, formats)];
+        lines.extend(self.extras.iter_mut().map(Extra::offer));
+        self.describe(lines)
+    }
+
+    /// From its next offer on this phone wants whatever it has beside sound.
+    pub fn show(&mut self) {
+        for kind in self.shows.clone() {
+            let line = match self.extras.iter().position(|extra| extra.kind == kind) {
+                Some(known) => known,
+                None => self.add(kind),
+            };
+            self.extras[line].is_wanted = true;
+        }
+    }
+
+    /// From its next offer on it wants nothing but sound.
+    pub fn hide(&mut self) {
+        self.extras.iter_mut().for_each(|extra| extra.is_wanted = false);
+    }
+
+    fn add(&mut self, kind: Kind) -> usize {
+        let beside = |address: SocketAddr| {
+            let above = 2 * (1 + self.extras.len() as u16 % MOST_EXTRAS);
+            SocketAddr::new(address.ip(), address.port() + above)
+        };
+        self.extras.push(Extra::new(kind, (beside(self.address), beside(self.public))));
+        self.extras.len() - 1
     }
 
     /// Only what the gateway can't speak.
@@ -85,13 +121,20 @@ impl Voice {
         if more {
             return Err(format!("{:?} answers an offer of {asked:?}", line.direction));
         }
+        if answer.media.len() != self.extras.len() + 1 {
+            return Err(format!("{} lines answer {}", answer.media.len(), self.extras.len() + 1));
+        }
         self.wish = asked;
+        for (extra, line) in self.extras.iter_mut().zip(&answer.media[1..]) {
+            extra.answered(line)?;
+        }
         self.hear(answer)
     }
 
     /// The gateway refused our offer, and all is as before.
     pub fn withdraw(&mut self) {
         self.asked = None;
+        self.extras.iter_mut().for_each(Extra::withdraw);
     }
 
     /// Whether this phone could answer a call that comes with this offer, or with none.
@@ -113,8 +156,16 @@ impl Voice {
         );
         let mut formats = vec![chosen.clone()];
         formats.extend(line.telephone_events().take(1).cloned());
+        let mut lines = vec![self::line(self.address, direction, formats)];
+        for (index, line) in offer.media[1..].iter().enumerate() {
+            if index == self.extras.len() {
+                self.add(line.kind.clone());
+            }
+            let is_taken = self.shows.contains(&line.kind);
+            lines.push(self.extras[index].take(line, is_taken)?);
+        }
         self.hear(offer)?;
-        Ok(self.describe(vec![self::line(self.address, direction, formats)]))
+        Ok(self.describe(lines))
     }
 
     /// Whether this side believes that it sends, and that it hears.
@@ -133,9 +184,26 @@ impl Voice {
         sends.then(|| (to, self.mouth.say(now, codec, payload_type, self.tag)))
     }
 
+    /// A packet of each line beside the sound, from where it comes and where it goes.
+    pub fn show_all(&mut self, now: Time) -> impl Iterator<Item = (SocketAddr, SocketAddr, Vec<u8>)> {
+        let tag = self.tag;
+        self.extras.iter_mut().filter_map(move |extra| {
+            let (to, packet) = extra.say(now, tag)?;
+            Some((extra.public, to, packet))
+        })
+    }
+
+    /// Whether it has a line there, as the gateway sees it.
+    pub fn is_at(&self, address: SocketAddr) -> bool {
+        self.public == address || self.extras.iter().any(|extra| extra.public == address)
+    }
+
     /// Hears a packet that came from a port of the gateway's.
-    pub fn listen(&mut self, now: Time, number: u16, packet: &[u8]) -> Result<(), String> {
+    pub fn listen(&mut self, now: Time, to: SocketAddr, number: u16, packet: &[u8]) -> Result<(), String> {
         let packet = Packet::parse(packet).map_err(|_| "what came is no RTP".to_owned())?;
+        if let Some(extra) = self.extras.iter_mut().find(|extra| extra.public == to) {
+            return extra.listen(now, number, &packet);
+        }
         if self.gateway.is_some_and(|gateway| gateway.port() != number) {
             return Err(format!("sound comes from port {number} and not from {:?}", self.gateway));
         }
@@ -145,6 +213,16 @@ impl Voice {
             None => return Err(format!("payload type {} was never announced", packet.header.payload_type)),
         }
         Ok(())
+    }
+
+    /// What it has heard on its lines so far: the sound, and the others in their order.
+    pub fn ears(&self) -> Vec<Ear> {
+        [self.ear].into_iter().chain(self.extras.iter().map(|extra| extra.ear)).collect()
+    }
+
+    /// The open line of a kind, and its place after the sound.
+    pub fn open_line(&self, kind: &Kind) -> Option<(usize, &Extra)> {
+        self.extras.iter().enumerate().find(|(_, extra)| extra.is_open && extra.kind == *kind)
     }
 
     /// What goes through the gateway's port for it: said and heard.
@@ -167,6 +245,7 @@ impl Voice {
         let (Some(before), Some(after)) = (before, &self.last) else { return Ok(()) };
         match () {
             () if before.session != after.session => Err("the session id of the o= line changed".to_owned()),
+            () if before.media.len() > after.media.len() => Err("a line was forgotten".to_owned()),
             () if before.version > after.version => Err("the version of the o= line went back".to_owned()),
             () if before.version == after.version && before != *after => {
                 Err("the description changed and its version didn't".to_owned())

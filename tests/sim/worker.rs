@@ -35,11 +35,18 @@ pub struct Worker {
     learnt: BTreeMap<u16, SocketAddr>,
     /// What the switch is told, in this order.
     news: VecDeque<(Time, Event)>,
-    /// What left: the number of the port, where to, and the packet.
-    left: Vec<(u16, SocketAddr, Vec<u8>)>,
+    left: Vec<Echo>,
     /// The thread is held up until then: its ring is full, and its sockets overflow.
     held_up: Time,
     pub complaints: Vec<String>,
+}
+
+/// A packet of the gateway's, by the number of the port that sends it.
+#[derive(Clone)]
+pub struct Echo {
+    pub number: u16,
+    pub to: SocketAddr,
+    pub packet: Vec<u8>,
 }
 
 impl Worker {
@@ -134,7 +141,7 @@ impl Worker {
     }
 
     /// What has left since this was asked last.
-    pub fn take_left(&mut self) -> Vec<(u16, SocketAddr, Vec<u8>)> {
+    pub fn take_left(&mut self) -> Vec<Echo> {
         std::mem::take(&mut self.left)
     }
 
@@ -196,7 +203,8 @@ impl Worker {
 
     fn flush(&mut self) {
         for packet in self.batch.iter().filter(|packet| packet.channel == Channel::Rtp) {
-            self.left.push((self.slots[packet.slot.0], packet.to, packet.bytes.to_vec()));
+            let number = self.slots[packet.slot.0];
+            self.left.push(Echo { number, to: packet.to, packet: packet.bytes.to_vec() });
         }
         self.batch.clear();
     }

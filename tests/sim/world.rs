@@ -4,11 +4,13 @@
 mod network;
 mod people;
 mod scrutiny;
+mod sound;
 
 use crate::books::Books;
 use crate::boor::Boor;
 use crate::inspect::Hearing;
 use crate::ledger::{Ledger, Speech};
+use crate::lineage::Lineage;
 use crate::mailbox::Mailbox;
 use crate::network::below;
 use crate::office;
@@ -16,7 +18,7 @@ use crate::peer::{Peer, Role};
 use crate::profile::Profile;
 use crate::trace::Trace;
 use crate::trouble::{Cut, Trouble};
-use crate::worker::Worker;
+use crate::worker::{Echo, Worker};
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -58,6 +60,10 @@ pub struct World {
     places: Vec<SocketAddr>,
     /// When the last bytes of a connection arrive, by its direction.
     streams: HashMap<(SocketAddr, SocketAddr), Time>,
+    /// How many packets of sound were lost since the last one that wasn't, by whose they are and whether they go in.
+    losses: HashMap<(SocketAddr, bool), u8>,
+    /// When the connection of a peer was closed last.
+    breaks: HashMap<SocketAddr, Time>,
     trunks: BTreeMap<String, SocketAddr>,
     inbox: Vec<Input>,
     on_the_way: BTreeMap<(Time, u64), Happening>,
@@ -70,6 +76,8 @@ pub struct World {
     pub clock_is_off_us: i64,
     /// The last INVITE that the switch has sent, by its Call-ID.
     invites: HashMap<String, Invited>,
+    /// What the switch has ever described.
+    lineage: Lineage,
     fingerprint: u64,
     spins: u32,
     looks: u64,
@@ -106,11 +114,15 @@ pub enum Happening {
         call: usize,
     },
     Datagram {
+        sent: Time,
         to: SocketAddr,
         flow: Flow,
         bytes: Bytes,
     },
     Answer(Input),
+    /// Sound that others have overtaken reaches the gateway, or a peer.
+    Spoken(Speech),
+    Heard(Echo),
     Place,
     Trouble(Trouble),
     HangUp,
@@ -119,7 +131,7 @@ pub enum Happening {
 impl World {
     pub fn new(profile: Profile, seed: u64, calls: usize, trace: Option<usize>) -> World {
         let mut chance = Chance::from_number(seed);
-        let settings = Arc::new(office::settings(0));
+        let settings = Arc::new(office::settings(0, &profile));
         let plan = Arc::new(office::plan(&settings));
         let now = Now::simulated(Time::ZERO, DAWN);
         let switch_chance = Chance::from_number(chance.u64());
@@ -133,6 +145,8 @@ impl World {
             at: peers.iter().enumerate().map(|(index, peer)| (peer.public.ip(), index)).collect(),
             places: peers.iter().map(|peer| peer.public).collect(),
             streams: HashMap::new(),
+            losses: HashMap::new(),
+            breaks: HashMap::new(),
             mailbox: Mailbox::default(),
             posted: Time::ZERO,
             boor: Boor::new(Chance::from_number(chance.u64())),
@@ -152,6 +166,7 @@ impl World {
             cuts: Vec::new(),
             clock_is_off_us: 0,
             invites: HashMap::new(),
+            lineage: Lineage::default(),
             fingerprint: 0xcbf2_9ce4_8422_2325,
             spins: 0,
             looks: 0,
@@ -298,28 +313,6 @@ impl World {
         self.hand_over();
     }
 
-    /// Sound reaches the gateway, in no time.
-    pub fn speak(&mut self, speech: Speech) {
-        let Speech { from, to, packet } = speech;
-        let is_cut = self.at.get(&from.ip()).is_some_and(|&peer| self.cut_until(peer, true).is_some());
-        if !is_cut {
-            self.worker.receive(self.time, to, from, &packet);
-            self.hand_over();
-        }
-    }
-
-    /// What the worker has sent reaches the peers, in no time.
-    fn hand_over(&mut self) {
-        for (number, to, packet) in self.worker.take_left() {
-            if let Some(&peer) = self.at.get(&to.ip())
-                && self.cut_until(peer, false).is_none()
-            {
-                self.peers[peer].hear(self.time, to, number, &packet, &mut self.ledger);
-            }
-        }
-        self.wind(Clock::Worker, self.worker.poll_timeout());
-    }
-
     pub fn drain(&mut self) {
         self.is_draining = true;
         self.give(Input::Drain);
@@ -349,7 +342,8 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         self.spins = 0;
         match happening {
-            Happening::Datagram { to, flow, bytes } if to == office::GATEWAY => {
+            Happening::Datagram { sent, to, flow, .. } if self.is_broken(sent, to, flow) => {}
+            Happening::Datagram { to, flow, bytes, .. } if to == office::GATEWAY => {
                 if bytes.starts_with(b"SIP/2.0")
                     && let Ok(message) = Message::parse(bytes.clone())
                 {
@@ -363,7 +357,7 @@ impl World {
                     self.be_rude();
                 }
             }
-            Happening::Datagram { to, flow, bytes } => {
+            Happening::Datagram { sent, to, flow, bytes } => {
                 let Some(&peer) = self.at.get(&to.ip()) else { return };
                 if self.peers[peer].public != to {
                     return;
@@ -372,7 +366,7 @@ impl World {
                     && flow.transport.is_reliable()
                 {
                     // Its system keeps what a connection brings.
-                    return self.after(until - self.time, Happening::Datagram { to, flow, bytes });
+                    return self.after(until - self.time, Happening::Datagram { sent, to, flow, bytes });
                 }
                 let now = self.now();
                 let flow = Flow { local: self.peers[peer].address, ..flow };
@@ -385,6 +379,8 @@ impl World {
             Happening::Say { call } => self.say(call),
             Happening::Compare { call } => self.compare(call),
             Happening::Answer(input) => self.arrive(input),
+            Happening::Spoken(speech) => self.reach_gateway(&speech),
+            Happening::Heard(echo) => self.reach_peer(&echo),
             Happening::Place => self.place(),
             Happening::Trouble(trouble) => self.trouble(trouble),
             Happening::HangUp => self.hang_up_one(),

@@ -1,7 +1,7 @@
 //! Music on hold: whoever a phone holds hears a clip, where one is configured. The hold itself is passed on all the same.
 
 use crate::base::time::Now;
-use crate::call::exchange::{CallKey, Exchange};
+use crate::call::exchange::Exchange;
 use crate::call::io::Ticket;
 use crate::call::media::Media;
 use crate::call::media::stream::{Bond, Opposite};
@@ -16,11 +16,8 @@ pub enum Music {
     /// Nobody was held yet.
     #[default]
     Unasked,
-    /// Being read, at first for one call.
-    Asked {
-        ticket: Ticket,
-        call: CallKey,
-    },
+    /// Being read.
+    Asked(Ticket),
     Ready(Arc<Clip>),
     /// There is none, or it can't be read.
     Missing,
@@ -28,27 +25,26 @@ pub enum Music {
 
 impl Exchange {
     /// Has the clip read when it is first wanted.
-    pub fn want_music(&mut self, call: CallKey) {
+    pub fn want_music(&mut self) {
         if !matches!(self.music, Music::Unasked) {
             return;
         }
         self.music = match self.settings.media.hold_music.clone() {
-            Some(file) => Music::Asked { ticket: self.load_for_all(file), call },
+            Some(file) => Music::Asked(self.load_for_all(file)),
             None => Music::Missing,
         };
     }
 
-    /// Takes the clip, and says which call waits for it; none where the ticket is another's.
-    pub fn music_loaded(&mut self, ticket: Ticket, result: &Result<Arc<Clip>, String>) -> Option<CallKey> {
-        let Music::Asked { ticket: asked, call } = self.music else { return None };
-        if asked != ticket {
-            return None;
+    /// Takes the clip; false where the ticket is another's.
+    pub fn music_loaded(&mut self, ticket: Ticket, result: &Result<Arc<Clip>, String>) -> bool {
+        if !matches!(self.music, Music::Asked(asked) if asked == ticket) {
+            return false;
         }
         self.music = match result {
             Ok(clip) => Music::Ready(Arc::clone(clip)),
             Err(_) => Music::Missing,
         };
-        Some(call)
+        true
     }
 }
 
@@ -84,6 +80,9 @@ impl Call {
     /// The clip is there: whoever waits hears it.
     pub fn music_ready(&mut self, exchange: &mut Exchange, now: Now) {
         let Stage::Talking { with } = self.stage else { return self.comfort(exchange) };
+        if !self.holds(0) && !self.holds(with) {
+            return;
+        }
         self.wire(exchange, with);
         for leg in [0, with] {
             self.pass_on(exchange, now, leg);

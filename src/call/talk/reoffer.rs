@@ -53,10 +53,11 @@ impl Call {
     /// An offer of ours that waits after a glare gives way; what it had to say is said anew when this exchange is over.
     fn let_through(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
         let Some(session) = self.legs[leg].session() else { return };
-        let Some(media) = self.legs[leg].media.as_mut().filter(|media| media.awaits_answer()) else { return };
-        exchange.agent.withdraw(now, session);
-        media.withdraw();
-        media.change_due = true;
+        let waits = exchange.agent.withdraw(now, session);
+        if let Some(media) = self.legs[leg].media.as_mut().filter(|media| waits || media.awaits_answer()) {
+            media.withdraw();
+            media.change_due = true;
+        }
     }
 
     pub fn answer_again(

@@ -209,7 +209,8 @@ impl Call {
         }
     }
 
-    /// Lets a leg go elsewhere. What remains of it here is its place in the books.
+    /// Lets a leg go elsewhere. What remains of it here is its place in the books; what it was offered here isn't offered
+    /// again.
     pub fn give_up(&mut self, exchange: &mut Exchange, now: Now, leg: usize) -> Option<Moved> {
         // Where it goes, it may ask for the same again.
         self.abandon_change(exchange, now, 491);
@@ -220,6 +221,7 @@ impl Call {
         };
         let End::Sip { flow, session } = &mut self.legs[leg].end else { return None };
         let (flow, session) = (*flow, session.take()?);
+        exchange.agent.withdraw(now, session);
         let trunk = self.legs[leg].trunk.clone();
         let media = self.legs[leg].media.as_ref();
         let (lineage, shapes) = (media.map(Media::lineage), media.map(Media::shapes).unwrap_or_default());

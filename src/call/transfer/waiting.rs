@@ -16,7 +16,7 @@ impl Call {
         if !self.is_left_waiting() {
             return;
         }
-        exchange.want_music(self.key);
+        exchange.want_music();
         let opposites = self.beside(exchange, 0, None);
         let Some(media) = self.legs[0].media.as_mut() else { return };
         if media.awaits_port() || media.awaits_answer() || media.is_agreed() {

@@ -30,6 +30,8 @@ pub(super) struct Ours {
     credentials: Headers,
     /// It offers nothing: an UPDATE that refreshes the session.
     is_refresh: bool,
+    /// Its owner has other things to say by now: once it is refused it isn't made again.
+    is_stale: bool,
     /// The number of the re-INVITE that is under way; none for an UPDATE.
     invite: Option<u32>,
     state: State,
@@ -46,7 +48,17 @@ impl Ours {
     fn new(body: Option<Body>) -> Ours {
         let credentials = Headers::new();
         let state = State::Waiting;
-        Ours { body, attempts: 0, glares: 0, is_limited: false, credentials, is_refresh: false, invite: None, state }
+        Ours {
+            body,
+            attempts: 0,
+            glares: 0,
+            is_limited: false,
+            credentials,
+            is_refresh: false,
+            is_stale: false,
+            invite: None,
+            state,
+        }
     }
 
     pub fn refresh() -> Ours {
@@ -123,8 +135,8 @@ impl Session {
             }
             481 if self.is_up() => self.peer_gone(core, true),
             408 if self.is_up() => self.peer_gone(core, false),
-            _ if self.takes_challenge(&message, &mut ours.attempts) => self.send_reoffer(core, ours),
-            422 if self.is_raised(&message) => self.send_reoffer(core, ours),
+            _ if self.takes_challenge(&message, &mut ours.attempts) && !ours.is_stale => self.send_reoffer(core, ours),
+            422 if self.is_raised(&message) && !ours.is_stale => self.send_reoffer(core, ours),
             status if ours.is_refresh => self.refresh_refused(core, status),
             _ => self.emit(core, SessionEvent::Rerefused { message }),
         }
@@ -178,8 +190,10 @@ impl Session {
             let wait = self.wait_after_glare(core);
             return self.start(core, SessionTimer::Retry, wait);
         }
-        if let Some(ours) = self.ours.take_if(|ours| ours.client().is_none()) {
-            self.send_reoffer(core, ours);
+        match self.ours.take_if(|ours| ours.client().is_none()) {
+            Some(ours) if ours.is_stale => self.emit(core, SessionEvent::Settled),
+            Some(ours) => self.send_reoffer(core, ours),
+            None => {}
         }
     }
 
@@ -187,6 +201,9 @@ impl Session {
         let withdrawn = self.ours.take_if(|ours| ours.client().is_none()).is_some();
         if withdrawn {
             self.stop(core, SessionTimer::Retry);
+        }
+        if let Some(ours) = &mut self.ours {
+            ours.is_stale = !ours.is_refresh;
         }
         withdrawn
     }

@@ -1,5 +1,6 @@
 //! What a phone does beside its calls: it writes to others, watches their lamps, and goes away for a while.
 
+use super::watch::Watch;
 use super::{Errand, Peer, Role};
 use crate::ledger::{Ledger, Letter};
 use crate::network::below;
@@ -42,7 +43,10 @@ impl Peer {
                 let target = if package == "message-summary" { phone.user.clone() } else { other };
                 let expires = 60 + self.chance.below(500);
                 let headers = vec![(Name::Event, package.to_owned()), (Name::Expires, expires.to_string())];
-                self.ask(now, Method::Subscribe, &target, headers, None, None);
+                let call_id = self.ask(now, Method::Subscribe, &target, headers, None, None);
+                if let Some(call_id) = call_id.filter(|_| package == "dialog") {
+                    self.watches.insert(call_id, Watch::new(&target, Duration::from_secs(expires)));
+                }
             }
         }
     }
@@ -55,21 +59,23 @@ impl Peer {
         headers: Headers,
         body: Option<Body>,
         letter: Option<usize>,
-    ) {
+    ) -> Option<String> {
         let flow = self.flow();
-        let Role::Phone(phone) = &self.role else { return };
+        let Role::Phone(phone) = &self.role else { return None };
+        let call_id = format!("chat-{}@{}", self.chance.token(10), self.address.ip());
         let uri = format!("sip:{user}@{}", office::DOMAIN);
         let own = format!("<sip:{}@{}>", phone.user, office::DOMAIN);
         let request = OutgoingRequest {
             headers,
             body,
-            call_id: Some(format!("chat-{}@{}", self.chance.token(10), self.address.ip())),
+            call_id: Some(call_id.clone()),
             contact: Some(format!("<sip:{}@{}{}>", phone.user, self.address, self.transport.parameter())),
             ..OutgoingRequest::new(method, uri.clone(), flow, own, format!("<{uri}>"))
         };
         let responder = Responder::new(phone.credentials.clone());
         let id = self.agent.request(now, request.clone());
         self.askings.insert(id, Asking { request, responder, letter });
+        Some(call_id)
     }
 
     /// The answer to such a request, if it is one.
@@ -93,36 +99,27 @@ impl Peer {
                 if let Some(letter) = asking.letter {
                     ledger.letters[letter].promised = Some(now.time);
                 }
+                self.watching(now.time, message.call_id());
             }
             _ => {}
         }
         true
     }
 
-    /// A letter comes in, or what a watched lamp shows.
-    pub(super) fn notified(&mut self, now: Now, id: ServerId, message: &Message, ledger: &mut Ledger) {
-        let mut status = 200;
-        if *message.method() == Method::Message {
-            let text = String::from_utf8_lossy(&message.body()).into_owned();
-            match text.strip_prefix("letter ").and_then(|number| number.parse::<usize>().ok()) {
-                Some(letter) if letter < ledger.letters.len() => {
-                    let user = match &self.role {
-                        Role::Phone(phone) => phone.user.as_str(),
-                        _ => "",
-                    };
-                    if ledger.letters[letter].to != user {
-                        let what = format!("letter {letter} to {} came to {}", ledger.letters[letter].to, self.name);
-                        ledger.violation(now.time, None, what);
-                    }
-                    ledger.letters[letter].arrived.get_or_insert(now.time);
+    pub(super) fn letter_came(&mut self, now: Now, id: ServerId, message: &Message, ledger: &mut Ledger) {
+        let text = String::from_utf8_lossy(&message.body()).into_owned();
+        match text.strip_prefix("letter ").and_then(|number| number.parse::<usize>().ok()) {
+            Some(letter) if letter < ledger.letters.len() => {
+                let user = self.user().unwrap_or_default();
+                if ledger.letters[letter].to != user {
+                    let what = format!("letter {letter} to {} came to {}", ledger.letters[letter].to, self.name);
+                    ledger.violation(now.time, None, what);
                 }
-                _ => ledger.violation(now.time, None, format!("{} has a letter that nobody wrote: {text}", self.name)),
+                ledger.letters[letter].arrived.get_or_insert(now.time);
             }
-        } else if self.chance.below(20) == 0 {
-            // It has forgotten that it ever subscribed.
-            status = 481;
+            _ => ledger.violation(now.time, None, format!("{} has a letter that nobody wrote: {text}", self.name)),
         }
-        self.agent.respond(now, id, status, "", Headers::new(), None);
+        self.agent.respond(now, id, 200, "", Headers::new(), None);
     }
 
     /// Unregisters, and is back after a while.

@@ -22,7 +22,11 @@ impl Peer {
     pub fn place(&mut self, now: Now, call: Call, ledger: &mut Ledger) {
         let number = ledger.stories.len();
         let Call { dialled, placing } = call;
-        let mut voice = Voice::new(self.port(), placing.codecs.clone(), Tag { call: number, is_caller: true });
+        let tag = Tag { call: number, is_caller: true };
+        let mut voice = Voice::new(self.port(), placing.codecs.clone(), placing.shows.clone(), tag);
+        if placing.shows_at_once && placing.offer == Offer::InInvite {
+            voice.show();
+        }
         let body = match placing.offer {
             Offer::InInvite => Some(voice.offer(Direction::SendRecv, false)),
             Offer::Late | Offer::LateUnanswered => None,
@@ -78,7 +82,9 @@ impl Peer {
                 is_described: false,
                 changed: now.time,
                 asking: false,
+                updating: None,
                 is_behind: false,
+                is_updated: false,
             },
         );
         self.pump(now, ledger);

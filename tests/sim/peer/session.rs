@@ -9,7 +9,7 @@ use crate::sound::Tag;
 use crate::voice::Voice;
 use std::time::Duration;
 use tandem::base::time::{Now, Time};
-use tandem::sip::agent::{Ending, SessionEvent, SessionId};
+use tandem::sip::agent::{AskId, Ending, Question, SessionEvent, SessionId};
 use tandem::wire::description::Direction;
 use tandem::wire::sip::{Message, Method, Name, NameAddr};
 
@@ -19,12 +19,14 @@ const LAST_INSPECTION: Duration = Duration::from_millis(500);
 /// A word is so many packets, said at once, and then there is a pause.
 const WORD: usize = 3;
 const PAUSE: Duration = Duration::from_millis(1_500);
+/// When something is said of the media before the answer, once it may be.
+const EARLY: Duration = Duration::from_secs(3);
 
 impl Peer {
     /// Its sides of some calls that are answered; none where it couldn't hear and speak ever since `since`.
     pub fn sides(&self, calls: &[usize], since: Time) -> Option<Vec<Side<'_>>> {
         let talks = self.talks.values().filter(|talk| calls.contains(&talk.call));
-        let sides: Vec<Side<'_>> = talks.filter_map(Talk::side).collect();
+        let sides: Vec<Side<'_>> = talks.filter_map(|talk| talk.side(self.user())).collect();
         (sides.is_empty() || since >= self.deaf_until).then_some(sides)
     }
 
@@ -47,7 +49,8 @@ impl Peer {
             return self.agent.refuse(now, id, status, "", headers);
         }
         let taking = Taking::draw(&mut self.chance, &self.manners);
-        let voice = Voice::new(self.port(), taking.codecs.clone(), Tag { call, is_caller: false });
+        let tag = Tag { call, is_caller: false };
+        let voice = Voice::new(self.port(), taking.codecs.clone(), taking.shows.clone(), tag);
         if !voice.suits(&message) {
             if let Some(leg) = ledger.leg(call, message.call_id()) {
                 leg.refused = Some(488);
@@ -74,7 +77,9 @@ impl Peer {
             is_described: false,
             changed: now.time,
             asking: false,
+            updating: None,
             is_behind: false,
+            is_updated: false,
         };
         self.talks.insert(id, talk);
     }
@@ -108,6 +113,9 @@ impl Peer {
     /// The called side answers or refuses.
     pub(super) fn decide(&mut self, now: Now, id: SessionId, ledger: &mut Ledger) {
         let Some(talk) = self.talks.get_mut(&id).filter(|talk| talk.stage == Stage::Alerting) else { return };
+        if talk.asking {
+            return self.errands.set(Errand::Decide(id), now.time + Duration::from_millis(300));
+        }
         let (Some(taking), Some(invite)) = (&talk.taking, talk.asked.take()) else { return };
         let body = match taking.then {
             Then::Never => {
@@ -127,6 +135,8 @@ impl Peer {
                 return self.agent.refuse(now, id, status, "", headers);
             }
             Then::AnswerWithoutMedia => None,
+            // What the first answer said isn't so any more, and needs no repetition.
+            Then::Answer if talk.is_updated => None,
             Then::Answer => match talk.early.take().map_or_else(|| talk.voice.answer(&invite), Ok) {
                 Ok(body) => Some(body),
                 Err(why) => {
@@ -192,20 +202,37 @@ impl Peer {
         let Some(talk) = self.talks.get_mut(&id).filter(|talk| talk.stage == Stage::Up) else { return };
         let Some(&(_, what)) = talk.talking.steps.get(step) else { return };
         let again = now.time + Duration::from_secs(1) + below(&mut self.chance, Duration::from_secs(1));
-        if talk.asking {
+        if talk.asking || talk.asked.is_some() {
             return self.errands.set(Errand::Step(id, step), again);
         }
+        let wish = talk.voice.wish;
         let body = match what {
             Step::Hold => Some(talk.voice.offer(Direction::SendOnly, false)),
             Step::Freeze => Some(talk.voice.offer(Direction::Inactive, false)),
             Step::HoldByZeros => Some(talk.voice.offer(Direction::SendOnly, true)),
             Step::Resume => Some(talk.voice.offer(Direction::SendRecv, false)),
+            Step::Show | Step::Hide => {
+                let voice = &mut talk.voice;
+                if what == Step::Show {
+                    voice.show()
+                } else {
+                    voice.hide()
+                }
+                Some(voice.offer(wish, false))
+            }
             Step::Empty => None,
             Step::Transfer => return self.transfer(now, id, ledger),
             Step::Ask => return self.ask_in_call(now, id),
         };
-        if self.agent.reoffer(now, id, body).is_ok() {
-            (talk.asking, talk.changed) = (true, now.time);
+        if talk.talking.updates && body.is_some() {
+            let update = Question { method: Method::Update, headers: Vec::new(), body };
+            talk.updating = self.agent.ask(now, id, update).ok().map(|ask| (ask, step));
+            talk.asking = talk.updating.is_some();
+        } else {
+            talk.asking = self.agent.reoffer(now, id, body).is_ok();
+        }
+        if talk.asking {
+            talk.changed = now.time;
         } else {
             talk.voice.withdraw();
             self.errands.set(Errand::Step(id, step), again);
@@ -269,6 +296,9 @@ impl Peer {
                         ledger.violation(now.time, Some(call), format!("early media of {}: {why}", self.name));
                     }
                 }
+                if talk.is_described && talk.talking.updates {
+                    self.errands.set(Errand::Early(id), now.time + below(&mut self.chance, EARLY));
+                }
                 if message.status() == 199 {
                     ledger.violation(now.time, Some(call), "199 was passed to the caller");
                 }
@@ -289,10 +319,13 @@ impl Peer {
                     leg.acked = true;
                 }
             }
+            SessionEvent::Pracked { .. } if talk.talking.updates => {
+                self.errands.set(Errand::Early(id), now.time + below(&mut self.chance, EARLY));
+            }
             SessionEvent::Pracked { .. } | SessionEvent::Settled | SessionEvent::Withdrawn => {}
             SessionEvent::RefreshDue => self.refresh(now, id),
             SessionEvent::ReAcked { .. } => talk.changed = now.time,
-            SessionEvent::Reoffered { message } => self.reoffered(now, id, message),
+            SessionEvent::Reoffered { message } => self.reoffered(now, id, message, ledger),
             SessionEvent::Reanswered { message } => {
                 (talk.asking, talk.changed) = (false, now.time);
                 // The answer to an offer of the gateway's belongs in the ACK, which this phone doesn't know.
@@ -309,7 +342,8 @@ impl Peer {
                 let status = if *message.method() == Method::Refer { 403 } else { 200 };
                 self.agent.respond(now, id, status, "", Vec::new(), None);
             }
-            SessionEvent::Replied { .. } | SessionEvent::Unanswered { .. } => {}
+            SessionEvent::Replied { id: ask, message } => self.updated(now, id, ask, Some(&message), ledger),
+            SessionEvent::Unanswered { id: ask, .. } => self.updated(now, id, ask, None, ledger),
             SessionEvent::Cancelled { .. } => self.leave(now.time, id, "cancelled".to_owned(), ledger),
             SessionEvent::Ended { by: Ending::Cancelled { status }, .. } if talk.stage == Stage::Calling => {
                 self.conclude(now.time, id, Final::Cancelled { status }, ledger);
@@ -345,9 +379,61 @@ impl Peer {
         self.schedule(now.time, id);
     }
 
-    fn reoffered(&mut self, now: Now, id: SessionId, message: Message) {
+    /// What came of an UPDATE that offers something.
+    fn updated(&mut self, now: Now, id: SessionId, ask: AskId, answer: Option<&Message>, ledger: &mut Ledger) {
+        let Some(talk) = self.talks.get_mut(&id) else { return };
+        let Some((_, step)) = talk.updating.take_if(|(known, _)| *known == ask) else { return };
+        (talk.asking, talk.changed) = (false, now.time);
+        match answer {
+            Some(answer) if answer.status() < 300 => {
+                if let Err(why) = talk.voice.accept(answer) {
+                    ledger.violation(now.time, Some(talk.call), format!("answer to {}'s UPDATE: {why}", self.name));
+                }
+            }
+            answer => {
+                talk.voice.withdraw();
+                // It is at odds with an offer of the gateway's (RFC 3311 §5.2).
+                if answer.is_some_and(|answer| [491, 500].contains(&answer.status())) {
+                    let again = now.time + Duration::from_secs(1) + below(&mut self.chance, Duration::from_secs(3));
+                    self.errands.set(Errand::Step(id, step), again);
+                }
+            }
+        }
+    }
+
+    /// It says something else of its media before the call is answered (RFC 3311).
+    pub(super) fn update_early(&mut self, now: Now, id: SessionId) {
+        let Some(talk) = self.talks.get_mut(&id).filter(|talk| !talk.is_up() && !talk.asking) else { return };
+        let wish = [Direction::SendRecv, Direction::SendOnly][self.chance.below(2) as usize];
+        let body = talk.voice.offer(wish, false);
+        match self.agent.reoffer(now, id, Some(body)) {
+            Ok(()) => (talk.asking, talk.is_updated, talk.changed) = (true, true, now.time),
+            Err(_) => talk.voice.withdraw(),
+        }
+    }
+
+    /// An UPDATE of the gateway's before the call is answered.
+    fn answer_early(&mut self, now: Now, id: SessionId, message: &Message, ledger: &mut Ledger) {
+        let Some(talk) = self.talks.get_mut(&id) else { return };
+        talk.is_updated = true;
+        match talk.voice.answer(message) {
+            Ok(body) => self.agent.reanswer(now, id, 200, "", Vec::new(), Some(body)),
+            Err(why) => {
+                ledger.violation(now.time, Some(talk.call), format!("early UPDATE to {}: {why}", self.name));
+                self.agent.reanswer(now, id, 488, "", Vec::new(), None);
+            }
+        }
+    }
+
+    fn reoffered(&mut self, now: Now, id: SessionId, message: Message, ledger: &mut Ledger) {
         let Some(talk) = self.talks.get_mut(&id) else { return };
         talk.changed = now.time;
+        if talk.updating.is_some() {
+            return self.agent.reanswer(now, id, 491, "", Vec::new(), None);
+        }
+        if !talk.is_up() {
+            return self.answer_early(now, id, &message, ledger);
+        }
         if !talk.talking.stubborn {
             talk.asked = Some(message);
             return self.errands.set(Errand::Reanswer(id), now.time);

@@ -4,6 +4,7 @@ use crate::ledger::Ledger;
 use crate::script::{Offer, Taking, Talking};
 use crate::voice::Voice;
 use tandem::base::time::Time;
+use tandem::sip::agent::AskId;
 use tandem::sip::flow::Body;
 use tandem::wire::sip::Message;
 
@@ -28,10 +29,14 @@ pub struct Talk {
     pub is_described: bool,
     /// When its media last changed, or was about to.
     pub changed: Time,
-    /// A re-INVITE of ours has no answer.
+    /// A re-INVITE or UPDATE of ours has no answer.
     pub asking: bool,
+    /// The UPDATE, and the step that it is.
+    pub updating: Option<(AskId, usize)>,
     /// It refused a re-INVITE, and so knows less than the gateway.
     pub is_behind: bool,
+    /// An UPDATE has said something else of its media before the answer.
+    pub is_updated: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +49,8 @@ pub enum Stage {
 
 /// A side of a call for whoever compares it with the gateway's ports.
 pub struct Side<'a> {
+    /// Whose phone it is.
+    pub user: Option<&'a str>,
     pub voice: &'a Voice,
     pub changed: Time,
     pub is_settled: bool,
@@ -54,8 +61,9 @@ impl Talk {
         self.stage == Stage::Up
     }
 
-    pub fn side(&self) -> Option<Side<'_>> {
+    pub fn side<'a>(&'a self, user: Option<&'a str>) -> Option<Side<'a>> {
         (self.stage == Stage::Up).then(|| Side {
+            user,
             voice: &self.voice,
             changed: self.changed,
             is_settled: !self.asking && self.asked.is_none() && !self.is_behind,

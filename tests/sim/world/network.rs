@@ -3,6 +3,7 @@
 use super::{Clock, Happening, World};
 use crate::network::below;
 use crate::office;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tandem::base::time::Time;
 use tandem::call::io::Input;
@@ -11,7 +12,7 @@ use tandem::wire::sip::Message;
 
 impl World {
     /// Sends what a peer has to send, and winds its clock.
-    pub(super) fn settle(&mut self, peer: usize) {
+    pub fn settle(&mut self, peer: usize) {
         for call in std::mem::take(&mut self.ledger.inspections) {
             self.inspect(call);
         }
@@ -21,8 +22,9 @@ impl World {
         let now = self.now();
         let public = self.peers[peer].public;
         let before = std::mem::replace(&mut self.places[peer], public);
-        if before != public {
-            // It restarted, and its old connection is closed.
+        if std::mem::take(&mut self.peers[peer].is_cut_off) {
+            // What was on its way is lost.
+            self.breaks.insert(before, self.time);
             let flow = Flow { transport: Transport::Tcp, local: office::GATEWAY, remote: before };
             self.after(self.profile.faults.delay, Happening::Answer(Input::FlowFailed { flow }));
         }
@@ -44,9 +46,7 @@ impl World {
     pub(super) fn transmit(&mut self, transmit: Transmit) {
         let Transmit { flow, bytes } = transmit;
         self.datagrams += 1;
-        for byte in bytes.iter().chain(&self.time.nanos().to_le_bytes()) {
-            self.fingerprint = (self.fingerprint ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        self.leave_a_mark(&bytes);
         let is_inbound = flow.local != office::GATEWAY;
         let far = if is_inbound { flow.local } else { flow.remote };
         let cut = self.at.get(&far.ip()).and_then(|&peer| self.cut_until(peer, is_inbound));
@@ -64,7 +64,27 @@ impl World {
         }
         for delay in delays {
             let back = Flow { transport: flow.transport, local: flow.remote, remote: flow.local };
-            self.after(delay, Happening::Datagram { to: flow.remote, flow: back, bytes: bytes.clone() });
+            self.after(
+                delay,
+                Happening::Datagram { sent: self.time, to: flow.remote, flow: back, bytes: bytes.clone() },
+            );
+        }
+    }
+
+    /// Whether a connection was closed since something was sent on it.
+    pub(super) fn is_broken(&self, sent: Time, to: SocketAddr, flow: Flow) -> bool {
+        let far = if to == office::GATEWAY { flow.remote } else { to };
+        flow.transport.is_reliable() && self.breaks.get(&far).is_some_and(|&at| at >= sent)
+    }
+
+    /// Changes the fingerprint by what is sent, and when.
+    fn leave_a_mark(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        for word in words.iter().chain([&last, &self.time.nanos().to_le_bytes()]) {
+            let mixed = (self.fingerprint ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.fingerprint = mixed ^ (mixed >> 32);
         }
     }
 

@@ -125,7 +125,11 @@ pub(super) fn peers(profile: &Profile, chance: &mut Chance) -> Vec<Peer> {
         add(&format!("trio-{number}"), way, phone, chance);
     }
     let trunk = |host: &str| Way::udp(office::trunk_addresses()[host]);
-    add("acme", trunk("sip.acme.test"), Role::Provider(Provider::gated(chance)), chance);
+    let acme = match profile.trunk_connects {
+        true => Way::tcp(office::trunk_addresses()["sip.acme.test"]),
+        false => trunk("sip.acme.test"),
+    };
+    add("acme", acme, Role::Provider(Provider::gated(chance)), chance);
     add("globex", trunk("sip.globex.test"), Role::Provider(Provider::open()), chance);
     let wrong = ClientCredentials { username: "user1".to_owned(), password: "guessed".to_owned(), realm: None };
     add("guesser", Way::udp(office::address(200)), Role::Stranger(Some(wrong)), chance);

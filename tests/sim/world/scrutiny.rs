@@ -40,6 +40,10 @@ impl World {
             let what = format!("the gateway wrote what is not legal: {}: {start}", defect.detail);
             self.ledger.violation(self.time, call, what);
         }
+        if let Some(objection) = self.lineage.objection(&message) {
+            let call = self.ledger.call_of(message.call_id());
+            self.ledger.violation(self.time, call, format!("to {}: {objection}", transmit.flow.remote));
+        }
         if !message.is_request() || *message.method() != Method::Invite {
             return;
         }
