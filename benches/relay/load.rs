@@ -80,7 +80,7 @@ impl Load {
     }
 
     /// Has all legs talk for so long, and watches the subject meanwhile.
-    pub fn run(&mut self, subject: &dyn Subject, span: Duration) -> Outcome {
+    pub fn run(&mut self, subject: &dyn Subject, watch: &mut Watch, span: Duration) -> Outcome {
         let tasks = subject.tasks();
         let figures = || {
             let cpu: Duration = tasks.iter().map(|task| crate::machine::cpu_of(task)).sum();
@@ -90,7 +90,7 @@ impl Load {
         let first = self.begun.elapsed().as_nanos().div_ceil(step.as_nanos()) as u32;
         let steps = |span: Duration| (span.as_nanos() / step.as_nanos()) as u32;
         let (warm, whole) = (steps(WARM_UP), steps(WARM_UP + span));
-        let mut watch = Watch::default();
+        watch.clear();
         let mut before = figures();
         for moment in first..first + whole {
             if moment == first + warm {
@@ -103,8 +103,8 @@ impl Load {
             watch.late.push(due.elapsed().as_nanos() as u64);
             for index in 0..self.moments[moment as usize % MOMENTS].len() {
                 let leg = self.moments[moment as usize % MOMENTS][index];
-                self.listen(leg, &mut watch);
-                self.talk(leg, moment, &mut watch);
+                self.listen(leg, watch);
+                self.talk(leg, moment, watch);
             }
         }
         let after = figures();
@@ -112,7 +112,7 @@ impl Load {
         let end = Instant::now() + DRAIN;
         while Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5));
-            (0..self.legs.len()).for_each(|leg| self.listen(leg, &mut watch));
+            (0..self.legs.len()).for_each(|leg| self.listen(leg, watch));
         }
         watch.outcome(after.0 - before.0, after.1 - before.1)
     }
@@ -176,8 +176,8 @@ impl Load {
     }
 }
 
-/// What is seen while legs talk. Nothing counts before `begin`.
-struct Watch {
+/// What is seen while legs talk. Nothing counts before `begin`. It is made once, so that its memory isn't taken for a call's.
+pub struct Watch {
     begin: u64,
     end: u64,
     sent: u64,
@@ -187,14 +187,19 @@ struct Watch {
     late: Vec<u64>,
 }
 
-impl Default for Watch {
-    fn default() -> Watch {
-        let (delays, late) = (Vec::with_capacity(2_000_000), Vec::with_capacity(200_000));
+impl Watch {
+    pub fn new() -> Watch {
+        let (delays, late) = (vec![1; 2_000_000], vec![1; 200_000]);
         Watch { begin: u64::MAX, end: u64::MAX, sent: 0, came: 0, forwarded: 0, delays, late }
     }
-}
 
-impl Watch {
+    fn clear(&mut self) {
+        (self.begin, self.end) = (u64::MAX, u64::MAX);
+        (self.sent, self.came, self.forwarded) = (0, 0, 0);
+        self.delays.clear();
+        self.late.clear();
+    }
+
     fn begin(&mut self, now: u64) {
         self.begin = now;
         self.late.clear();
@@ -204,7 +209,7 @@ impl Watch {
         (self.begin..self.end).contains(&at)
     }
 
-    fn outcome(mut self, cpu: Duration, sleeps: u64) -> Outcome {
+    fn outcome(&mut self, cpu: Duration, sleeps: u64) -> Outcome {
         self.delays.sort_unstable();
         self.late.sort_unstable();
         let at = |times: &[u64], share: f64| {

@@ -9,6 +9,7 @@
 //! ```text
 //! cargo bench --bench relay                                all rows
 //! cargo bench --bench relay -- --only relay --calls 2000   one row, with so many calls
+//! cargo bench --bench relay -- --io epoll                  without io_uring
 //! cargo bench --bench relay -- --runs 9 --seconds 5
 //! ```
 
@@ -22,11 +23,13 @@ mod sound;
 mod subject;
 mod tandem;
 
+use ::tandem::config::settings::Io;
 use floor::Floor;
-use load::{Load, Outcome};
+use load::{Load, Outcome, Watch};
 use mimalloc::MiMalloc;
 use sound::Format;
 use std::fmt;
+use std::process::Command;
 use std::time::Duration;
 use subject::Subject;
 
@@ -40,6 +43,8 @@ struct Row {
     calls: usize,
 }
 
+const WAYS: [Io; 2] = [Io::IoUring, Io::Epoll];
+
 const ROWS: [Row; 4] = [
     Row { name: "relay", formats: [Format::PCMU, Format::PCMU], calls: 500 },
     Row { name: "pcma", formats: [Format::PCMU, Format::PCMA], calls: 500 },
@@ -52,24 +57,25 @@ fn main() {
     let value = |name: &str| arguments.iter().position(|it| it == name).and_then(|at| arguments.get(at + 1));
     let number = |name: &str, default: usize| value(name).map_or(default, |it| it.parse().expect("a number"));
     let (runs, seconds) = (number("--runs", 5).max(1), number("--seconds", 2).max(1));
-    let only = value("--only").map(String::as_str);
+    let (only, wanted) = (value("--only").map(String::as_str), value("--io").map(String::as_str));
 
-    machine::raise_files();
-    if !machine::pin(0, machine::LOAD_CORE) {
-        println!("the machine has one core: the load is in the way of what is measured");
-    }
-    if !machine::hurry(0) {
-        println!("no right to the real-time class: delays are those of other work on the machine too");
+    if arguments.iter().any(|it| it == "--single") {
+        let row = ROWS.iter().find(|row| only == Some(row.name)).expect("a row");
+        let io = WAYS.into_iter().find(|io| wanted == Some(io.name())).expect("a way");
+        return single(row, number("--calls", row.calls), io, runs, Duration::from_secs(seconds as u64));
     }
     println!(
         "row    subject          calls  µs/packet            × floor  sleeps/packet   lost %  delay ms p50     p99  KiB/call   \
          floor µs           load late ms"
     );
     for row in ROWS.iter().filter(|row| only.is_none_or(|only| only == row.name)) {
-        let calls = number("--calls", row.calls);
-        let mut subjects: Vec<Box<dyn Subject>> = vec![Box::new(tandem::Tandem::start())];
-        for subject in &mut subjects {
-            measure(row, calls, subject.as_mut(), runs, Duration::from_secs(seconds as u64));
+        for io in WAYS.into_iter().filter(|io| wanted.is_none_or(|wanted| wanted == io.name())) {
+            // Each in a process of its own, so that none has the memory of another.
+            let mut command = Command::new(std::env::current_exe().expect("a process knows its program"));
+            let status = command.args(&arguments).args(["--single", "--only", row.name, "--io", io.name()]).status();
+            if !status.is_ok_and(|status| status.success()) {
+                println!("{:<6} tandem {:<9} could not be measured", row.name, io.name());
+            }
         }
     }
     println!(
@@ -77,17 +83,34 @@ fn main() {
     );
 }
 
+/// One line of the table.
+fn single(row: &Row, calls: usize, io: Io, runs: usize, span: Duration) {
+    machine::raise_files();
+    if !machine::pin(0, machine::LOAD_CORE) {
+        println!("the machine has one core: the load is in the way of what is measured");
+    }
+    if !machine::hurry(0) {
+        println!("no right to the real-time class: delays are those of other work on the machine too");
+    }
+    measure(row, calls, &mut tandem::Tandem::start(io), runs, span);
+}
+
 fn measure(row: &Row, calls: usize, subject: &mut dyn Subject, runs: usize, span: Duration) {
     let floor = Floor::new(calls);
     floor.measure(Duration::from_millis(100));
+    let mut watch = Watch::new();
+    // What the subject has but once, it has after these; the calls of one row don't end before the bench does.
+    let first =
+        Load::new(subject, calls.div_ceil(10), row.formats).run(subject, &mut watch, Duration::from_millis(500));
+    assert!(first.cpu_us > 0.0, "packets come through");
     let before = subject.resident_kib();
     let mut load = Load::new(subject, calls, row.formats);
-    load.run(subject, Duration::from_millis(500));
+    load.run(subject, &mut watch, Duration::from_millis(500));
     let memory = (subject.resident_kib() - before) / calls as f64;
     let (mut floors, mut outcomes) = (Vec::new(), Vec::new());
     for _ in 0..runs {
         floors.push(floor.measure(Duration::from_millis(300)));
-        outcomes.push(load.run(subject, span));
+        outcomes.push(load.run(subject, &mut watch, span));
     }
     let of = |figure: fn(&Outcome) -> f64| Middle::of(outcomes.iter().map(figure));
     let ratio = Middle::of(outcomes.iter().zip(&floors).map(|(outcome, floor)| outcome.cpu_us / floor));

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
+use tandem::config::settings::Io;
 use tandem::media::command::*;
 use tandem::media::worker::{Worker, WorkerHandle, WorkerSettings};
 
@@ -21,11 +22,13 @@ pub struct Tandem {
 }
 
 impl Tandem {
-    pub fn start() -> Tandem {
+    pub fn start(io: Io) -> Tandem {
         let (wake, woken) = mpsc::sync_channel(1);
         let worker = Worker::spawn(WorkerSettings {
             name: NAME.to_owned(),
             ports: PORTS,
+            io,
+            core: Some(machine::SERVER_CORE),
             epoch: Instant::now(),
             seed: [7; 32],
             wake: Box::new(move || {
@@ -41,7 +44,6 @@ impl Tandem {
             std::thread::sleep(Duration::from_millis(1));
         }
         for thread in machine::threads(NAME) {
-            machine::pin(thread, machine::SERVER_CORE);
             machine::hurry(thread);
         }
         Tandem { worker, woken, last: 0 }
@@ -92,7 +94,7 @@ impl Tandem {
 
 impl Subject for Tandem {
     fn name(&self) -> String {
-        "tandem".to_owned()
+        format!("tandem {}", self.worker.io().name())
     }
 
     fn call(&mut self, one: Side, other: Side) -> (SocketAddr, SocketAddr) {

@@ -288,6 +288,13 @@ impl Player {
                     world.feed(Input::Load { lag: span(lag) });
                 }
             }
+            ["media", "is", "busy", percent] => {
+                let busy = Duration::from_millis(10 * percent.parse::<u64>().expect("percent of a core"));
+                for _ in 0..40 {
+                    world.pass(Duration::from_millis(50));
+                    (0..4).for_each(|worker| world.feed(Input::MediaLoad { worker, busy, late: Duration::ZERO }));
+                }
+            }
             ["drain"] => world.feed(Input::Drain),
             ["end", "all"] => world.feed(Input::EndAll),
             ["records", "fail"] => world.feed(Input::RecordsFailing { why: Some("the disk is full".to_owned()) }),

@@ -99,13 +99,17 @@ impl Switch {
     }
 
     /// Reasons to take no call at all, whoever calls whom.
-    fn unwilling(&self, message: &Message, identity: &Identity) -> Option<Failure> {
+    fn unwilling(&mut self, message: &Message, identity: &Identity) -> Option<Failure> {
         let busy = |reason: &str| Failure::new(503, reason).with(Name::RetryAfter, RETRY_AFTER);
         if self.draining {
             return Some(busy("Draining"));
         }
         if self.calls.len() >= self.exchange.settings.limits.calls {
             return Some(busy("Too Many Calls"));
+        }
+        if !self.exchange.capacity.has_room(self.exchange.settings.limits.media_load_percent) {
+            self.exchange.capacity.refused += 1;
+            return Some(busy("Media Overloaded"));
         }
         // Who sends our own INVITE back, by whatever way, is told what a proxy tells (RFC 3261 §16.3 step 4).
         if self.exchange.is_placed(message.call_id()) {
