@@ -36,16 +36,17 @@ pub struct Polled {
 }
 
 impl Mover {
-    /// For the calling thread alone. `batch` is how many datagrams leave together at most. Where `Io::Auto` is asked for,
+    /// For the calling thread alone. `ports` are the range that sockets are of, and `batch` is how
+    /// many datagrams leave together at most. Where `Io::Auto` is asked for,
     /// anything that keeps io_uring from us leads to epoll.
     ///
     /// # Errors
     /// The system has no descriptor left, or has no io_uring for us where that is asked for.
-    pub fn new(io: Io, bell: BorrowedFd<'_>, batch: usize) -> io::Result<Mover> {
+    pub fn new(io: Io, ports: (u16, u16), bell: BorrowedFd<'_>, batch: usize) -> io::Result<Mover> {
         let ring = match io {
             Io::Epoll => None,
-            Io::IoUring => Some(Uring::new(bell, batch)?),
-            Io::Auto => Uring::new(bell, batch).ok(),
+            Io::IoUring => Some(Uring::new(bell, batch, ports)?),
+            Io::Auto => Uring::new(bell, batch, ports).ok(),
         };
         Ok(match ring {
             Some(uring) => Mover::Uring(Box::new(uring)),
@@ -64,10 +65,7 @@ impl Mover {
     /// Watches a socket until it is forgotten.
     pub fn watch(&mut self, socket: BorrowedFd<'_>, token: Token) -> io::Result<()> {
         match self {
-            Mover::Uring(uring) => {
-                uring.watch(socket, token);
-                Ok(())
-            }
+            Mover::Uring(uring) => uring.watch(socket, token),
             Mover::Epoll(polled) => polled.epoll.watch(socket, token.bits()),
         }
     }
@@ -133,7 +131,7 @@ impl Mover {
                     each(datagram);
                 }
                 if uring.has_ended(index) {
-                    uring.watch(socket, token);
+                    uring.receive(socket, token);
                 }
             }
             Mover::Epoll(polled) => polled.receive(socket, each),
@@ -141,14 +139,18 @@ impl Mover {
     }
 
     /// Sends a batch, each datagram through the socket that `socket` finds for it, and tells how many the kernel didn't take.
-    pub fn send<'a>(&mut self, batch: &Batch, socket: impl Fn(Slot, Channel) -> Option<BorrowedFd<'a>>) -> usize {
+    pub fn send<'a>(
+        &mut self,
+        batch: &Batch,
+        socket: impl Fn(Slot, Channel) -> Option<(BorrowedFd<'a>, Token)>,
+    ) -> usize {
         match self {
             Mover::Uring(uring) => {
                 let mut homeless = 0;
                 for (place, packet) in batch.iter().enumerate() {
                     match socket(packet.slot, packet.channel) {
                         // SAFETY: the batch is borrowed until all of it is submitted.
-                        Some(socket) => unsafe { uring.send(socket, place, packet.to, packet.bytes) },
+                        Some((socket, token)) => unsafe { uring.send(socket, token, place, packet.to, packet.bytes) },
                         None => homeless += 1,
                     }
                 }
@@ -185,7 +187,7 @@ impl Polled {
     }
 
     /// In as few calls as the batch's order allows.
-    fn send<'a>(&mut self, batch: &Batch, socket: impl Fn(Slot, Channel) -> Option<BorrowedFd<'a>>) -> usize {
+    fn send<'a>(&mut self, batch: &Batch, socket: impl Fn(Slot, Channel) -> Option<(BorrowedFd<'a>, Token)>) -> usize {
         let mut unsent = 0;
         let mut rest = batch.iter().peekable();
         while let Some(&first) = rest.peek() {
@@ -193,8 +195,8 @@ impl Polled {
             let length = rest.clone().take_while(same).take(CALL_PACKETS).count();
             let run = rest.clone().take(length);
             let taken = match socket(first.slot, first.channel) {
-                Some(socket) if length == 1 => usize::from(send_one(socket, first.to, first.bytes).is_ok()),
-                Some(socket) => self.sender.send(socket, run.map(|packet| (packet.to, packet.bytes))).unwrap_or(0),
+                Some((socket, _)) if length == 1 => usize::from(send_one(socket, first.to, first.bytes).is_ok()),
+                Some((socket, _)) => self.sender.send(socket, run.map(|packet| (packet.to, packet.bytes))).unwrap_or(0),
                 None => 0,
             };
             // A datagram that fails stops the call; it is left out, and the rest tried again.

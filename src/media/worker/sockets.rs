@@ -62,7 +62,7 @@ impl Sockets {
     /// # Errors
     /// As of [`Mover::new`].
     pub fn new(io: Io, ports: (u16, u16), bell: BorrowedFd<'_>, batch: usize) -> io::Result<Sockets> {
-        let mover = Mover::new(io, bell, batch)?;
+        let mover = Mover::new(io, ports, bell, batch)?;
         let range = Range::new(ports);
         let slots = vec![None; range.pairs()];
         let (pairs, idle, waste) = (Vec::new(), Idle::default(), Receiver::default());
@@ -225,7 +225,10 @@ impl Sockets {
     /// Sends a batch, and tells how many datagrams the kernel didn't take.
     pub fn send_batch(&mut self, batch: &Batch) -> usize {
         let Sockets { pairs, mover, .. } = self;
-        mover.send(batch, |slot, channel| Some(pairs.get(slot.0)?.as_ref()?.channel(channel).as_fd()))
+        mover.send(batch, |slot, channel| {
+            let pair = pairs.get(slot.0)?.as_ref()?;
+            Some((pair.channel(channel).as_fd(), pair.token(channel)))
+        })
     }
 }
 

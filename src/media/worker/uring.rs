@@ -4,10 +4,10 @@
 //! All that this file hands to the kernel by address lives as long as the ring, but for what is sent: that is done with when
 //! the call that hands it over returns, since nothing that is sent waits.
 
-use crate::media::batch::PACKET_BYTES;
+use crate::media::batch::{Channel, PACKET_BYTES};
 use crate::media::worker::name::{self, NAME_BYTES, Name};
 use crate::media::worker::token::Token;
-use io_uring::types::{BufRingEntry, Fd, SubmitArgs, Timespec};
+use io_uring::types::{BufRingEntry, Fd, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
@@ -48,6 +48,20 @@ pub struct Uring {
     told: Vec<cqueue::Entry>,
     unsent: usize,
     bell: i32,
+    files: Option<Files>,
+}
+
+/// A table of files that the kernel keeps for us, by port numbers: one that it knows by its place needn't be looked up for
+/// each packet.
+#[derive(Clone, Copy)]
+struct Files {
+    first: u16,
+}
+
+impl Files {
+    fn place(self, token: Token) -> u32 {
+        u32::from(token.number.wrapping_sub(self.first)) + u32::from(token.channel == Channel::Rtcp)
+    }
 }
 
 // SAFETY: the pointers in `shape` are null, and those in `buffers` are to memory that is its own.
@@ -58,7 +72,7 @@ impl Uring {
     ///
     /// # Errors
     /// The kernel is older than 6.1, or whoever runs us doesn't let us have a ring.
-    pub fn new(bell: BorrowedFd<'_>, batch: usize) -> io::Result<Uring> {
+    pub fn new(bell: BorrowedFd<'_>, batch: usize, (first, last): (u16, u16)) -> io::Result<Uring> {
         let mut builder = IoUring::<squeue::Entry, cqueue::Entry>::builder();
         // All is done while we ask for it, and by nobody else: packets are taken from sockets in our own calls only.
         builder.setup_single_issuer().setup_defer_taskrun().setup_submit_all().setup_cqsize(TOLD);
@@ -74,9 +88,12 @@ impl Uring {
         // SAFETY: a plain C structure, for which zeros are valid.
         let mut shape: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
         shape.msg_namelen = NAME_BYTES as libc::socklen_t;
+        // The table may be no longer than a process may have files; without it, all works as well.
+        let numbers = u32::from(last.saturating_sub(first)) + 2;
+        let files = ring.submitter().register_files_sparse(numbers).is_ok().then_some(Files { first });
         let names = vec![Name::default(); batch];
         let told = Vec::with_capacity(TOLD as usize);
-        let mut uring = Uring { ring, buffers, shape, names, told, unsent: 0, bell: bell.as_raw_fd() };
+        let mut uring = Uring { ring, buffers, shape, names, told, unsent: 0, bell: bell.as_raw_fd(), files };
         uring.watch_bell();
         uring.submit();
         Ok(uring)
@@ -88,15 +105,34 @@ impl Uring {
     }
 
     /// Receives from a socket until it is forgotten.
-    pub fn watch(&mut self, socket: BorrowedFd<'_>, token: Token) {
+    ///
+    /// # Errors
+    /// The kernel has no memory left.
+    pub fn watch(&mut self, socket: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+        if let Some(files) = self.files {
+            self.ring.submitter().register_files_update(files.place(token), &[socket.as_raw_fd()])?;
+        }
+        self.receive(socket, token);
+        Ok(())
+    }
+
+    /// Gives the order to receive, at first or because it has ended.
+    pub fn receive(&mut self, socket: BorrowedFd<'_>, token: Token) {
         let shape: *const libc::msghdr = &raw const *self.shape;
-        let order = opcode::RecvMsgMulti::new(Fd(socket.as_raw_fd()), shape, GROUP).build().user_data(token.bits());
-        self.order(&order);
+        let order = match self.files {
+            Some(files) => opcode::RecvMsgMulti::new(Fixed(files.place(token)), shape, GROUP).build(),
+            None => opcode::RecvMsgMulti::new(Fd(socket.as_raw_fd()), shape, GROUP).build(),
+        };
+        self.order(&order.user_data(token.bits()));
     }
 
     /// Has the kernel let go of a socket, which is free once it is closed and the kernel was called.
     pub fn forget(&mut self, token: Token) {
         self.order(&opcode::AsyncCancel::new(token.bits()).build().user_data(CANCELLED));
+        if let Some(files) = self.files {
+            // What is under way keeps its file until it has ended.
+            let _ = self.ring.submitter().register_files_update(files.place(token), &[-1]);
+        }
     }
 
     fn order(&mut self, order: &squeue::Entry) {
@@ -203,25 +239,24 @@ impl Uring {
         }
     }
 
-    /// Sends one datagram with the others of its batch, of which it is the `place`th.
+    /// Sends one datagram with the others of its batch, of which it is the `place`th, through a socket that is watched.
     ///
     /// # Safety
     /// The bytes live and stay as they are until `submit`.
-    pub unsafe fn send(&mut self, socket: BorrowedFd<'_>, place: usize, to: SocketAddr, bytes: &[u8]) {
+    pub unsafe fn send(&mut self, socket: BorrowedFd<'_>, token: Token, place: usize, to: SocketAddr, bytes: &[u8]) {
         let Some(name) = self.names.get_mut(place) else {
             self.unsent += 1;
             return;
         };
         *name = Name::from(to);
         let (pointer, length) = (name.as_ptr(), name.length());
-        let order = opcode::Send::new(Fd(socket.as_raw_fd()), bytes.as_ptr(), bytes.len() as u32)
-            .flags(libc::MSG_DONTWAIT)
-            .dest_addr(pointer)
-            .dest_addr_len(length)
-            .build()
-            .flags(squeue::Flags::SKIP_SUCCESS)
-            .user_data(SENT);
-        self.order(&order);
+        let (first, count) = (bytes.as_ptr(), bytes.len() as u32);
+        let order = match self.files {
+            Some(files) => opcode::Send::new(Fixed(files.place(token)), first, count),
+            None => opcode::Send::new(Fd(socket.as_raw_fd()), first, count),
+        };
+        let order = order.flags(libc::MSG_DONTWAIT).dest_addr(pointer).dest_addr_len(length).build();
+        self.order(&order.flags(squeue::Flags::SKIP_SUCCESS).user_data(SENT));
     }
 
     /// How many datagrams the kernel didn't take since this was last asked.
