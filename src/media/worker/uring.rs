@@ -29,8 +29,9 @@ const HEAD_BYTES: usize = HEADER_BYTES + NAME_BYTES;
 const BUFFER_BYTES: usize = (HEAD_BYTES + PACKET_BYTES).next_multiple_of(64);
 /// The group of our buffers.
 const GROUP: u16 = 0;
-/// The kernel looks at so many sockets in one call, and more may be ready where it told so many.
-const MANY: usize = 20;
+/// The kernel looks at twenty sockets in one call, of which some may have nothing. Where it told so many, more may be ready:
+/// who took twenty only for that would fall behind for good.
+const MANY: usize = 10;
 /// An order that ended with an error is given again after so long, so that one which can't be obeyed doesn't keep us busy.
 const AGAIN: Duration = Duration::from_millis(100);
 
