@@ -1,6 +1,7 @@
 //! What all calls of a shard share: the SIP agent, trunks, accounts, the plan, and the way out to the world.
 
 use crate::base::chance::Chance;
+use crate::base::ids::IdMap;
 use crate::base::time::Now;
 use crate::base::timers::Timers;
 use crate::call::account::Accounts;
@@ -81,11 +82,11 @@ pub struct Exchange {
     pub notifier: Notifier,
     pub publications: Publications<Presence>,
     pub lamps: Lamps,
-    sessions: HashMap<SessionId, LegKey>,
-    ports: HashMap<PortId, LegKey>,
+    sessions: IdMap<SessionId, LegKey>,
+    ports: IdMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
-    closing: HashMap<PortId, usize>,
-    tickets: HashMap<Ticket, LegKey>,
+    closing: IdMap<PortId, usize>,
+    tickets: IdMap<Ticket, LegKey>,
     /// Changes of users' settings that the store has yet to keep.
     keeping: HashMap<Ticket, (String, Forwarding)>,
     /// Calls in progress that each user sent on.
@@ -139,10 +140,10 @@ impl Exchange {
             notifier: Notifier::new(notifier_limits),
             publications: Publications::new(publication_limits),
             lamps: Lamps::default(),
-            sessions: HashMap::new(),
-            ports: HashMap::new(),
-            closing: HashMap::new(),
-            tickets: HashMap::new(),
+            sessions: IdMap::default(),
+            ports: IdMap::default(),
+            closing: IdMap::default(),
+            tickets: IdMap::default(),
             keeping: HashMap::new(),
             forwards: HashMap::new(),
             placed: HashSet::new(),

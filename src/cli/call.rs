@@ -59,7 +59,7 @@ pub enum Transport {
 }
 
 pub fn run(_ground: &Ground, args: Args) -> Outcome {
-    screen::log_from_environment("warn");
+    let _log = screen::log_from_environment("warn")?;
     let json = args.json;
     let order = order(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

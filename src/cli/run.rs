@@ -13,7 +13,7 @@ use super::{Ground, screen};
 pub struct Args {}
 
 pub fn run(ground: &Ground, _args: Args) -> Outcome {
-    screen::log_from_environment("info");
+    let _log = screen::log_from_environment("info")?;
     match tandem::gateway::run(ground.config.clone()) {
         Ok(()) => Ok(Answer::Yes),
         Err(problems) => Err(Failure { lines: problems.0 }),

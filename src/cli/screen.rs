@@ -3,6 +3,7 @@
 use super::outcome::Failure;
 use serde_json::Value;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use tandem::shell::log::{Flush, Log};
 
 /// Prints a line. A reader who has seen enough (`| head`) ends the program quietly.
 pub fn show(line: &str) {
@@ -28,16 +29,15 @@ pub fn complain(failure: &Failure) {
     }
 }
 
-/// Sends the log to standard error, as much as `TANDEM_LOG` asks for.
-pub fn log_from_environment(usual: &str) {
+/// Sends the log to standard error, as much as `TANDEM_LOG` asks for. What is left is written when the answer is dropped.
+pub fn log_from_environment(usual: &str) -> Result<Flush, Failure> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TANDEM_LOG").unwrap_or_else(|_| usual.into());
     let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(colours)
-        .with_target(false)
-        .init();
+    let (log, flush) = Log::start(io::stderr()).map_err(|error| {
+        Failure::new(format_args!("can't start the log's thread: {error}; see the limit of threads"))
+    })?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(log).with_ansi(colours).with_target(false).init();
+    Ok(flush)
 }
 
 /// Prints rows under their headings, in columns as wide as they need to be. Nothing at all for no rows but `none`.

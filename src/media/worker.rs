@@ -95,14 +95,27 @@ pub struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Gives an order.
+    /// Gives an order, and wakes the worker for it.
     ///
     /// # Errors
     /// The order comes back where too many wait already.
     pub fn send(&mut self, command: Command) -> Result<(), Command> {
-        self.commands.push(command).map_err(|rtrb::PushError::Full(command)| command)?;
-        self.bell.ring_if_asleep();
+        self.leave(command)?;
+        self.ring();
         Ok(())
+    }
+
+    /// Gives an order that may wait for the next [`ring`](Self::ring), since a worker is woken at the cost of many orders.
+    ///
+    /// # Errors
+    /// The order comes back where too many wait already.
+    pub fn leave(&mut self, command: Command) -> Result<(), Command> {
+        self.commands.push(command).map_err(|rtrb::PushError::Full(command)| command)
+    }
+
+    /// Wakes the worker if it sleeps.
+    pub fn ring(&self) {
+        self.bell.ring_if_asleep();
     }
 
     /// How many orders more can be given.

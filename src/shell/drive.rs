@@ -306,12 +306,16 @@ impl World {
 
     fn carry_out(&mut self, machine: &mut impl Machine, now: Now) {
         let mut sends = Vec::new();
+        let mut ordered = false;
         // Carrying out may give the machine more to say: a full ring, a flow that fails.
         for _ in 0..TURN {
             while let Some(output) = machine.poll_output() {
                 match output {
                     Output::Send(transmit) => sends.push(transmit),
-                    Output::Media { worker, command } => self.order(machine, now, worker, command),
+                    Output::Media { worker, command } => {
+                        self.order(machine, now, worker, command);
+                        ordered = true;
+                    }
                     Output::Record(record) => {
                         if let Some(journal) = &mut self.journal {
                             journal.append(&record);
@@ -359,6 +363,9 @@ impl World {
             if let Some(journal) = &mut self.journal {
                 journal.flush();
             }
+            if std::mem::take(&mut ordered) {
+                self.workers.iter().for_each(WorkerHandle::ring);
+            }
             if sends.is_empty() {
                 break;
             }
@@ -373,7 +380,7 @@ impl World {
 
     fn order(&mut self, machine: &mut impl Machine, now: Now, worker: usize, command: Command) {
         let index = worker.min(self.workers.len() - 1);
-        if let Err(command) = self.workers[index].send(command) {
+        if let Err(command) = self.workers[index].leave(command) {
             machine.handle(now, Input::MediaRefused(command));
         }
     }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 /// How long a writer waits for another one, such as a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// One for the recorder, the others for the API.
+/// For the API, letters and registrations.
 const CONNECTIONS: u32 = 4;
 
 /// A handle; clones share the connections.
@@ -48,7 +48,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT);
-        let store = Store::connect(options, path).await?;
+        let store = Store::connect(options, path, CONNECTIONS).await?;
         schema::migrate(&store).await?;
         Ok(store)
     }
@@ -60,9 +60,15 @@ impl Store {
             return Ok(None);
         }
         let options = SqliteConnectOptions::new().filename(&path).read_only(true).busy_timeout(BUSY_TIMEOUT);
-        let store = Store::connect(options, path).await?;
+        let store = Store::connect(options, path, CONNECTIONS).await?;
         schema::check(&store).await?;
         Ok(Some(store))
+    }
+
+    /// A connection to the same file beside those of this handle, made by the calling thread.
+    pub async fn another(&self) -> Result<Store, ShellError> {
+        let options = SqliteConnectOptions::clone(&self.pool.connect_options());
+        Store::connect(options, self.path.clone(), 1).await
     }
 
     pub fn path(&self) -> &Path {
@@ -107,9 +113,9 @@ impl Store {
         self.pool.close().await;
     }
 
-    async fn connect(options: SqliteConnectOptions, path: PathBuf) -> Result<Store, ShellError> {
+    async fn connect(options: SqliteConnectOptions, path: PathBuf, connections: u32) -> Result<Store, ShellError> {
         let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
+            .max_connections(connections)
             .acquire_timeout(BUSY_TIMEOUT)
             .connect_with(options)
             .await

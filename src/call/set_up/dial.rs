@@ -138,7 +138,13 @@ impl Call {
         let failure = Failure::new(503, "No Media Port").because(why);
         match self.stage {
             Stage::Preparing => self.refuse_caller(exchange, now, failure),
-            Stage::Trying if leg > 0 && self.legs[leg].is_live() => self.leg_failed(exchange, now, leg, 503, failure),
+            Stage::Trying if leg > 0 && self.legs[leg].is_live() => {
+                // Where its phone rings already, it is told.
+                if let Some(session) = self.legs[leg].session() {
+                    exchange.agent.part(now, session, self.parting.clone());
+                }
+                self.leg_failed(exchange, now, leg, 503, failure);
+            }
             _ => {}
         }
     }
@@ -177,10 +183,13 @@ impl Call {
             return self.leg_failed(exchange, now, index, 488, Failure::new(488, "").because(why));
         };
         let terms = exchange.terms(leg.trunk.as_deref());
+        let trunk = leg.trunk.as_deref().and_then(|name| exchange.trunks.by_name(name));
+        let contact_host = trunk.and_then(|trunk| trunk.settings.contact_host.clone());
         let session = exchange.agent.invite(
             now,
             Invite {
                 contact_user: to.contact_user,
+                contact_host,
                 headers,
                 body: Some(body),
                 credentials: to.credentials,

@@ -5,12 +5,13 @@ use super::segment::Batch;
 use super::{Journal, Shared, Start};
 use crate::base::time::Wall;
 use crate::shell::error::ShellError;
+use crate::shell::priority::yield_to_calls;
 use crate::shell::store::Store;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Runtime};
 
 /// The least time between two batches: records of a busy gateway share a transaction, and a short call is written once. A
 /// single record doesn't wait, nor does one that somebody asks for.
@@ -33,13 +34,14 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the thread, on the tokio runtime that calls this. None where the journal has a recorder already.
+    /// Starts the thread. None where the journal has a recorder already, or the system no thread left.
     pub fn start(journal: &mut Journal, store: Store) -> Option<Recorder> {
         let start = journal.start.take()?;
+        let runtime = Builder::new_current_thread().enable_all().build().ok()?;
         let stopping = Arc::new(AtomicBool::new(false));
         let carrier = Carrier {
             store,
-            runtime: Handle::current(),
+            runtime,
             shared: journal.shared.clone(),
             reserve: journal.reserve.clone(),
             start,
@@ -62,7 +64,8 @@ impl Recorder {
 
 struct Carrier {
     store: Store,
-    runtime: Handle,
+    /// Of this thread alone.
+    runtime: Runtime,
     shared: Arc<Shared>,
     reserve: Arc<Reserve>,
     /// `first` is being imported from `offset` on; `second` is appended to after it, or waits to be.
@@ -74,6 +77,16 @@ struct Carrier {
 #[allow(clippy::disallowed_methods, reason = "the recorder is a thread of the shell, with a clock of its own")]
 impl Carrier {
     fn run(mut self) {
+        yield_to_calls();
+        // A connection made here has a thread that yields too. Where there is none to be had, the shared ones do.
+        if let Ok(store) = self.runtime.block_on(self.store.another()) {
+            self.store = store;
+        }
+        self.carry_until_stopped();
+        self.runtime.block_on(self.store.close());
+    }
+
+    fn carry_until_stopped(&mut self) {
         let mut heartbeat: Option<Instant> = None;
         let mut reserve = Instant::now();
         loop {

@@ -200,12 +200,17 @@ async fn a_store_that_fails_is_told_and_made_up_for_later() {
     let (mut journal, _) = Journal::recover(folder.path(), &store).await.unwrap();
     let watch = journal.watch();
     store.close().await;
+    let (file, aside) = (folder.path().join("tandem.db"), folder.path().join("aside.db"));
+    std::fs::rename(&file, &aside).unwrap();
+    std::fs::create_dir(&file).unwrap();
     let recorder = Recorder::start(&mut journal, store).unwrap();
     write(&mut journal, 0..10, State::Open);
     until("the store's trouble is told", || !watch.troubles().is_empty()).await;
     assert!(watch.troubles()[0].place.ends_with("tandem.db"));
     recorder.stop().await;
     drop(journal);
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::rename(&aside, &file).unwrap();
     let store = Store::open(&url(folder.path())).await.unwrap();
     let (_journal, recovered) = Journal::recover(folder.path(), &store).await.unwrap();
     assert_eq!(recovered, Recovered { replayed: 10, cut_off: 10, torn: 0 });

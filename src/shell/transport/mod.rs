@@ -7,6 +7,7 @@ mod pktinfo;
 mod stream;
 mod udp;
 
+pub use census::{Census, Place};
 pub use guest::{Guest, Guests};
 
 use crate::call::io::Input;

@@ -5,7 +5,7 @@ use crate::sip::core::{Core, Owner};
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::Responder;
 use crate::sip::flow::{Body, Flow, Headers};
-use crate::sip::request::Draft;
+use crate::sip::request::{Draft, name_in};
 use crate::sip::transaction::{ClientId, ClientKey};
 use crate::wire::sip::{Message, Method, Name};
 use bytes::Bytes;
@@ -69,6 +69,7 @@ impl Request<'_> {
             uri: &way.uri,
             flow: way.flow,
             announce: &core.settings.announce,
+            host: name_in(contact),
             branch,
             max_forwards: MAX_FORWARDS,
             from: &dialog.local,
