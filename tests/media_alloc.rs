@@ -1,17 +1,21 @@
 //! Nothing on a packet's way allocates: after a warm-up, ten thousand packets are relayed and transcoded, and the
 //! allocator isn't asked once.
+// Phones have sockets and clocks.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tandem::base::chance::Chance;
 use tandem::base::time::{Time, Wall};
+use tandem::config::settings::Io;
 use tandem::media::batch::{Batch, Channel};
 use tandem::media::command::*;
 use tandem::media::counters::Counters;
 use tandem::media::engine::Engine;
+use tandem::media::worker::{Worker, WorkerSettings};
 use tandem::wire::{dtmf, rtp};
 use tandem_codecs::{Codec, Encoder, EncoderSettings};
 
@@ -83,6 +87,60 @@ fn payload((codec, _): (Codec, u8)) -> Vec<u8> {
 fn ten_thousand_packets_allocate_nothing() {
     sound_allocates_nothing();
     what_is_passed_on_allocates_nothing();
+    [Io::Epoll, Io::IoUring].into_iter().for_each(a_worker_allocates_nothing);
+}
+
+/// A call through real sockets, however packets are moved: now and then, and in bursts.
+fn a_worker_allocates_nothing(io: Io) {
+    let worker = Worker::spawn(WorkerSettings {
+        name: "media-alloc".to_owned(),
+        ports: (31_300, 31_339),
+        io,
+        core: None,
+        epoch: Instant::now(),
+        seed: [7; 32],
+        wake: Box::new(|| ()),
+        commands: 64,
+        events: 1_024,
+    });
+    let Ok(mut worker) = worker else { return println!("the kernel has no io_uring for us") };
+    let phones = [0, 1].map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let numbers = [0, 1].map(|n: usize| {
+        let port = PortId(n as u64);
+        worker.send(Command::Open { port, local: IpAddr::V4(Ipv4Addr::LOCALHOST) }).unwrap();
+        let settings = PortSettings { remote: Some(phones[n].local_addr().unwrap()), ..settings(n, CODECS[0]) };
+        worker.send(Command::Configure { port, settings: Box::new(settings) }).unwrap();
+        worker.send(Command::Connect { port, source: Source::Peer(PortId(1 - n as u64)) }).unwrap();
+        loop {
+            match worker.poll_event() {
+                Some(Event::Opened { number, .. }) => return number,
+                Some(Event::OpenFailed { why, .. }) => panic!("{why}"),
+                _ => std::thread::yield_now(),
+            }
+        }
+    });
+    phones.iter().zip(numbers).for_each(|(phone, number)| phone.connect((Ipv4Addr::LOCALHOST, number)).unwrap());
+    let mut packet = [7u8; 172];
+    let mut room = [0u8; 2_048];
+    let mut sequence = 0u16;
+    let mut run = |bursts: u32| {
+        for burst in 0..bursts {
+            let count = 1 + burst % 50;
+            for _ in 0..count {
+                sequence = sequence.wrapping_add(1);
+                let timestamp = u32::from(sequence) * 160;
+                rtp::Header { marker: false, payload_type: 0, sequence, timestamp, ssrc: 9 }.write(&mut packet);
+                phones[0].send(&packet).unwrap();
+            }
+            for _ in 0..count {
+                phones[1].recv(&mut room).unwrap();
+            }
+        }
+    };
+    run(100);
+    let before = CALLS.load(Ordering::Relaxed);
+    run(200);
+    assert_eq!(CALLS.load(Ordering::Relaxed) - before, 0, "by {}", io.name());
 }
 
 /// Pictures with feedback about them, and fax.

@@ -31,7 +31,7 @@ impl Server {
             "dialplan = \"plan.toml\"\n\
              [sip]\nudp = [\"127.0.0.1:{sip}\"]\ntcp = []\n\
              [http]\nlisten = \"127.0.0.1:{http}\"\n\
-             [limits]\ncalls = 20000\ntransactions = 200000\n\
+             [limits]\ncalls = 20000\ntransactions = 200000\nmedia_load = 0\n\
              [[trunk]]\nname = \"caller\"\nhost = \"{CALLER}\"\n\
              [[trunk]]\nname = \"callee\"\nhost = \"{CALLEE}\"\nport = {CALLEE_PORT}\n"
         );

@@ -21,6 +21,9 @@ pub struct Metrics {
     rtp_packets: IntCounterVec,
     rtp_drops: IntCounterVec,
     worker_busy: GaugeVec,
+    workers: IntGaugeVec,
+    media_load: GaugeVec,
+    media_refused: IntCounter,
     sip_messages: IntCounterVec,
     sip_damaged: IntCounter,
     sip_transactions: IntGauge,
@@ -65,6 +68,16 @@ impl Metrics {
             rtp_packets: kept.counters("tandem_rtp_packets_total", "RTP packets by direction", "direction"),
             rtp_drops: kept.counters("tandem_rtp_drops_total", "RTP packets that were dropped, by reason", "reason"),
             worker_busy: kept.ratios("tandem_worker_busy_ratio", "Share of its time that a worker works", "worker"),
+            workers: kept.gauges("tandem_media_workers", "Media workers by how they move packets", "io"),
+            media_load: kept.ratios(
+                "tandem_media_load_ratio",
+                "Share of a core that a worker's calls take, measured and expected",
+                "worker",
+            ),
+            media_refused: kept.counter(
+                "tandem_media_refused_calls_total",
+                "Calls refused because the media workers can carry no more",
+            ),
             sip_messages: kept.counters("tandem_sip_messages_total", "SIP messages by direction", "direction"),
             sip_damaged: kept.counter("tandem_sip_damaged_total", "Datagrams and frames that were no SIP message"),
             sip_transactions: kept.gauge("tandem_sip_transactions", "SIP transactions that aren't over yet"),
@@ -144,6 +157,21 @@ impl Metrics {
     /// `ratio` is in 0.0 to 1.0.
     pub fn set_worker_busy(&self, worker: usize, ratio: f64) {
         self.worker_busy.with_label_values(&[worker.to_string().as_str()]).set(ratio);
+    }
+
+    /// `ratio` is of one core.
+    pub fn set_media_load(&self, worker: usize, ratio: f64) {
+        self.media_load.with_label_values(&[worker.to_string().as_str()]).set(ratio);
+    }
+
+    /// The total since the start.
+    pub fn set_media_refused(&self, total: u64) {
+        raise(&self.media_refused, total);
+    }
+
+    /// How many workers move packets in this way.
+    pub fn set_workers(&self, io: &'static str, workers: usize) {
+        self.workers.with_label_values(&[io]).set(signed(workers as u64));
     }
 
     pub fn count_sip_received(&self, messages: u64) {

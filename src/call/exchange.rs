@@ -6,6 +6,7 @@ use crate::base::time::Now;
 use crate::base::timers::Timers;
 use crate::call::account::Accounts;
 use crate::call::account::forwarding::Forwarding;
+use crate::call::capacity::Capacity;
 use crate::call::errand::Errand;
 use crate::call::io::{Notice, Output, Ticket};
 use crate::call::lamp::Lamps;
@@ -95,9 +96,8 @@ pub struct Exchange {
     last_port: u64,
     last_ticket: u64,
     last_call: u64,
-    /// The workers in turn.
-    next_worker: usize,
-    workers: usize,
+    /// What the media workers can carry.
+    pub capacity: Capacity,
     /// Told to no one but this process: part of each record's id, so that ids stay unique over restarts.
     pub run: String,
 }
@@ -150,8 +150,7 @@ impl Exchange {
             last_port: 0,
             last_ticket: 0,
             last_call: 0,
-            next_worker: 0,
-            workers: workers.max(1),
+            capacity: Capacity::new(workers),
             run,
         }
     }
@@ -159,8 +158,9 @@ impl Exchange {
     /// A key and a record id for a new call, and the worker that carries its media.
     pub fn new_call(&mut self) -> (CallKey, String, usize) {
         self.last_call += 1;
-        self.next_worker = (self.next_worker + 1) % self.workers;
-        (CallKey(self.last_call), format!("{}-{}", self.run, self.last_call), self.next_worker)
+        let key = CallKey(self.last_call);
+        let worker = self.capacity.begin(key);
+        (key, format!("{}-{}", self.run, self.last_call), worker)
     }
 
     /// A name for a session whose end gives none (RFC 7989).

@@ -6,7 +6,7 @@ use crate::call::letter::{PostNews, PostOrder};
 use crate::call::record::CallRecord;
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
-use crate::media::command::{Clip, Command, Event};
+use crate::media::command::{Clip, Command, Event, Prices};
 use crate::sip::flow::{Flow, Transmit};
 use crate::sip::locate::{Located, Target};
 use bytes::Bytes;
@@ -47,6 +47,14 @@ pub enum Input {
     Load {
         lag: Duration,
     },
+    /// How much of each second a media worker is busy, and how late it comes to what is due.
+    MediaLoad {
+        worker: usize,
+        busy: Duration,
+        late: Duration,
+    },
+    /// What media costs on this processor.
+    MediaPrices(Prices),
     Accounts(Arc<Accounts>),
     /// One user was added or changed; without an account there is no such user any more.
     User {

@@ -8,9 +8,11 @@
 //!
 //! What a call is made of: `leg`, `media` (its `stream`s, and how they are `negotiate`d), `party`, `trunk`, `account`.
 //! Where one way to a place fails, the next `hop` is tried. A text is a `letter`. Who is watched lights a `lamp`.
+//! What the machine can bear is in `load` (signalling) and `capacity` (media).
 
 pub mod account;
 mod admission;
+mod capacity;
 mod errand;
 mod exchange;
 mod failure;

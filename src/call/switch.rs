@@ -76,6 +76,10 @@ pub struct Counts {
     pub ignored: u64,
     /// What is remembered of guessers and of real users.
     pub guessers: usize,
+    /// Calls that count for what the media workers can carry.
+    pub shares: usize,
+    /// Calls that were refused because those can carry no more.
+    pub refused_for_media: u64,
 }
 
 impl Switch {
@@ -127,6 +131,8 @@ impl Switch {
         match input {
             Input::Received { flow, bytes } => self.received(now, flow, bytes),
             Input::Load { lag } => self.load.measure(now.time, lag),
+            Input::MediaLoad { worker, busy, late } => self.exchange.capacity.measure(now.time, worker, busy, late),
+            Input::MediaPrices(prices) => self.exchange.capacity.set_prices(prices),
             Input::FlowFailed { flow } => {
                 self.exchange.agent.flow_failed(now, flow);
                 // A datagram that couldn't be sent tells nothing of later ones.
@@ -217,7 +223,14 @@ impl Switch {
             lamps: self.exchange.lamps.count(),
             ignored: self.ignored,
             guessers: self.exchange.guessing.len(),
+            shares: self.exchange.capacity.len(),
+            refused_for_media: self.exchange.capacity.refused,
         }
+    }
+
+    /// What each media worker has to do, measured and expected, in thousandths of a core.
+    pub fn media_loads(&self) -> impl Iterator<Item = u64> {
+        self.exchange.capacity.loads()
     }
 
     pub fn is_draining(&self) -> bool {
@@ -458,6 +471,7 @@ impl Switch {
             && let Some(call) = self.calls.remove(&key)
         {
             self.ids.remove(&call.record.id);
+            self.exchange.capacity.end(key);
         }
     }
 

@@ -46,6 +46,26 @@ impl Call {
         if let Some(media) = &mut called.media {
             media.wire(exchange, &one, &one_ports, caller_music.as_ref(), silence, digits[1]);
         }
+        exchange.capacity.talks(self.key, self.price_ns(exchange, leg));
+    }
+
+    /// What the sound between the caller and `leg` costs of each second, in nanoseconds; nothing while one of them has none.
+    fn price_ns(&self, exchange: &Exchange, leg: usize) -> u64 {
+        let prices = exchange.capacity.prices();
+        let sound = |leg: usize| {
+            self.legs.get(leg)?.media.as_ref()?.agreed().map(|agreed| (agreed.format.codec(), agreed.ptime_ms))
+        };
+        let other = match self.legs.get(leg).map(|leg| &leg.end) {
+            // A clip is encoded, and an echo comes back as it is.
+            Some(End::Clip { .. } | End::Echo) => sound(0),
+            _ => sound(leg),
+        };
+        let (Some((one, ptime_ms)), Some((other, _))) = (sound(0), other) else { return 0 };
+        match (one, other) {
+            (Some(one), Some(other)) => prices.call_ns(one, other, ptime_ms),
+            // What nobody understands here is passed on.
+            _ => prices.relay_ns(),
+        }
     }
 
     /// Orders that a worker had no room for are given again, as they would be now.

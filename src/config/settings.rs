@@ -122,6 +122,9 @@ pub struct Media {
     pub public_address: Option<IpAddr>,
     /// Worker threads.
     pub workers: usize,
+    pub io: Io,
+    /// Whether each worker has a core of its own; none for where there are enough of them.
+    pub pin: Option<bool>,
     /// A call whose media falls silent for so long is ended; zero for never.
     pub silence_timeout: Duration,
     /// The same while a side is on hold.
@@ -132,6 +135,28 @@ pub struct Media {
     pub prompts: PathBuf,
     /// What whoever is held hears, a file under the same folder; none for silence, or what the holder sends.
     pub hold_music: Option<String>,
+}
+
+/// How media workers move packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Io {
+    /// By io_uring where the kernel lets us have it, otherwise by epoll.
+    #[default]
+    Auto,
+    IoUring,
+    Epoll,
+}
+
+impl Io {
+    pub const ALL: [Io; 3] = [Io::Auto, Io::IoUring, Io::Epoll];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Io::Auto => "auto",
+            Io::IoUring => "io_uring",
+            Io::Epoll => "epoll",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -174,6 +199,8 @@ pub struct Limits {
     /// How long what arrives may wait for its turn before new calls are refused, and then registrations too.
     pub call_lag: Duration,
     pub registration_lag: Duration,
+    /// Of a core: what a media worker may have to do before new calls are refused; zero for no limit.
+    pub media_load_percent: u32,
     /// How often one call may be forwarded, here and before it came.
     pub forwards: usize,
     /// Calls in progress that were forwarded by one user.
@@ -532,6 +559,8 @@ impl Default for Media {
             public_address: None,
             // One thread relays thousands of calls; more are asked for where transcoding needs them.
             workers: 1,
+            io: Io::default(),
+            pin: None,
             // Phones that suppress silence still send something within seconds; a minute of nothing is a dead peer.
             silence_timeout: Duration::from_secs(60),
             // A side on hold may rightly send nothing at all.
@@ -595,6 +624,8 @@ impl Default for Limits {
             call_lag: Duration::from_millis(100),
             // Nearly T1; a phone that is refused comes back later, and can be called meanwhile.
             registration_lag: Duration::from_millis(400),
+            // The rest is for what is worse than the measure: a burst, a neighbour, a codec that has hard work.
+            media_load_percent: 85,
             // What the telephone network allows (ITU-T Q.732.2).
             forwards: 5,
             // A call that comes back from the telephone network as a new one goes round so often and no more.

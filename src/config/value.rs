@@ -3,7 +3,7 @@
 use crate::config::problem::Wrong;
 use crate::config::quantity;
 use crate::config::settings::{
-    ClientCertificate, Dtmf, Network, OutboundProxy, Prack, Redirects, Transfer, TrunkTransport,
+    ClientCertificate, Dtmf, Io, Network, OutboundProxy, Prack, Redirects, Transfer, TrunkTransport,
 };
 use std::net::{IpAddr, SocketAddr};
 use tandem_codecs::Codec;
@@ -172,6 +172,23 @@ pub fn transport(text: &str) -> Result<TrunkTransport, Wrong> {
         "tcp" => Ok(TrunkTransport::Tcp),
         "tls" => Ok(TrunkTransport::Tls),
         _ => Err(Wrong::new(format!("`{text}` is not a transport of trunks"), "write \"udp\", \"tcp\" or \"tls\"")),
+    }
+}
+
+pub fn io(text: &str) -> Result<Io, Wrong> {
+    let known = Io::ALL.into_iter().find(|io| io.name() == text);
+    known.ok_or_else(|| {
+        Wrong::new(format!("`{text}` is no way to move packets"), "write \"auto\", \"io_uring\" or \"epoll\"")
+    })
+}
+
+/// None for `"auto"`.
+pub fn pin(text: &str) -> Result<Option<bool>, Wrong> {
+    match text {
+        "auto" => Ok(None),
+        "yes" => Ok(Some(true)),
+        "no" => Ok(Some(false)),
+        _ => Err(Wrong::new(format!("`{text}` is no answer"), "write \"yes\", \"no\" or \"auto\"")),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::admin::metrics::Metrics;
 use crate::base::time::Wall;
 use crate::call::switch::Switch;
+use crate::config::settings::Io;
 use crate::media::counters::Reason;
 use crate::shell::drive::World;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,10 @@ impl Gauges {
             self.metrics.set_records(watch.pending(), watch.lost());
         }
         self.media(world, now.time.nanos());
+        for (worker, load) in switch.media_loads().enumerate() {
+            self.metrics.set_media_load(worker, load as f64 / 1_000.0);
+        }
+        self.metrics.set_media_refused(counts.refused_for_media);
     }
 
     fn trunks(&mut self, switch: &Switch, now: crate::base::time::Now) {
@@ -93,6 +98,10 @@ impl Gauges {
     fn media(&mut self, world: &World, at_ns: u64) {
         let span = at_ns.saturating_sub(self.at_ns).max(1) as f64;
         self.at_ns = at_ns;
+        for io in [Io::IoUring, Io::Epoll] {
+            let workers = world.workers.iter().filter(|worker| worker.io() == io).count();
+            self.metrics.set_workers(io.name(), workers);
+        }
         self.busy_ns.resize(world.workers.len(), 0);
         let (mut received, mut sent) = (0, 0);
         let mut drops = BTreeMap::new();

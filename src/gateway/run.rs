@@ -13,6 +13,8 @@ use crate::gateway::accounts;
 use crate::gateway::gauges::Gauges;
 use crate::gateway::phones::Phones;
 use crate::gateway::reading::{Everything, Read, Reading, read_plan, read_settings};
+use crate::media::price::Prices;
+use crate::media::worker::appraise::appraise;
 use crate::shell::clock::Clock;
 use crate::shell::control::{Control, ReloadReport, Status};
 use crate::shell::drive::{HOUSEKEEPING, World};
@@ -120,9 +122,11 @@ impl Gateway {
         let now = clock.now();
         let workers = world.workers.len();
         world.keep_letters(store.clone());
+        let prices = appraise(&settings.media.codecs);
         let mut switch = Switch::new(Arc::clone(&settings), plan, accounts, chance, workers, now);
         let phones = Phones::restore(store.clone(), &mut switch, now, &world.listening()).await?;
-        greet(&settings, http, https, &world);
+        greet(&settings, http, https, &world, &prices);
+        switch.handle(now, Input::MediaPrices(prices));
         Ok(Gateway {
             reading: Reading::new(Handle::current(), config, store.clone()),
             switch,
@@ -395,10 +399,8 @@ fn after_restart(before: &Settings, after: &Settings) -> Vec<String> {
     let listening = |sip: &config::settings::Sip| (sip.udp.clone(), sip.tcp.clone(), sip.tls.clone());
     say(listening(&before.sip) != listening(&after.sip), "the listening addresses");
     say((before.http.listen, before.http.tls) != (after.http.listen, after.http.tls), "http.listen or http.tls");
-    say(
-        before.media.ports != after.media.ports || before.media.workers != after.media.workers,
-        "media.ports or media.workers",
-    );
+    let working = |media: &config::settings::Media| (media.ports, media.workers, media.io, media.pin);
+    say(working(&before.media) != working(&after.media), "media.ports, media.workers, media.io or media.pin");
     say(before.store != after.store || before.data != after.data, "store.url or data");
     let timing = |sip: &config::settings::Sip| (sip.t1, sip.nonce_lifetime);
     say(timing(&before.sip) != timing(&after.sip), "sip.t1 or sip.nonce_lifetime");
@@ -421,7 +423,7 @@ fn greet_accounts(made: &[(String, String)]) {
 }
 
 /// What a newcomer needs next.
-fn greet(settings: &Settings, http: SocketAddr, https: Option<SocketAddr>, world: &World) {
+fn greet(settings: &Settings, http: SocketAddr, https: Option<SocketAddr>, world: &World, prices: &Prices) {
     println!("Tandem {} is up.", env!("CARGO_PKG_VERSION"));
     println!("  API, health and metrics   http://{}/", admin::reachable(http));
     if let Some(https) = https {
@@ -430,6 +432,16 @@ fn greet(settings: &Settings, http: SocketAddr, https: Option<SocketAddr>, world
     println!("  SIP over WebSocket        ws://{}/sip", admin::reachable(http));
     for (transport, address) in world.listening() {
         println!("  SIP over {}              {address}", transport.as_str());
+    }
+    let (first, last) = settings.media.ports;
+    let io = world.workers.first().map_or("", |worker| worker.io().name());
+    let workers = match world.workers.len() {
+        1 => "1 worker".to_owned(),
+        workers => format!("{workers} workers"),
+    };
+    println!("  media                     UDP ports {first}-{last}, {workers} by {io}");
+    for ((one, other), ns) in &prices.transcode_ns {
+        tracing::info!("{} to {} and back costs {} µs of CPU a packet", one.name(), other.name(), ns / 1_000);
     }
     println!("  SIP domain                {}", settings.sip.domain);
     println!("  dial                      *43 echo   *60 speaking clock and *65 your number come with a later release");

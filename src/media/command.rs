@@ -1,6 +1,7 @@
 //! What the switch tells the media workers, and what they tell it. This is all that the call floor sees of media.
 
 use crate::base::time::Time;
+pub use crate::media::price::Prices;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;

@@ -70,8 +70,11 @@ pub struct Counters {
     pub sent_packets: Count,
     pub sent_bytes: Count,
     dropped: [Count; Reason::ALL.len()],
-    /// Time that the thread spent on work, in nanoseconds.
+    /// CPU time that the thread has had, in nanoseconds.
     pub busy_ns: Count,
+    /// How late the thread came to what was due, over all times that it slept, in nanoseconds; and how often it slept.
+    pub late_ns: Count,
+    pub sleeps: Count,
     /// Steps of ten milliseconds that were left out because the thread came too late.
     pub missed_ticks: Count,
     /// Rises and falls: how many there are now.
@@ -99,6 +102,10 @@ pub struct Count(AtomicU64);
 impl Count {
     pub fn add(&self, more: u64) {
         self.0.store(self.value().wrapping_add(more), Ordering::Relaxed);
+    }
+
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
     }
 
     pub fn subtract(&self, less: u64) {

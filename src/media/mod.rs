@@ -5,6 +5,7 @@ pub mod batch;
 pub mod command;
 pub mod counters;
 pub mod engine;
+pub mod price;
 pub mod side;
 pub mod stream;
 pub mod transport;

@@ -13,6 +13,7 @@ use crate::media::stream::report::Reports;
 use crate::media::stream::send::Send;
 use crate::media::stream::signal::Signal;
 use crate::media::transport::port::Port;
+use smallvec::SmallVec;
 use std::time::Duration;
 use tandem_codecs::Codec;
 
@@ -41,7 +42,7 @@ pub struct Side {
     pub heard: Option<Slot>,
     pub way: Way,
     /// The sides that send what this one hears.
-    pub listeners: Vec<Slot>,
+    pub listeners: SmallVec<[Slot; 2]>,
     /// What this side hears as sound, where anyone needs that.
     pub hearing: Option<Box<Hearing>>,
     pub tap: Option<Box<Tapped>>,
@@ -70,7 +71,7 @@ impl Side {
             source: Source::Nothing,
             heard: None,
             way: Way::Idle,
-            listeners: Vec::new(),
+            listeners: SmallVec::new(),
             hearing: None,
             tap: None,
             transcoder: None,

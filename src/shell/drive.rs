@@ -8,7 +8,7 @@ use crate::call::phone::Phone;
 use crate::call::switch::Switch;
 use crate::config::settings::Settings;
 use crate::media::command::Command;
-use crate::media::worker::{Worker, WorkerHandle, WorkerSettings, share};
+use crate::media::worker::{Worker, WorkerHandle, WorkerSettings, core, share};
 use crate::shell::clock::Clock;
 use crate::shell::error::ShellError;
 use crate::shell::journal::Journal;
@@ -99,6 +99,8 @@ pub struct World {
     /// The longest lag since it was last told, and when that was.
     lag: Duration,
     measured: Time,
+    /// What each worker had counted then: how long it was busy and late, in nanoseconds, and how often it slept.
+    media_measures: Vec<[u64; 3]>,
     /// Lines about strangers that were logged, and in which second.
     warned: (u64, u32),
 }
@@ -124,6 +126,8 @@ impl World {
             let worker = Worker::spawn(WorkerSettings {
                 name: format!("media-{index}"),
                 ports: share(settings.media.ports, index, count),
+                io: settings.media.io,
+                core: core(settings.media.pin, index, count),
                 epoch: clock.epoch(),
                 seed: seed::fresh()?,
                 wake: Box::new(move || news.notify_one()),
@@ -134,7 +138,7 @@ impl World {
                 ShellError::new(
                     "media worker",
                     format!("can't start: {error}"),
-                    "see the system's limits of threads and files",
+                    "see the system's limits of threads and files, or write io = \"epoll\" in [media]",
                 )
             })?;
             workers.push(worker);
@@ -158,6 +162,7 @@ impl World {
             messages,
             endings: BTreeMap::new(),
             lag: Duration::ZERO,
+            media_measures: vec![[0; 3]; count],
             measured: Time::default(),
             warned: (0, 0),
         })
@@ -249,6 +254,20 @@ impl World {
         self.measure(machine, now);
     }
 
+    /// Tells the machine how busy the media workers have been since this was last asked.
+    fn measure_media(&mut self, machine: &mut impl Machine, now: Now) {
+        let span = (now.time - self.measured).as_nanos().max(1);
+        for (index, worker) in self.workers.iter().enumerate() {
+            let counters = worker.counters();
+            let read = [&counters.busy_ns, &counters.late_ns, &counters.sleeps].map(|count| count.value());
+            let before = std::mem::replace(&mut self.media_measures[index], read);
+            let [busy, late, sleeps] = [0, 1, 2].map(|figure| read[figure].saturating_sub(before[figure]));
+            let busy = u64::try_from(u128::from(busy) * 1_000_000_000 / span).unwrap_or(u64::MAX);
+            let (busy, late) = (Duration::from_nanos(busy), Duration::from_nanos(late / sleeps.max(1)));
+            machine.handle(now, Input::MediaLoad { worker: index, busy, late });
+        }
+    }
+
     /// Tells the machine how far the loop lags behind: a turn's length, for each turn that what waits will take.
     fn measure(&mut self, machine: &mut impl Machine, begun: Now) {
         let now = self.clock.now();
@@ -256,6 +275,7 @@ impl World {
         self.lag = self.lag.max((now.time - begun.time).saturating_mul(turns));
         if now.time - self.measured >= MEASURE {
             machine.handle(now, Input::Load { lag: std::mem::take(&mut self.lag) });
+            self.measure_media(machine, now);
             self.measured = now.time;
         }
     }

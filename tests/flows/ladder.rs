@@ -295,6 +295,13 @@ impl Player {
                     world.feed(Input::Load { lag: span(lag) });
                 }
             }
+            ["media", "is", "busy", percent] => {
+                let busy = Duration::from_millis(10 * percent.parse::<u64>().expect("percent of a core"));
+                for _ in 0..40 {
+                    world.pass(Duration::from_millis(50));
+                    (0..4).for_each(|worker| world.feed(Input::MediaLoad { worker, busy, late: Duration::ZERO }));
+                }
+            }
             ["drain"] => world.feed(Input::Drain),
             ["end", "all"] => world.feed(Input::EndAll),
             ["records", "fail"] => world.feed(Input::RecordsFailing { why: Some("the disk is full".to_owned()) }),
@@ -372,8 +379,9 @@ impl Player {
             counts.questions,
             counts.letters,
             counts.lamps,
+            counts.shares,
         ];
-        assert_eq!(left, [0; 7], "left over: {counts:?}");
+        assert_eq!(left, [0; 8], "left over: {counts:?}");
         assert!(self.world.ports.all_closed(), "a port is open");
         assert_eq!(self.world.books.objection(), None, "a record doesn't add up");
     }

@@ -181,3 +181,25 @@ fn a_call_that_is_taken_goes_on_under_load() {
         ",
     );
 }
+
+#[test]
+fn a_call_is_refused_while_the_media_workers_can_carry_no_more() {
+    play(
+        "
+        alice talks to bob (PCMU)
+        media is busy 95
+        carol calls bob (sdp PCMU)
+        tandem -> carol 503 [Retry-After ~ 1]
+        record [status 503 | by gateway | cause Media Overloaded]
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> bob BYE
+        bob -> tandem 200
+        media is busy 20
+        carol calls bob (sdp PCMU)
+        tandem -> bob INVITE
+        bob -> tandem 486
+        tandem -> carol 486
+        ",
+    );
+}

@@ -38,6 +38,7 @@ impl World {
             && counts.subscriptions == 0
             && counts.publications == 0
             && counts.lamps == 0
+            && counts.shares == 0
     }
 }
 

@@ -101,12 +101,16 @@ impl Switch {
     }
 
     /// Reasons to take no call at all, whoever calls whom.
-    fn unwilling(&self, message: &Message, identity: &Identity) -> Option<Failure> {
+    fn unwilling(&mut self, message: &Message, identity: &Identity) -> Option<Failure> {
         let busy = |reason: &str| Failure::new(503, reason).with(Name::RetryAfter, RETRY_AFTER);
         match self.closed() {
             Some(Closed::Draining) => return Some(busy("Draining")),
             Some(Closed::Full) => return Some(busy("Too Many Calls")),
             Some(Closed::NoRecords) | None => {}
+        }
+        if !self.exchange.capacity.has_room(self.exchange.settings.limits.media_load_percent) {
+            self.exchange.capacity.refused += 1;
+            return Some(busy("Media Overloaded"));
         }
         // Who sends our own INVITE back, by whatever way, is told what a proxy tells (RFC 3261 §16.3 step 4).
         if self.exchange.is_placed(message.call_id()) {

@@ -5,6 +5,7 @@ use crate::media::command::{PortSettings, Sealed};
 use crate::media::counters::Reason;
 use crate::media::stream::sequence::{Sequence, Step};
 use crate::wire::rtp;
+use smallvec::SmallVec;
 use tandem_codecs::{Codec, opus};
 
 /// How a payload type is understood.
@@ -33,7 +34,8 @@ pub struct Heard<'a> {
 
 #[derive(Debug, Default)]
 pub struct Receive {
-    formats: Vec<(u8, Accept)>,
+    /// Of a port are mostly two or three, and each packet is looked up among them.
+    formats: SmallVec<[(u8, Accept); 4]>,
     source: Option<Source>,
     generation: u32,
     codec: Option<Codec>,

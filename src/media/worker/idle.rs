@@ -4,7 +4,6 @@
 use crate::base::time::Time;
 use crate::media::worker::sockets::Pair;
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// A pair that nobody has needed for so long is closed: somewhat longer than a number rests before its next turn.
@@ -26,20 +25,19 @@ impl Idle {
         self.pairs.insert(pair.number, (now, pair));
     }
 
-    /// The pair with this number, if it is there and bound to this address. One that is bound to another is closed, to make
-    /// room.
-    pub fn take(&mut self, number: u16, local: IpAddr) -> Option<Pair> {
-        self.pairs.remove(&number).map(|(_, pair)| pair).filter(|pair| pair.local == local)
+    pub fn take(&mut self, number: u16) -> Option<Pair> {
+        self.pairs.remove(&number).map(|(_, pair)| pair)
     }
 
     pub fn get(&self, number: u16) -> Option<&Pair> {
         self.pairs.get(&number).map(|(_, pair)| pair)
     }
 
-    /// Closes all of them, and tells whether there were any.
-    pub fn close_all(&mut self) -> bool {
+    /// Closes all of them, each after `before`, and tells whether there were any.
+    pub fn close_all(&mut self, mut before: impl FnMut(&Pair)) -> bool {
         self.order.clear();
         let some = !self.pairs.is_empty();
+        self.pairs.values().for_each(|(_, pair)| before(pair));
         self.pairs.clear();
         some
     }
@@ -49,12 +47,13 @@ impl Idle {
         self.order.front().map_or(Time::NEVER, |&(since, _)| since + KEPT)
     }
 
-    /// Closes a few that are due: packets have their turn before the next ones.
-    pub fn close_old(&mut self, now: Time) {
+    /// Closes a few that are due, each after `before`: packets have their turn before the next ones.
+    pub fn close_old(&mut self, now: Time, mut before: impl FnMut(&Pair)) {
         for _ in 0..CLOSED_AT_ONCE {
             let Some(&(since, number)) = self.order.front().filter(|(since, _)| now - *since >= KEPT) else { return };
             self.order.pop_front();
-            if self.pairs.get(&number).is_some_and(|(at, _)| *at == since) {
+            if let Some((_, pair)) = self.pairs.get(&number).filter(|(at, _)| *at == since) {
+                before(pair);
                 self.pairs.remove(&number);
             }
         }

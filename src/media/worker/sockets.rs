@@ -1,44 +1,48 @@
-//! A worker's sockets: pairs for RTP and RTCP, waited for with epoll, read and written in batches. Another way to move
-//! packets, such as io_uring, has the same three verbs: `wait`, `receive_batch`, `send_batch`.
+//! A worker's sockets: pairs for RTP and RTCP, and which of them belongs to which port.
 
 use crate::base::time::Time;
-use crate::media::batch::{Batch, Channel, Outgoing, Slot};
+use crate::config::settings::Io;
+use crate::media::batch::{Batch, Channel, Slot};
 use crate::media::worker::idle::Idle;
+use crate::media::worker::mover::{Mover, Told};
 use crate::media::worker::range::Range;
-use crate::media::worker::syscalls::{CALL_PACKETS, Epoll, Receiver, Sender};
+use crate::media::worker::syscalls::{CALL_PACKETS, Receiver};
+use crate::media::worker::token::Token;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-/// Descriptors that one wait tells at most; the others have their turn in the next.
-const READY_LIMIT: usize = 256;
 /// Room for about a second of packets, should the thread be held up. The kernel may grant less.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// How many pairs are tried before a port counts as impossible to open.
 const TRIES: usize = 256;
 /// DSCP EF, in the place where the type of service was (RFC 3246, RFC 8837).
 const EXPEDITED: u32 = 46 << 2;
-/// The token of the bell.
-const BELL: u64 = u64::MAX;
 
 pub struct Sockets {
-    epoll: Epoll,
+    mover: Mover,
     range: Range,
     /// By slot.
     pairs: Vec<Option<Pair>>,
     /// By the place of their number in the range.
     slots: Vec<Option<Slot>>,
     idle: Idle,
-    receiver: Receiver,
-    sender: Sender,
+    /// For what nobody wants.
+    waste: Receiver,
+    /// Rises with each wait.
+    turn: u64,
+    last_generation: u32,
 }
 
 pub struct Pair {
     pub number: u16,
     pub local: IpAddr,
-    is_watched: bool,
+    /// Given when the pair is first watched.
+    generation: Option<u32>,
+    /// The turn in which it got its present user. What was told in that turn came before.
+    since: u64,
     rtp: Socket,
     rtcp: Socket,
 }
@@ -47,19 +51,27 @@ pub struct Pair {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
     Socket(Slot, Channel),
-    /// Nobody uses the pair with this number.
+    /// Nobody uses the pair with this number, or its user has only just come.
     Idle(u16, Channel),
     Bell,
 }
 
 impl Sockets {
-    pub fn new(ports: (u16, u16), bell: BorrowedFd<'_>) -> io::Result<Sockets> {
-        let epoll = Epoll::new(READY_LIMIT)?;
-        epoll.watch(bell, BELL)?;
-        let (receiver, sender) = (Receiver::default(), Sender::default());
+    /// For the calling thread alone. `batch` is how many datagrams leave together at most.
+    ///
+    /// # Errors
+    /// As of [`Mover::new`].
+    pub fn new(io: Io, ports: (u16, u16), bell: BorrowedFd<'_>, batch: usize) -> io::Result<Sockets> {
+        let mover = Mover::new(io, ports, bell, batch)?;
         let range = Range::new(ports);
         let slots = vec![None; range.pairs()];
-        Ok(Sockets { epoll, range, pairs: Vec::new(), slots, idle: Idle::default(), receiver, sender })
+        let (pairs, idle, waste) = (Vec::new(), Idle::default(), Receiver::default());
+        Ok(Sockets { mover, range, pairs, slots, idle, waste, turn: 0, last_generation: 0 })
+    }
+
+    /// How packets are moved.
+    pub fn io(&self) -> Io {
+        self.mover.io()
     }
 
     /// The next pair that nobody else has: one that was used before, or a new one.
@@ -67,12 +79,17 @@ impl Sockets {
         let mut why = "no port is left in the range; widen media.ports".to_owned();
         for _ in 0..self.range.pairs().min(TRIES) {
             let Some(number) = self.range.take(now) else { break };
-            if let Some(pair) = self.idle.take(number, local) {
-                self.empty(&pair);
-                return Ok(pair);
+            match self.idle.take(number) {
+                Some(pair) if pair.local == local => {
+                    self.empty(&pair);
+                    return Ok(pair);
+                }
+                // One that is bound to another address makes room.
+                Some(pair) => forget(&mut self.mover, &pair),
+                None => {}
             }
             let bound = match bind_pair(local, number) {
-                Err(error) if is_exhaustion(&error) && self.idle.close_all() => bind_pair(local, number),
+                Err(error) if is_exhaustion(&error) && self.close_idle() => bind_pair(local, number),
                 bound => bound,
             };
             match bound {
@@ -89,13 +106,21 @@ impl Sockets {
         Err(why)
     }
 
+    /// Closes all pairs that nobody uses, and tells whether there were any.
+    fn close_idle(&mut self) -> bool {
+        self.idle.close_all(|pair| forget(&mut self.mover, pair))
+    }
+
     /// Watches a pair from now on.
     pub fn insert(&mut self, slot: Slot, mut pair: Pair) -> io::Result<()> {
-        if !pair.is_watched {
-            self.epoll.watch(pair.rtp.as_fd(), token(pair.number, Channel::Rtp))?;
-            self.epoll.watch(pair.rtcp.as_fd(), token(pair.number, Channel::Rtcp))?;
-            pair.is_watched = true;
+        if pair.generation.is_none() {
+            self.last_generation = self.last_generation.wrapping_add(1);
+            pair.generation = Some(self.last_generation);
+            for channel in [Channel::Rtp, Channel::Rtcp] {
+                self.mover.watch(pair.channel(channel).as_fd(), pair.token(channel))?;
+            }
         }
+        pair.since = self.turn;
         if let Some(place) = self.slots.get_mut(self.range.place(pair.number)) {
             *place = Some(slot);
         }
@@ -123,7 +148,7 @@ impl Sockets {
     }
 
     pub fn close_old(&mut self, now: Time) {
-        self.idle.close_old(now);
+        self.idle.close_old(now, |pair| forget(&mut self.mover, pair));
     }
 
     /// Gives back a pair that was bound and never inserted.
@@ -133,68 +158,97 @@ impl Sockets {
 
     /// Waits for input, or until the timeout; tells how many answers `ready` has.
     pub fn wait(&mut self, timeout: Option<Duration>) -> usize {
-        self.epoll.wait(timeout)
+        self.turn += 1;
+        self.mover.wait(timeout)
     }
 
-    pub fn ready(&self, index: usize) -> Option<Ready> {
-        let token = self.epoll.token(index)?;
-        if token == BELL {
-            return Some(Ready::Bell);
+    /// Whether more may be there than the last wait told.
+    pub fn is_full(&self) -> bool {
+        self.mover.is_full()
+    }
+
+    pub fn ready(&mut self, index: usize) -> Option<Ready> {
+        let token = match self.mover.told(index)? {
+            Told::Bell => return Some(Ready::Bell),
+            Told::Socket(token) => token,
+        };
+        let (number, channel) = (token.number, token.channel);
+        let pair = self.pair(number)?;
+        if pair.generation != Some(token.generation) {
+            // Of sockets that are closed.
+            return None;
         }
-        let channel = if token & 1 == 0 { Channel::Rtp } else { Channel::Rtcp };
-        let number = (token >> 1) as u16;
         match self.slots.get(self.range.place(number)) {
-            Some(Some(slot)) => Some(Ready::Socket(*slot, channel)),
+            Some(Some(slot)) if pair.since < self.turn => Some(Ready::Socket(*slot, channel)),
             _ => Some(Ready::Idle(number, channel)),
         }
     }
 
-    /// Throws away what came to a socket that nobody uses, as far as one call goes; tells how many datagrams that were.
-    pub fn discard(&mut self, number: u16, channel: Channel) -> usize {
-        let Some(pair) = self.idle.get(number) else { return 0 };
-        self.receiver.receive(pair.channel(channel).as_fd()).unwrap_or(0)
+    /// The bell rang, and was silenced.
+    pub fn heard_bell(&mut self, index: usize) {
+        self.mover.heard_bell(index);
+    }
+
+    /// The open pair with this number, in use or not.
+    fn pair(&self, number: u16) -> Option<&Pair> {
+        find(&self.pairs, &self.slots, &self.idle, self.range.place(number), number)
+    }
+
+    /// Throws away what an answer brought for a pair that nobody uses; tells how many datagrams that were.
+    pub fn discard(&mut self, index: usize, number: u16, channel: Channel) -> usize {
+        let Sockets { mover, pairs, slots, idle, range, .. } = self;
+        let Some(pair) = find(pairs, slots, idle, range.place(number), number) else { return 0 };
+        let mut count = 0;
+        mover.receive(index, pair.channel(channel).as_fd(), pair.token(channel), |_| count += 1);
+        count
     }
 
     /// What came for the last user of a pair isn't for the next.
     fn empty(&mut self, pair: &Pair) {
         for channel in [Channel::Rtp, Channel::Rtcp] {
-            while self.receiver.receive(pair.channel(channel).as_fd()).is_ok_and(|count| count == CALL_PACKETS) {}
+            while self.waste.receive(pair.channel(channel).as_fd()).is_ok_and(|count| count == CALL_PACKETS) {}
         }
     }
 
-    /// Reads what waits on one socket, as far as one call goes, and tells each datagram; none for one that was too long.
-    pub fn receive_batch(&mut self, slot: Slot, channel: Channel, mut each: impl FnMut(Option<(SocketAddr, &[u8])>)) {
+    /// Takes what an answer brought, and tells each datagram; none for one that was too long.
+    pub fn receive(
+        &mut self,
+        index: usize,
+        slot: Slot,
+        channel: Channel,
+        each: impl FnMut(Option<(SocketAddr, &[u8])>),
+    ) {
         let Some(Some(pair)) = self.pairs.get(slot.0) else { return };
-        // Errors of earlier packets are told here too; the next wait tells whether there is more.
-        let count = self.receiver.receive(pair.channel(channel).as_fd()).unwrap_or(0);
-        for index in 0..count {
-            each(self.receiver.datagram(index));
-        }
+        self.mover.receive(index, pair.channel(channel).as_fd(), pair.token(channel), each);
     }
 
-    /// Sends a batch, in as few calls as its order allows, and tells how many datagrams the kernel didn't take.
+    /// Sends a batch, and tells how many datagrams the kernel didn't take.
     pub fn send_batch(&mut self, batch: &Batch) -> usize {
-        let mut unsent = 0;
-        let mut rest = batch.iter().peekable();
-        while let Some(&first) = rest.peek() {
-            let same = |packet: &Outgoing<'_>| (packet.slot, packet.channel) == (first.slot, first.channel);
-            let length = rest.clone().take_while(same).take(CALL_PACKETS).count();
-            let run = rest.clone().take(length);
-            let taken = match self.pairs.get(first.slot.0) {
-                Some(Some(pair)) => {
-                    let datagrams = run.map(|packet| (packet.to, packet.bytes));
-                    self.sender.send(pair.channel(first.channel).as_fd(), datagrams).unwrap_or(0)
-                }
-                _ => 0,
-            };
-            // A datagram that fails stops the call; it is left out, and the rest tried again.
-            let failed = usize::from(taken < length);
-            unsent += failed;
-            for _ in 0..taken + failed {
-                rest.next();
-            }
-        }
-        unsent
+        let Sockets { pairs, mover, .. } = self;
+        mover.send(batch, |slot, channel| {
+            let pair = pairs.get(slot.0)?.as_ref()?;
+            Some((pair.channel(channel).as_fd(), pair.token(channel)))
+        })
+    }
+}
+
+/// The open pair with a number that has this place.
+fn find<'a>(
+    pairs: &'a [Option<Pair>],
+    slots: &[Option<Slot>],
+    idle: &'a Idle,
+    place: usize,
+    number: u16,
+) -> Option<&'a Pair> {
+    match slots.get(place) {
+        Some(Some(slot)) => pairs.get(slot.0)?.as_ref(),
+        _ => idle.get(number),
+    }
+}
+
+fn forget(mover: &mut Mover, pair: &Pair) {
+    if pair.generation.is_some() {
+        [Channel::Rtp, Channel::Rtcp].into_iter().for_each(|channel| mover.forget(pair.token(channel)));
     }
 }
 
@@ -205,10 +259,10 @@ impl Pair {
             Channel::Rtcp => &self.rtcp,
         }
     }
-}
 
-fn token(number: u16, channel: Channel) -> u64 {
-    u64::from(number) << 1 | u64::from(channel == Channel::Rtcp)
+    fn token(&self, channel: Channel) -> Token {
+        Token { generation: self.generation.unwrap_or(0), number: self.number, channel }
+    }
 }
 
 /// The system has no descriptor or no memory left.
@@ -217,7 +271,8 @@ fn is_exhaustion(error: &io::Error) -> bool {
 }
 
 fn bind_pair(local: IpAddr, number: u16) -> io::Result<Pair> {
-    Ok(Pair { number, local, is_watched: false, rtp: bind(local, number)?, rtcp: bind(local, number + 1)? })
+    let (rtp, rtcp) = (bind(local, number)?, bind(local, number + 1)?);
+    Ok(Pair { number, local, generation: None, since: 0, rtp, rtcp })
 }
 
 fn bind(local: IpAddr, number: u16) -> io::Result<Socket> {

@@ -1,19 +1,16 @@
-//! The system calls that move packets in batches. All of the media's `unsafe` is here, behind functions that are safe to
-//! call with anything.
+//! The system calls of a worker, behind functions that are safe to call with anything. With `uring` and `name`, this holds all
+//! of the media's `unsafe`.
 
 use crate::media::batch::PACKET_BYTES;
-use socket2::SockAddr;
+use crate::media::worker::name::{self, NAME_BYTES, Name};
 use std::io;
-use std::mem::MaybeUninit;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
 /// Datagrams that one call moves at most.
 pub const CALL_PACKETS: usize = 32;
-
-const NAME_BYTES: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
 
 fn owned(fd: libc::c_int) -> io::Result<OwnedFd> {
     if fd < 0 {
@@ -43,9 +40,64 @@ pub fn silence(fd: BorrowedFd<'_>) {
     unsafe { libc::read(fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
 }
 
+/// Sleeps for so long, or until a descriptor can be read.
+pub fn rest(span: Duration, fd: BorrowedFd<'_>) {
+    let span = timespec(span);
+    let mut wanted = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: both outlive the call, and it is one descriptor. A rest that is interrupted is over.
+    unsafe { libc::ppoll(&mut wanted, 1, &span, ptr::null()) };
+}
+
+/// CPU time of the calling thread, in nanoseconds.
+pub fn cpu_ns() -> u64 {
+    let mut time = timespec(Duration::ZERO);
+    // SAFETY: the structure outlives the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Has the system wake the calling thread when it is due, and not up to 50 µs later.
+pub fn wake_in_time() {
+    // SAFETY: takes no pointers. Where it is refused, ticks are a little late.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong) };
+}
+
+/// The cores that this process may use.
+pub fn cores() -> Vec<usize> {
+    // SAFETY: the set is a plain bit field, which outlives the calls.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set) != 0 {
+            return Vec::new();
+        }
+        (0..libc::CPU_SETSIZE as usize).filter(|&core| libc::CPU_ISSET(core, &set)).collect()
+    }
+}
+
+/// Keeps the calling thread on one core. Where that is refused, it runs wherever the system likes.
+pub fn pin(core: usize) {
+    if core < libc::CPU_SETSIZE as usize {
+        // SAFETY: as above, and the core is within the set.
+        unsafe {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(core, &mut set);
+            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
+        }
+    }
+}
+
+fn timespec(span: Duration) -> libc::timespec {
+    libc::timespec {
+        tv_sec: libc::time_t::try_from(span.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: span.subsec_nanos().into(),
+    }
+}
+
 pub struct Epoll {
     fd: OwnedFd,
     events: Vec<libc::epoll_event>,
+    /// Kernels before 5.11 know whole milliseconds only.
+    is_coarse: bool,
 }
 
 impl Epoll {
@@ -53,7 +105,7 @@ impl Epoll {
     pub fn new(capacity: usize) -> io::Result<Epoll> {
         // SAFETY: takes no pointers.
         let fd = owned(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        Ok(Epoll { fd, events: vec![libc::epoll_event { events: 0, u64: 0 }; capacity.max(1)] })
+        Ok(Epoll { fd, events: vec![libc::epoll_event { events: 0, u64: 0 }; capacity.max(1)], is_coarse: false })
     }
 
     /// Watches a descriptor for input until it is closed; `wait` tells its `token`.
@@ -65,15 +117,27 @@ impl Epoll {
     }
 
     /// Waits until something can be read or the time is over, and tells how many descriptors are ready. No timeout waits
-    /// for ever; a fraction of a millisecond is rounded up.
+    /// for ever.
     pub fn wait(&mut self, timeout: Option<Duration>) -> usize {
+        let capacity = libc::c_int::try_from(self.events.len()).unwrap_or(libc::c_int::MAX);
+        let (fd, events) = (self.fd.as_raw_fd(), self.events.as_mut_ptr());
+        if !self.is_coarse {
+            let span = timeout.map(timespec);
+            let span = span.as_ref().map_or(ptr::null(), ptr::from_ref);
+            // SAFETY: the kernel writes at most `capacity` events, for which there is room; the span outlives the call.
+            let ready =
+                unsafe { libc::syscall(libc::SYS_epoll_pwait2, fd, events, capacity, span, ptr::null::<()>(), 0) };
+            if ready >= 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ENOSYS) {
+                // An interrupted wait is as good as one that ended early.
+                return usize::try_from(ready).unwrap_or(0);
+            }
+            self.is_coarse = true;
+        }
         let timeout = timeout.map_or(-1, |timeout| {
             libc::c_int::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(libc::c_int::MAX)
         });
-        let capacity = libc::c_int::try_from(self.events.len()).unwrap_or(libc::c_int::MAX);
-        // SAFETY: the kernel writes at most `capacity` events, for which there is room.
-        let ready = unsafe { libc::epoll_wait(self.fd.as_raw_fd(), self.events.as_mut_ptr(), capacity, timeout) };
-        // An interrupted wait is as good as one that ended early.
+        // SAFETY: as above.
+        let ready = unsafe { libc::epoll_wait(fd, events, capacity, timeout) };
         usize::try_from(ready).unwrap_or(0)
     }
 
@@ -85,7 +149,7 @@ impl Epoll {
 /// Room for the datagrams of one call.
 pub struct Receiver {
     buffers: Vec<[u8; PACKET_BYTES]>,
-    names: Vec<libc::sockaddr_storage>,
+    names: Vec<Name>,
     vectors: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
 }
@@ -97,10 +161,9 @@ impl Default for Receiver {
     fn default() -> Receiver {
         Receiver {
             buffers: vec![[0; PACKET_BYTES]; CALL_PACKETS],
-            // SAFETY: all of these are plain C structures, for which zeros are valid.
-            names: vec![unsafe { std::mem::zeroed() }; CALL_PACKETS],
+            names: vec![Name::default(); CALL_PACKETS],
             vectors: vec![libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; CALL_PACKETS],
-            // SAFETY: as above.
+            // SAFETY: a plain C structure, for which zeros are valid.
             headers: vec![unsafe { std::mem::zeroed() }; CALL_PACKETS],
         }
     }
@@ -113,7 +176,7 @@ impl Receiver {
         for (((header, vector), buffer), name) in parts {
             *vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
             header.msg_hdr.msg_name = ptr::from_mut(name).cast();
-            header.msg_hdr.msg_namelen = NAME_BYTES;
+            header.msg_hdr.msg_namelen = NAME_BYTES as libc::socklen_t;
             header.msg_hdr.msg_iov = vector;
             header.msg_hdr.msg_iovlen = 1;
             header.msg_hdr.msg_flags = 0;
@@ -133,6 +196,27 @@ impl Receiver {
         usize::try_from(taken).map_err(|_| io::Error::last_os_error())
     }
 
+    /// Takes one datagram, for less than [`Receiver::receive`] takes for one.
+    pub fn receive_one(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        let (Some(buffer), Some(name), Some(header)) =
+            (self.buffers.first_mut(), self.names.first_mut(), self.headers.first_mut())
+        else {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        };
+        header.msg_hdr.msg_namelen = NAME_BYTES as libc::socklen_t;
+        // SAFETY: buffer, name and length are of `self`, which isn't touched during the call, and as long as is said.
+        let taken = unsafe {
+            let (name, length) = (ptr::from_mut(name).cast(), &mut header.msg_hdr.msg_namelen);
+            let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+            libc::recvfrom(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), flags, name, length)
+        };
+        let length = usize::try_from(taken).map_err(|_| io::Error::last_os_error())?;
+        // The true length is told of a datagram that was cut.
+        header.msg_hdr.msg_flags = if length > buffer.len() { libc::MSG_TRUNC } else { 0 };
+        header.msg_len = libc::c_uint::try_from(length).unwrap_or(libc::c_uint::MAX);
+        Ok(())
+    }
+
     /// One datagram of the last call with its sender; none where it was longer than its buffer.
     pub fn datagram(&self, index: usize) -> Option<(SocketAddr, &[u8])> {
         let header = self.headers.get(index)?;
@@ -140,13 +224,14 @@ impl Receiver {
             return None;
         }
         let bytes = self.buffers.get(index)?.get(..header.msg_len as usize)?;
-        Some((address(self.names.get(index)?, header.msg_hdr.msg_namelen)?, bytes))
+        let name = self.names.get(index)?.as_bytes().get(..header.msg_hdr.msg_namelen as usize)?;
+        Some((name::address(name)?, bytes))
     }
 }
 
 /// The headers of one call that sends.
 pub struct Sender {
-    names: Vec<MaybeUninit<SockAddr>>,
+    names: Vec<Name>,
     vectors: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
 }
@@ -157,12 +242,23 @@ unsafe impl Send for Sender {}
 impl Default for Sender {
     fn default() -> Sender {
         Sender {
-            names: std::iter::repeat_with(MaybeUninit::uninit).take(CALL_PACKETS).collect(),
+            names: vec![Name::default(); CALL_PACKETS],
             vectors: vec![libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; CALL_PACKETS],
             // SAFETY: a plain C structure, for which zeros are valid.
             headers: vec![unsafe { std::mem::zeroed() }; CALL_PACKETS],
         }
     }
+}
+
+/// Sends one datagram, for less than [`Sender::send`] takes for one.
+pub fn send_one(socket: BorrowedFd<'_>, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+    let name = Name::from(to);
+    // SAFETY: bytes and name outlive the call, and their lengths are as said.
+    let sent = unsafe {
+        let flags = libc::MSG_DONTWAIT;
+        libc::sendto(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags, name.as_ptr(), name.length())
+    };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 impl Sender {
@@ -175,11 +271,11 @@ impl Sender {
         let mut count = 0;
         let parts = self.headers.iter_mut().zip(&mut self.vectors).zip(&mut self.names);
         for (((header, vector), name), (to, bytes)) in parts.zip(datagrams) {
-            let name = name.write(SockAddr::from(to));
+            *name = Name::from(to);
             // The kernel only reads what a vector of a message that is sent points to.
             *vector = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
             header.msg_hdr.msg_name = name.as_ptr().cast_mut().cast();
-            header.msg_hdr.msg_namelen = name.len();
+            header.msg_hdr.msg_namelen = name.length();
             header.msg_hdr.msg_iov = vector;
             header.msg_hdr.msg_iovlen = 1;
             count += 1;
@@ -189,24 +285,5 @@ impl Sender {
         let sent =
             unsafe { libc::sendmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr(), count, libc::MSG_DONTWAIT as _) };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
-    }
-}
-
-fn address(name: &libc::sockaddr_storage, length: libc::socklen_t) -> Option<SocketAddr> {
-    match libc::c_int::from(name.ss_family) {
-        libc::AF_INET if length as usize >= size_of::<libc::sockaddr_in>() => {
-            // SAFETY: the family says that this is a `sockaddr_in`, which is shorter than the storage and aligned no
-            // stricter.
-            let name = unsafe { &*ptr::from_ref(name).cast::<libc::sockaddr_in>() };
-            let ip = Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr));
-            Some(SocketAddrV4::new(ip, u16::from_be(name.sin_port)).into())
-        }
-        libc::AF_INET6 if length as usize >= size_of::<libc::sockaddr_in6>() => {
-            // SAFETY: as above, for a `sockaddr_in6`.
-            let name = unsafe { &*ptr::from_ref(name).cast::<libc::sockaddr_in6>() };
-            let ip = Ipv6Addr::from(name.sin6_addr.s6_addr);
-            Some(SocketAddrV6::new(ip, u16::from_be(name.sin6_port), 0, name.sin6_scope_id).into())
-        }
-        _ => None,
     }
 }

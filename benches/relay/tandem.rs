@@ -1,0 +1,117 @@
+//! Our worker, without SIP: ordered as a switch orders it.
+
+use crate::machine;
+use crate::subject::{Side, Subject};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use tandem::config::settings::Io;
+use tandem::media::command::*;
+use tandem::media::worker::{Worker, WorkerHandle, WorkerSettings};
+
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const NAME: &str = "media-bench";
+/// Below the ports that systems hand out by themselves.
+const PORTS: (u16, u16) = (12_000, 32_767);
+
+pub struct Tandem {
+    worker: WorkerHandle,
+    woken: mpsc::Receiver<()>,
+    last: u64,
+}
+
+impl Tandem {
+    pub fn start(io: Io) -> Tandem {
+        let (wake, woken) = mpsc::sync_channel(1);
+        let worker = Worker::spawn(WorkerSettings {
+            name: NAME.to_owned(),
+            ports: PORTS,
+            io,
+            core: Some(machine::SERVER_CORE),
+            epoch: Instant::now(),
+            seed: [7; 32],
+            wake: Box::new(move || {
+                let _ = wake.try_send(());
+            }),
+            commands: 1_024,
+            events: 1_024,
+        })
+        .expect("the worker starts");
+        let begun = Instant::now();
+        // A thread has its name a moment after it was made.
+        while machine::threads(NAME).is_empty() && begun.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for thread in machine::threads(NAME) {
+            machine::hurry(thread);
+        }
+        Tandem { worker, woken, last: 0 }
+    }
+
+    fn order(&mut self, mut command: Command) {
+        while let Err(back) = self.worker.send(command) {
+            command = back;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn open(&mut self) -> (PortId, SocketAddr) {
+        self.last += 1;
+        let port = PortId(self.last);
+        self.order(Command::Open { port, local: LOCAL });
+        loop {
+            match self.worker.poll_event() {
+                Some(Event::Opened { port: opened, number }) if opened == port => {
+                    return (port, SocketAddr::new(LOCAL, number));
+                }
+                Some(Event::OpenFailed { why, .. }) => panic!("a port doesn't open: {why}"),
+                Some(_) => {}
+                None => {
+                    let _ = self.woken.recv_timeout(Duration::from_secs(5));
+                }
+            }
+        }
+    }
+
+    fn configure(&mut self, port: PortId, side: Side) {
+        let settings = PortSettings {
+            remote: Some(side.address),
+            send: Some(Sending {
+                coding: Coding::Sound(side.format.codec),
+                payload_type: side.format.payload_type,
+                ptime_ms: 20,
+                events: None,
+                opus: OpusSettings::default(),
+            }),
+            receive: vec![Receiving { payload_type: side.format.payload_type, codec: side.format.codec }],
+            silence_limit: Some(Duration::from_secs(60)),
+            ..PortSettings::default()
+        };
+        self.order(Command::Configure { port, settings: Box::new(settings) });
+    }
+}
+
+impl Subject for Tandem {
+    fn name(&self) -> String {
+        format!("tandem {}", self.worker.io().name())
+    }
+
+    fn call(&mut self, one: Side, other: Side) -> (SocketAddr, SocketAddr) {
+        let ((first, to_first), (second, to_second)) = (self.open(), self.open());
+        self.configure(first, one);
+        self.configure(second, other);
+        self.order(Command::Connect { port: first, source: Source::Peer(second) });
+        self.order(Command::Connect { port: second, source: Source::Peer(first) });
+        (to_first, to_second)
+    }
+
+    fn tasks(&self) -> Vec<PathBuf> {
+        let folder = |thread| PathBuf::from(format!("/proc/self/task/{thread}"));
+        machine::threads(NAME).into_iter().map(folder).collect()
+    }
+
+    fn resident_kib(&self) -> f64 {
+        machine::resident_kib()
+    }
+}
