@@ -413,13 +413,16 @@ impl World {
         Ok(located)
     }
 
-    /// Gives the journal back, and ends the workers.
+    /// Gives the journal back, and ends the workers. What it couldn't write by now is lost.
     pub fn close(self) -> Option<Journal> {
         drop(self.workers);
         self.journal
     }
 }
 
+        if let Some(held @ 1..) = self.journal.as_ref().map(Journal::held) {
+            tracing::error!("{held} records of calls are lost: the disk takes none");
+        }
 /// What strangers write doesn't look like a line of ours.
 fn log(notice: &Notice) {
     match notice {
