@@ -125,13 +125,15 @@ impl Switch {
             Input::Received { flow, bytes } => self.received(now, flow, bytes),
             Input::Load { lag } => self.load.measure(now.time, lag),
             Input::FlowFailed { flow } => {
+                self.exchange.registrar.drop_flow(flow);
                 self.exchange.agent.flow_failed(now, flow);
-                // A datagram that couldn't be sent tells nothing of later ones.
-                if flow.transport.is_reliable() {
-                    self.exchange.registrar.drop_flow(flow);
-                }
             }
+            Input::Unsent { id, was_open } => self.exchange.agent.unsent(now, id, was_open),
+            Input::Returned { beginning } => self.exchange.agent.returned(now, &beginning),
             Input::Located { ticket, result } => {
+                if self.exchange.lead(now, ticket, &result) {
+                    return self.pump(now);
+                }
                 let (trunks, mut work) = self.exchange.trunk_work();
                 trunks.located(now, ticket, &result, &mut work);
             }
@@ -380,6 +382,7 @@ impl Switch {
                 trunks.failed(now, id, cause, &mut work);
             }
             Event::Session { session, event } => self.session(now, session, event),
+            Event::Astray { id, target } => self.exchange.look_for(id, target),
         }
     }
 

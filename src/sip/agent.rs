@@ -8,10 +8,12 @@
 //! ```
 
 mod event;
+mod lost;
 mod receive;
 mod settings;
 mod terms;
 
+pub use crate::sip::transaction::ClientId;
 pub use event::{AskId, Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
 pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest, Question, Shedding};
 pub use terms::{Terms, TimerTerms};
@@ -26,7 +28,7 @@ use crate::sip::outbox::TimerKey;
 use crate::sip::request::{Draft, contact};
 use crate::sip::response::Answer;
 use crate::sip::session::{Session, TIMERS};
-use crate::sip::transaction::{ClientId, ClientKey, ServerTxId, TransactionTimer};
+use crate::sip::transaction::{ClientKey, Course, ServerTxId, TransactionTimer};
 use crate::wire::sip::{Message, Method, Name};
 use std::collections::HashMap;
 
@@ -43,6 +45,8 @@ pub struct Agent {
     untried: Vec<SessionId>,
     shedding: Shedding,
 }
+    /// Sessions by the connection that nobody but the peer can make again.
+    pinned: HashMap<Flow, Vec<SessionId>>,
 
 impl Agent {
     pub fn new(settings: AgentSettings, chance: Chance) -> Agent {
@@ -54,15 +58,7 @@ impl Agent {
             untried: Vec::new(),
             shedding: Shedding::default(),
         }
-    }
-
-    /// The shell couldn't send on `flow`, or its connection closed.
-    pub fn flow_failed(&mut self, now: Now, flow: Flow) {
-        self.core.begin(now);
-        for client in self.core.clients.flow_failed(&mut self.core.out, flow) {
-            self.client_failed(client, Failure::Transport);
-        }
-        self.settle();
+            pinned: HashMap::new(),
     }
 
     pub fn handle_timeout(&mut self, now: Now) {
@@ -334,12 +330,15 @@ impl Agent {
     }
 
     fn index(&mut self, id: SessionId) {
-        if let Some(session) = self.session(id) {
-            self.by_tag.insert(session.local_tag.clone(), id);
-        }
+        let Some(session) = self.session(id) else { return };
+        let (tag, flow) = (session.local_tag.clone(), session.way());
+        self.by_tag.insert(tag, id);
+        self.pin(flow, id);
     }
 
+            let flow = session.way();
     /// What is left to do after each input: take in new forks, take out what is over.
+            self.unpin(flow, id);
     fn settle(&mut self) {
         while let Some(fork) = self.core.forks.pop() {
             let core = &mut self.core;
@@ -361,10 +360,10 @@ impl Agent {
                 self.with(session, |session, core| session.invite_failed(core, client, cause));
             }
             Some(&mut Owner::Reoffer { session, .. }) => {
-                self.with(session, |session, core| session.reoffer_failed(core, client));
+                self.with(session, |session, core| session.reoffer_failed(core, client, cause));
             }
             Some(&mut Owner::Bye(session)) => self.with(session, |session, core| session.bye_failed(core)),
-            Some(&mut Owner::Probe(session)) => self.with(session, |session, core| session.probe_failed(core)),
+            Some(&mut Owner::Probe(session)) => self.with(session, |session, core| session.probe_failed(core, cause)),
             Some(owner @ Owner::Ask(_)) => {
                 let Owner::Ask(asking) = std::mem::replace(owner, Owner::Nobody) else { return };
                 self.with(asking.session, |session, core| session.ask_failed(core, &asking, cause));
@@ -376,7 +375,8 @@ impl Agent {
 
 fn start_request(core: &mut Core, id: RequestId, request: OutgoingRequest) -> ClientId {
     let branch = core.mint.branch();
-    let from = format!("{};tag={}", request.from, request.local_tag.unwrap_or_else(|| core.mint.tag()));
+    let tag = request.local_tag.clone().unwrap_or_else(|| core.mint.tag());
+    let from = format!("{};tag={tag}", request.from);
     let call_id = request.call_id.unwrap_or_else(|| core.mint.call_id());
     let at = |user: &String| contact(user, request.flow, &core.settings.announce);
     let contact = request.contact.clone().or_else(|| request.contact_user.as_ref().map(at));
@@ -405,5 +405,7 @@ fn start_request(core: &mut Core, id: RequestId, request: OutgoingRequest) -> Cl
         other => other,
     };
     let key = ClientKey::new(&branch, method);
-    core.clients.start(&mut core.out, request.flow, key, bytes, request.max_wait, Owner::Request(id))
+    let is_new = request.local_tag.is_none();
+    let course = Course { flow: request.flow, is_new, is_pinned: request.is_pinned };
+    core.clients.start(&mut core.out, course, key, bytes, request.max_wait, Owner::Request(id))
 }

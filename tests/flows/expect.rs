@@ -62,7 +62,10 @@ pub fn objection(message: &Message, item: &str, before: Option<&Bytes>) -> Optio
 pub fn leak(message: &str, to: &Peer, others: &[Peer]) -> Option<String> {
     // A phone that registers is told of all that its user has.
     let registers = message.contains(" REGISTER\r\n");
-    for other in others.iter().filter(|other| other.name != to.name && !(registers && other.account == to.account)) {
+    let is_another = |other: &&Peer| {
+        other.flow.remote.ip() != to.flow.remote.ip() && !(registers && other.account == to.account)
+    };
+    for other in others.iter().filter(is_another) {
         let address = other.flow.remote.ip().to_string();
         let own = [other.mark.as_str(), &address];
         let known = own.into_iter().chain(other.secrets.iter().map(String::as_str));

@@ -76,6 +76,9 @@ pub struct OutgoingRequest {
     pub contact_user: Option<String>,
     /// How long to wait for a final answer; none for 64*T1.
     pub max_wait: Option<Duration>,
+    /// Nothing but the flow leads there, or the owner knows what else does. Otherwise the request goes to its first Route or
+    /// its URI, should the connection be gone.
+    pub is_pinned: bool,
 }
 
 impl OutgoingRequest {
@@ -96,6 +99,7 @@ impl OutgoingRequest {
             contact: None,
             contact_user: None,
             max_wait: None,
+            is_pinned: true,
         }
     }
 }
@@ -135,6 +139,8 @@ pub struct Invite {
     pub no_answer: Option<Duration>,
     /// Values of Route headers, such as `<sip:proxy.example.com;lr>`.
     pub route: Vec<String>,
+    /// As in [`OutgoingRequest`].
+    pub is_pinned: bool,
     pub terms: Terms,
 }
 
@@ -154,6 +160,7 @@ impl Invite {
             no_response: None,
             no_answer: None,
             route: Vec::new(),
+            is_pinned: true,
             terms: Terms::default(),
         }
     }

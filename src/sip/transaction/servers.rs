@@ -3,11 +3,12 @@
 use super::timer::{SERVER, Timer, Timing};
 use super::{Effect, Effects, InviteServer, Server, ServerKey, TransactionTimer};
 use crate::sip::arena::{Arena, Id};
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Kind};
 use crate::sip::outbox::{Outbox, TimerKey};
 use crate::wire::sip::{Message, Method};
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 /// Which server transaction.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -38,6 +39,8 @@ pub struct Asked {
     pub flow: Flow,
     /// The way that answers go (RFC 3261 §18.2.2, RFC 3581).
     pub back: Flow,
+    /// Where the peer takes connections, should the one that `back` is be gone.
+    pub listens: SocketAddr,
     /// The To tag of our answers, where the request has none.
     pub to_tag: String,
 }
@@ -175,10 +178,10 @@ impl<O> Servers<O> {
     }
 
     fn carry_out(&mut self, out: &mut Outbox, id: ServerTxId, effects: Effects) {
-        let Some(back) = self.asked(id).map(|asked| asked.back) else { return };
+        let Some((back, listens)) = self.asked(id).map(|asked| (asked.back, asked.listens)) else { return };
         for effect in effects {
             match effect {
-                Effect::Send(bytes) => out.send(back, bytes),
+                Effect::Send(bytes) => out.send(back, bytes, Kind::Answer { listens }),
                 Effect::Start(timer, after) => out.start(timer_key(id, timer), after),
                 Effect::Stop(timer) => out.stop(timer_key(id, timer)),
                 Effect::Over => self.over.push(id),
