@@ -307,6 +307,13 @@ impl Exchange {
         self.outputs.push_back(Output::Notice(notice));
     }
 
+    /// Whether a trunk or a registered phone is at the other end.
+    pub fn knows(&self, now: Now, flow: Flow) -> bool {
+        self.trunks.at(flow.remote).is_some()
+            || self.registrar.is_on(flow)
+            || self.trunks.reaching_from(flow.remote.ip(), now.time).is_some()
+    }
+
     /// The trunks beside what they need in order to act.
     pub fn trunk_work(&mut self) -> (&mut Trunks, Work<'_>) {
         let work = Work {

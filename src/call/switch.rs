@@ -357,7 +357,8 @@ impl Switch {
         }
         let limits = &self.exchange.settings.limits;
         let limits = LoadLimits { calls: limits.call_lag, registrations: limits.registration_lag };
-        self.exchange.agent.shed(self.load.shedding(now.time, limits));
+        let shedding = self.load.shedding(now.time, limits, || self.exchange.knows(now, flow));
+        self.exchange.agent.shed(shedding);
         self.exchange.agent.receive(now, flow, message);
     }
 
