@@ -23,6 +23,7 @@ use crate::base::time::{Now, Time};
 use crate::sip::announce::Announce;
 use crate::sip::arena::{Arena, Id};
 use crate::sip::core::{Core, Owner};
+use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Body, Flow, Headers, Transmit};
 use crate::sip::outbox::TimerKey;
 use crate::sip::request::{Draft, contact};
@@ -138,10 +139,17 @@ impl Agent {
     }
 
     /// Settles what the session of an [`Event::Invited`] may use. Where the caller's wishes don't allow for it, the answer
-    /// that says so is given back, to be refused with.
-    pub fn agree(&mut self, now: Now, id: SessionId, terms: Terms) -> Option<(u16, Headers)> {
+    /// that says so is given back, to be refused with. With `credentials` challenges of the caller are answered, where our
+    /// requests go to the very host that called.
+    pub fn agree(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        terms: Terms,
+        credentials: Option<ClientCredentials>,
+    ) -> Option<(u16, Headers)> {
         let mut refusal = None;
-        self.act(now, id, |session, core| refusal = session.agree(core, terms));
+        self.act(now, id, |session, core| refusal = session.agree(core, terms, credentials));
         refusal
     }
 
