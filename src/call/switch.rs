@@ -376,14 +376,14 @@ impl Switch {
                 trunks.answered(now, id, &message, &mut work);
             }
             Event::Failed { id, cause } => {
-                if self.exchange.notifier.failed(id) || self.exchange.letter_failed(now, id, cause) {
+                if self.exchange.notifier.failed(now.time, id, cause) || self.exchange.letter_failed(now, id, cause) {
                     return;
                 }
                 let (trunks, mut work) = self.exchange.trunk_work();
                 trunks.failed(now, id, cause, &mut work);
             }
-            Event::Session { session, event } => self.session(now, session, event),
             Event::Astray { id, target } => self.exchange.look_for(id, target),
+            Event::Session { session, event } => self.session(now, session, event),
         }
     }
 

@@ -45,9 +45,9 @@ pub struct Agent {
     /// New sessions that are told 100 unless their owner answers at once.
     untried: Vec<SessionId>,
     shedding: Shedding,
-}
     /// Sessions by the connection that nobody but the peer can make again.
     pinned: HashMap<Flow, Vec<SessionId>>,
+}
 
 impl Agent {
     pub fn new(settings: AgentSettings, chance: Chance) -> Agent {
@@ -58,8 +58,8 @@ impl Agent {
             requests: Arena::default(),
             untried: Vec::new(),
             shedding: Shedding::default(),
-        }
             pinned: HashMap::new(),
+        }
     }
 
     pub fn handle_timeout(&mut self, now: Now) {
@@ -103,7 +103,9 @@ impl Agent {
     /// Sends a request outside any dialog. Its answers come as [`Event::Response`], its failure as [`Event::Failed`].
     pub fn request(&mut self, now: Now, request: OutgoingRequest) -> RequestId {
         self.core.begin(now);
-        if self.core.clients.len() >= self.core.settings.max_transactions {
+        // A quarter is for calls.
+        let most = self.core.settings.max_transactions;
+        if self.core.clients.len() >= most - most / 4 {
             let id = RequestId(self.requests.spend().number());
             self.core.emit(Event::Failed { id, cause: Failure::Limit });
             return id;
@@ -333,7 +335,9 @@ impl Agent {
             if self.by_tag.get(&session.local_tag) == Some(&id) {
                 self.by_tag.remove(&session.local_tag);
             }
+            let flow = session.way();
             self.sessions.remove(place);
+            self.unpin(flow, id);
         }
     }
 
@@ -344,9 +348,7 @@ impl Agent {
         self.pin(flow, id);
     }
 
-            let flow = session.way();
     /// What is left to do after each input: take in new forks, take out what is over.
-            self.unpin(flow, id);
     fn settle(&mut self) {
         while let Some(fork) = self.core.forks.pop() {
             let core = &mut self.core;
