@@ -1,12 +1,15 @@
 //! A million phones on one core: what a registered contact takes, and what an authenticated refresh costs.
 //!
-//! The switch is driven as the gateway drives it, from the bytes of a REGISTER to the bytes of its answer, without sockets:
-//! figures are CPU time of one thread, and memory by what the process grows, which holds the phones of the bench too.
+//! The switch is driven as the gateway drives it, from the bytes of a REGISTER to the bytes of its answer, without sockets.
+//! Costs are CPU time of one thread; memory is what the switch has asked for and not given back.
 //!
 //! ```text
 //! cargo bench --bench registrar                        a million contacts, about two minutes
 //! cargo bench --bench registrar -- --contacts 100000
 //! ```
+
+#[path = "shared/heap.rs"]
+mod heap;
 
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -26,6 +29,10 @@ use tandem::wire::sip::Message;
 
 const REALM: &str = "tandem.local";
 const PASSWORD: &str = "correct horse";
+
+#[global_allocator]
+static ALLOCATOR: heap::Counting = heap::Counting;
+
 /// Requests whose cost is read together, as the clock's reading costs something too.
 const BATCH: usize = 1_000;
 /// Virtual time between two requests: 10,000 a second.
@@ -37,19 +44,24 @@ fn main() {
     let contacts: usize = value("--contacts").map_or(1_000_000, |it| it.parse().expect("--contacts takes a number"));
 
     let mut bench = Bench::new(contacts);
-    let empty = resident_mib();
+    let empty = heap::live_bytes();
     let first = bench.round("registered");
-    let full = resident_mib();
+    let full = heap::live_bytes();
     assert_eq!(bench.switch.counts().registrations, contacts, "every phone is registered");
-    println!(
-        "{contacts} contacts: {:.0} MiB in all, {:.0} MiB of them accounts, {:.0} bytes a contact",
-        full,
-        empty,
-        (full - empty) * 1024.0 * 1024.0 / contacts as f64
-    );
+    let mib = |bytes: i64| bytes as f64 / 1024.0 / 1024.0;
+    let each = |bytes: i64| bytes as f64 / contacts as f64;
+    println!("accounts: {:>5.0} MiB, {:.0} bytes each", mib(empty), each(empty));
+    println!("contacts: {:>5.0} MiB, {:.0} bytes each", mib(full - empty), each(full - empty));
+    println!("the process, with the phones of this bench: {:.0} MiB", resident_mib());
+    let asked = heap::count();
     let refresh = bench.round("refreshed");
+    let asked = (heap::count() - asked) / contacts as u64;
     println!("first registration, challenge included: {:.1} µs of CPU, {:.0} a second", first, 1e6 / first);
-    println!("authenticated refresh:                  {:.1} µs of CPU, {:.0} a second", refresh, 1e6 / refresh);
+    println!(
+        "authenticated refresh:                  {:.1} µs of CPU, {:.0} a second; asks for memory {asked} times",
+        refresh,
+        1e6 / refresh
+    );
 }
 
 struct Bench {
@@ -85,7 +97,7 @@ impl Bench {
             forwarding: Forwarding::default(),
             hashes: Hashes::from_password(&name(number), REALM, PASSWORD),
         };
-        let accounts = Arc::new(Accounts::new((0..contacts).map(account)));
+        let accounts = heap::inside(|| Arc::new(Accounts::new((0..contacts).map(account))));
         let now = Now::simulated(Time::ZERO, Wall::from_micros(0));
         let switch = Switch::new(Arc::new(settings), Arc::new(plan), accounts, Chance::from_number(1), 1, now);
         let phones = (0..contacts).map(Phone::new).collect();
@@ -101,16 +113,14 @@ impl Bench {
             let count = waiting.len();
             let mut cost = 0.0;
             while !waiting.is_empty() {
-                let requests: Vec<_> = waiting
-                    .iter_mut()
-                    .map(|phone| (phone.flow(), Bytes::from(phone.register(&mut self.chance))))
-                    .collect();
+                let requests: Vec<_> =
+                    waiting.iter_mut().map(|phone| (phone.flow(), phone.register(&mut self.chance))).collect();
                 let began = thread_cpu_us();
-                let answers: Vec<Bytes> = requests.into_iter().map(|(flow, bytes)| self.ask(flow, bytes)).collect();
+                let answers: Vec<Vec<u8>> = requests.into_iter().map(|(flow, bytes)| self.ask(flow, bytes)).collect();
                 cost += thread_cpu_us() - began;
                 let mut again = Vec::new();
                 for (phone, answer) in waiting.into_iter().zip(answers) {
-                    let answer = Message::parse(answer).expect("an answer that can be read");
+                    let answer = Message::parse(answer.into()).expect("an answer that can be read");
                     match answer.status() {
                         200 => {}
                         401 => {
@@ -135,26 +145,34 @@ impl Bench {
     fn rest(&mut self) {
         self.time += Duration::from_secs(60);
         let now = Now::simulated(self.time, Wall::from_micros(0));
-        while self.switch.poll_timeout().is_some_and(|at| at <= now.time) {
-            self.switch.handle(now, Input::Timeout);
-            while self.switch.poll_output().is_some() {}
-        }
+        heap::inside(|| {
+            while self.switch.poll_timeout().is_some_and(|at| at <= now.time) {
+                self.switch.handle(now, Input::Timeout);
+                while self.switch.poll_output().is_some() {}
+            }
+        });
     }
 
-    fn ask(&mut self, flow: Flow, bytes: Bytes) -> Bytes {
+    fn ask(&mut self, flow: Flow, bytes: Vec<u8>) -> Vec<u8> {
         self.time += STEP;
         let now = Now::simulated(self.time, Wall::from_micros(0));
-        if self.switch.poll_timeout().is_some_and(|at| at <= now.time) {
-            self.switch.handle(now, Input::Timeout);
-        }
-        self.switch.handle(now, Input::Received { flow, bytes });
-        let mut answer = Bytes::new();
-        while let Some(output) = self.switch.poll_output() {
-            if let Output::Send(transmit) = output {
-                answer = transmit.bytes;
+        let answer = heap::inside(|| {
+            let bytes = Bytes::copy_from_slice(&bytes);
+            if self.switch.poll_timeout().is_some_and(|at| at <= now.time) {
+                self.switch.handle(now, Input::Timeout);
             }
-        }
-        answer
+            self.switch.handle(now, Input::Received { flow, bytes });
+            let mut answer = Bytes::new();
+            while let Some(output) = self.switch.poll_output() {
+                if let Output::Send(transmit) = output {
+                    answer = transmit.bytes;
+                }
+            }
+            answer
+        });
+        let copy = answer.to_vec();
+        heap::inside(|| drop(answer));
+        copy
     }
 }
 

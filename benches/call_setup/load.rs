@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
     fn called(&mut self, request: &str, from: std::net::SocketAddr) {
         let local = local(&self.callee);
         if request.starts_with("INVITE") {
-            let Some(call) = sip::called(request) else { return };
+            let Some(call) = called(request) else { return };
             let tag = format!("b{call}");
             send(&self.callee, &sip::answer(request, "180 Ringing", &tag, local, ""), from);
             let media = std::net::SocketAddr::new(local.ip(), 30_000 + (call % 15_000) as u16 * 2);
@@ -291,4 +291,10 @@ fn local(socket: &UdpSocket) -> std::net::SocketAddr {
 fn send(socket: &UdpSocket, text: &str, to: std::net::SocketAddr) {
     // What the kernel has no room for is lost, and sent again.
     let _ = socket.send_to(text.as_bytes(), to);
+}
+
+/// The call that an INVITE is of, by the number that it calls.
+fn called(request: &str) -> Option<usize> {
+    let uri = request.split(' ').nth(1)?;
+    uri.strip_prefix("sip:9")?.get(..7)?.parse().ok()
 }

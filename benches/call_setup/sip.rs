@@ -54,14 +54,9 @@ fn close(mut text: String, contact: SocketAddr, body: &str) -> String {
     text
 }
 
-/// The number that is called in a call; the callee finds the call again by it.
+/// The number that is called in a call.
 pub fn number(call: usize) -> String {
     format!("9{:07}", call % 10_000_000)
-}
-
-pub fn called(request: &str) -> Option<usize> {
-    let uri = request.split(' ').nth(1)?;
-    uri.strip_prefix("sip:9")?.get(..7)?.parse().ok()
 }
 
 pub fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {

@@ -1,7 +1,8 @@
 //! Whether the process lives, whether it can take calls, and its numbers. No token is asked for, and no secret shown.
 
 use super::router::AppState;
-use crate::shell::control::Control;
+use crate::call::view::Closed;
+use crate::shell::control::{Control, Status};
 use crate::shell::error::ShellError;
 use axum::Json;
 use axum::extract::State;
@@ -44,15 +45,49 @@ pub async fn metrics(State(state): State<AppState>) -> Response {
 async fn loop_trouble(state: &AppState) -> Option<ShellError> {
     match state.ask_within(LOOP_TIMEOUT, |reply| Control::Status { reply }).await {
         Err(refusal) => Some(ShellError::new("gateway", refusal.error, "if it lasts, restart it and report its log")),
-        Ok(status) if status.draining => Some(ShellError::new(
-            "gateway",
-            "it drains and takes no new calls",
-            "it ends by itself; start it again then",
-        )),
-        Ok(status) if !status.accepting => {
-            let what = format!("it takes no new calls ({} of {} are up)", status.calls, status.max_calls);
-            Some(ShellError::new("gateway", what, "wait for calls to end, or raise limits.calls"))
+        Ok(status) => why_closed(&status),
+    }
+}
+
+fn why_closed(status: &Status) -> Option<ShellError> {
+    let (what, mend) = match status.closed? {
+        Closed::Draining => ("it drains and takes no new calls".to_owned(), "it ends by itself; start it again then"),
+        Closed::NoRecords => {
+            let what = "it takes no new calls, since their records couldn't be kept".to_owned();
+            (what, "make room on the disk of the data folder, or mend it")
         }
-        Ok(_) => None,
+        Closed::Full => {
+            let what = format!("it takes no new calls ({} of {} are up)", status.calls, status.max_calls);
+            (what, "wait for calls to end, or raise limits.calls")
+        }
+    };
+    Some(ShellError::new("gateway", what, mend))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::Wall;
+
+    #[test]
+    fn readiness_says_why_no_calls_are_taken() {
+        let status = |closed| Status {
+            version: "1",
+            started: Wall::from_micros(0),
+            uptime: Duration::ZERO,
+            closed,
+            calls: 12,
+            max_calls: 2_500,
+            registrations: 0,
+            trunks_up: 0,
+            trunks: 0,
+            workers: 1,
+            listening: Vec::new(),
+        };
+        let says = |closed| why_closed(&status(Some(closed))).unwrap().to_string();
+        assert!(why_closed(&status(None)).is_none());
+        assert!(says(Closed::Draining).contains("drains"));
+        assert!(says(Closed::NoRecords).contains("disk") && !says(Closed::NoRecords).contains("limits.calls"));
+        assert!(says(Closed::Full).contains("12 of 2500") && says(Closed::Full).contains("limits.calls"));
     }
 }

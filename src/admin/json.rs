@@ -3,7 +3,7 @@
 use crate::base::time::Wall;
 use crate::call::account::forwarding::Forwarding;
 use crate::call::record::{CallRecord, LegRecord, StreamRecord};
-use crate::call::view::{AddressView, CallView, RegistrationView, TrunkView};
+use crate::call::view::{AddressView, CallView, Closed, RegistrationView, TrunkView};
 use crate::config::settings::User;
 use crate::media::command::Report;
 use crate::shell::control::{ReloadReport, Status};
@@ -158,8 +158,8 @@ pub fn status(status: &Status) -> Value {
         "version": status.version,
         "started": time(status.started),
         "uptime_s": status.uptime.as_secs(),
-        "accepting": status.accepting,
-        "draining": status.draining,
+        "accepting": status.closed.is_none(),
+        "draining": status.closed == Some(Closed::Draining),
         "calls": status.calls,
         "max_calls": status.max_calls,
         "registrations": status.registrations,

@@ -75,7 +75,7 @@ impl Fixture {
         };
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, router(state), std::future::pending()));
+        tokio::spawn(serve(listener, router(state), 64, std::future::pending()));
         Fixture { address, store, journal, trouble, accounts_changed, _folder: folder }
     }
 
@@ -135,7 +135,7 @@ async fn answer_all(mut asked: mpsc::Receiver<Control>, accounts_changed: Arc<At
                 };
                 drop(reply.send(Ok(Decision { number: to, route: Some(route), steps: Vec::new() })));
             }
-            Control::AccountsChanged => drop(accounts_changed.fetch_add(1, Ordering::Relaxed)),
+            Control::UserChanged { .. } => drop(accounts_changed.fetch_add(1, Ordering::Relaxed)),
         }
     }
 }
@@ -191,8 +191,7 @@ fn a_status(started: Wall) -> Status {
         version: "0",
         started,
         uptime: Duration::from_secs(7),
-        accepting: true,
-        draining: false,
+        closed: None,
         calls: 1,
         max_calls: 10,
         registrations: 1,
@@ -460,7 +459,9 @@ async fn readiness_names_what_is_wrong_and_its_mend() {
     let answer = gateway.get("/readyz").await;
     assert_eq!(answer.status, 503);
     assert!(answer.body["reasons"][0]["place"].as_str().unwrap().ends_with("tandem.db"));
-    // The recorder finds the same; it is told once.
+    // The recorder finds the same, and no connection of its own; it is told once.
+    std::fs::remove_file(gateway.store.path()).unwrap();
+    std::fs::create_dir(gateway.store.path()).unwrap();
     let recorder = Recorder::start(&mut gateway.journal, gateway.store.clone()).unwrap();
     gateway.journal.append(&a_record("one"));
     gateway.journal.flush();

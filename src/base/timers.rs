@@ -1,19 +1,20 @@
 //! A queue of timers for a state machine: each key has at most one deadline at a time.
 
+use crate::base::ids::IdMap;
 use crate::base::time::Time;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::hash::Hash;
 
-/// Deadlines by key. Setting a key again moves its deadline; keys that fall due together come out in their own order, so
+/// Deadlines by key, which is made of numbers of ours. Setting a key again moves its deadline; keys that fall due together come out in their own order, so
 /// that a run can be replayed.
 pub struct Timers<K> {
     queue: BTreeSet<(Time, K)>,
-    due: HashMap<K, Time>,
+    due: IdMap<K, Time>,
 }
 
 impl<K: Copy + Ord + Hash> Default for Timers<K> {
     fn default() -> Self {
-        Timers { queue: BTreeSet::new(), due: HashMap::new() }
+        Timers { queue: BTreeSet::new(), due: IdMap::default() }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::sip::announce::Announce;
 use crate::sip::digest::{Algorithm, Hashes, Verdict};
 use crate::sip::flow::Flow;
 use crate::sip::guessing::Standing;
+use crate::sip::registrar::Phone;
 use crate::wire::sip::{Credentials, Message, Method, Name, Scheme, Uri, challenges};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -61,14 +62,13 @@ impl Identity {
 pub fn admit(exchange: &mut Exchange, now: Now, flow: Flow, message: &Message) -> Admission {
     let claims_user = claimed_user(exchange, flow, message);
     let signed = is_signed(exchange, message);
-    if let Some(trunk) = exchange.trunks.at(flow.remote).filter(|trunk| trunk.may_come_by(flow.transport)) {
+    if let Some(trunk) = exchange.trunks.at(flow) {
         return Admission::Admitted(identity_of(trunk));
     }
     // A carrier calls from many ports; a phone that lives at its address says that it is a user of ours.
     if !claims_user
         && !signed
-        && let Some(trunk) =
-            exchange.trunks.reaching_from(flow.remote.ip(), now.time).filter(|trunk| trunk.may_come_by(flow.transport))
+        && let Some(trunk) = exchange.trunks.reaching_from(flow, now.time)
     {
         return Admission::Admitted(identity_of(trunk));
     }
@@ -260,14 +260,15 @@ fn user_of(exchange: &Exchange, flow: Flow, uri: &Uri<'_>) -> String {
     phone.map_or_else(|| uri.user_decoded().into_owned(), |phone| phone.user)
 }
 
-/// The one phone that was dialled (RFC 5627), as `+sip.instance` says it.
-pub fn phone_dialled(exchange: &Exchange, message: &Message) -> Option<String> {
+/// The one phone that was dialled (RFC 5627).
+pub fn phone_dialled(exchange: &Exchange, message: &Message) -> Option<Phone> {
     phone_at(exchange, &Uri::parse(message.request_uri()).ok()?)
 }
 
 /// The same of any URI.
-pub fn phone_at(exchange: &Exchange, uri: &Uri<'_>) -> Option<String> {
-    Some(exchange.registrar.phone_at(uri)?.instance)
+pub fn phone_at(exchange: &Exchange, uri: &Uri<'_>) -> Option<Phone> {
+    let Phone { user, instance } = exchange.registrar.phone_at(uri)?;
+    Some(Phone { user: exchange.accounts.find(&user)?.name.clone(), instance })
 }
 
 /// Carriers that know us by registration call our contact and put the number into `To`.
@@ -321,7 +322,10 @@ pub fn is_ours(exchange: &Exchange, flow: Flow, host: &str) -> bool {
     if host.eq_ignore_ascii_case(&settings.sip.domain) || host.eq_ignore_ascii_case("localhost") {
         return true;
     }
-    let Ok(address) = host.parse::<IpAddr>() else { return false };
+    let Ok(address) = host.parse::<IpAddr>() else {
+        let mut names = settings.trunks.iter().filter_map(|trunk| trunk.contact_host.as_deref());
+        return names.any(|name| name.eq_ignore_ascii_case(host));
+    };
     let address = address.to_canonical();
     address == flow.local.ip().to_canonical()
         || Announce::signalling(settings).is_public(address)

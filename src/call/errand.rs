@@ -61,24 +61,24 @@ impl Switch {
         let Some(call) = self.calls.get(&onward) else { return false };
         let Some(from) = call.origin.as_ref().map(|origin| origin.from) else { return false };
         let id = call.record.id.clone();
-        let Some(moved) = self.moved_from(from) else { return false };
+        let Some(moved) = self.moved_from(now, from) else { return false };
         self.with_call(onward, |call, exchange| call.seat(exchange, 0, moved));
         self.with_call(from, |call, exchange| call.moved_out(exchange, now, &id, Ok(())));
         true
     }
 
     /// The leg that a call is to give up.
-    fn moved_from(&mut self, call: CallKey) -> Option<Moved> {
+    fn moved_from(&mut self, now: Now, call: CallKey) -> Option<Moved> {
         let call = self.calls.get_mut(&call)?;
         let leg = call.onward.as_ref()?.leg;
-        call.give_up(&mut self.exchange, leg)
+        call.give_up(&mut self.exchange, now, leg)
     }
 
     fn move_in(&mut self, now: Now, to: LegKey) {
         let Some(call) = self.calls.get(&to.call) else { return };
         let Some(arrival) = call.legs[to.leg].arrival.as_ref() else { return };
         let (from, id) = (arrival.from, call.record.id.clone());
-        let Some(moved) = self.moved_from(from) else {
+        let Some(moved) = self.moved_from(now, from) else {
             return self.with_call(to.call, |call, exchange| call.arrival_failed(exchange, to.leg, 481, ""));
         };
         let mut result = Err(Failure::new(481, ""));

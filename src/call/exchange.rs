@@ -1,6 +1,7 @@
 //! What all calls of a shard share: the SIP agent, trunks, accounts, the plan, and the way out to the world.
 
 use crate::base::chance::Chance;
+use crate::base::ids::IdMap;
 use crate::base::time::Now;
 use crate::base::timers::Timers;
 use crate::call::account::Accounts;
@@ -81,11 +82,11 @@ pub struct Exchange {
     pub notifier: Notifier,
     pub publications: Publications<Presence>,
     pub lamps: Lamps,
-    sessions: HashMap<SessionId, LegKey>,
-    ports: HashMap<PortId, LegKey>,
+    sessions: IdMap<SessionId, LegKey>,
+    ports: IdMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
-    closing: HashMap<PortId, usize>,
-    tickets: HashMap<Ticket, LegKey>,
+    closing: IdMap<PortId, usize>,
+    tickets: IdMap<Ticket, LegKey>,
     /// Requests whose connection is gone, and whose host is being looked for.
     astray: HashMap<Ticket, ClientId>,
     /// Changes of users' settings that the store has yet to keep.
@@ -142,10 +143,10 @@ impl Exchange {
             notifier: Notifier::new(notifier_limits),
             publications: Publications::new(publication_limits),
             lamps: Lamps::default(),
-            sessions: HashMap::new(),
-            ports: HashMap::new(),
-            closing: HashMap::new(),
-            tickets: HashMap::new(),
+            sessions: IdMap::default(),
+            ports: IdMap::default(),
+            closing: IdMap::default(),
+            tickets: IdMap::default(),
             astray: HashMap::new(),
             keeping: HashMap::new(),
             forwards: HashMap::new(),
@@ -309,9 +310,9 @@ impl Exchange {
 
     /// Whether a trunk or a registered phone is at the other end.
     pub fn knows(&self, now: Now, flow: Flow) -> bool {
-        self.trunks.at(flow.remote).is_some()
+        self.trunks.at(flow).is_some()
             || self.registrar.is_on(flow)
-            || self.trunks.reaching_from(flow.remote.ip(), now.time).is_some()
+            || self.trunks.reaching_from(flow, now.time).is_some()
     }
 
     /// The trunks beside what they need in order to act.

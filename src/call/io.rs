@@ -1,7 +1,7 @@
 //! What the call floor takes from the world and gives to it. The shell carries each item out; a simulator does the same.
 
-use crate::call::account::Accounts;
 use crate::call::account::forwarding::Forwarding;
+use crate::call::account::{Account, Accounts};
 use crate::call::letter::{PostNews, PostOrder};
 use crate::call::record::CallRecord;
 use crate::config::settings::Settings;
@@ -58,6 +58,11 @@ pub enum Input {
         lag: Duration,
     },
     Accounts(Arc<Accounts>),
+    /// One user was added or changed; without an account there is no such user any more.
+    User {
+        name: String,
+        account: Option<Box<Account>>,
+    },
     Reload {
         settings: Arc<Settings>,
         plan: Arc<Plan>,

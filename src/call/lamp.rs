@@ -3,11 +3,12 @@
 pub(super) mod subscribed;
 mod watched;
 
+use crate::base::ids::IdMap;
 use crate::call::exchange::CallKey;
 use crate::call::leg::Stage as LegStage;
 use crate::call::state::{Call, Stage};
 use crate::wire::events::dialog_info::{Direction, Stage as Light};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One user's part in one call. A user whose phones ring together has one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,15 +16,15 @@ pub struct Lamp {
     pub user: String,
     pub direction: Direction,
     pub light: Light,
-    /// The number or address of the other side, for the user's own eyes.
-    pub remote: String,
+    /// The number or address of the other side as the user may be told it, for the user's own eyes.
+    pub remote: Option<String>,
 }
 
 #[derive(Default)]
 pub struct Lamps {
-    calls: HashMap<CallKey, Vec<Lamp>>,
+    calls: IdMap<CallKey, Vec<Lamp>>,
     users: BTreeMap<String, BTreeSet<CallKey>>,
-    touched: BTreeSet<CallKey>,
+    touched: Vec<CallKey>,
 }
 
 /// A user whose lamps changed, and whether the user began to be in a call or ceased to be.
@@ -36,11 +37,22 @@ pub struct Change {
 impl Lamps {
     /// Something happened to a call.
     pub fn touch(&mut self, call: CallKey) {
-        self.touched.insert(call);
+        // One thing after the other happens to the same call.
+        if self.touched.last() != Some(&call) {
+            self.touched.push(call);
+        }
     }
 
-    pub fn take_touched(&mut self) -> BTreeSet<CallKey> {
-        std::mem::take(&mut self.touched)
+    /// The calls that something happened to since the last time, each once. Empty it and give it back.
+    pub fn take_touched(&mut self) -> Vec<CallKey> {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    pub fn give_back(&mut self, emptied: Vec<CallKey>) {
+        self.touched = emptied;
     }
 
     /// The lamps of a call are these now; tells whose changed.
@@ -103,16 +115,26 @@ impl Call {
                 continue;
             };
             let Some(light) = self.light(index, leg.stage) else { continue };
-            let (direction, remote) = match index {
-                0 => (Direction::Initiator, &self.record.number),
-                _ => (Direction::Recipient, &self.record.from),
-            };
+            let direction = if index == 0 { Direction::Initiator } else { Direction::Recipient };
             match lamps.iter_mut().find(|lamp| lamp.user == user && lamp.direction == direction) {
                 Some(lamp) => lamp.light = lamp.light.max(light),
-                None => lamps.push(Lamp { user: user.to_owned(), direction, light, remote: remote.clone() }),
+                None => {
+                    let remote = self.opposite_of(direction).filter(|remote| !remote.is_empty());
+                    lamps.push(Lamp { user: user.to_owned(), direction, light, remote });
+                }
             }
         }
         lamps
+    }
+
+    /// The other side, unless it wants to be known to nobody.
+    fn opposite_of(&self, direction: Direction) -> Option<String> {
+        let shown = &self.caller.shown;
+        let called = self.other(0).and_then(|leg| self.legs[leg].brought.party.as_ref());
+        match direction {
+            Direction::Recipient => (!shown.is_private).then(|| shown.text()),
+            Direction::Initiator => called.is_none_or(|called| !called.is_private).then(|| self.record.number.clone()),
+        }
     }
 
     fn light(&self, leg: usize, stage: LegStage) -> Option<Light> {
@@ -131,7 +153,7 @@ mod tests {
     use super::*;
 
     fn lamp(user: &str, light: Light) -> Lamp {
-        Lamp { user: user.into(), direction: Direction::Recipient, light, remote: "x".into() }
+        Lamp { user: user.into(), direction: Direction::Recipient, light, remote: Some("x".into()) }
     }
 
     fn changes(changes: Vec<Change>) -> Vec<String> {

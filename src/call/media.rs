@@ -170,7 +170,7 @@ impl Media {
     pub fn opened(&mut self, exchange: &Exchange, flow: Flow, port: PortId, number: u16) {
         let address = SocketAddr::new(exchange.announced(self.local, flow.remote.ip()), number);
         if let Some(stream) = self.streams.iter_mut().find(|stream| stream.port == Some(port)) {
-            stream.opened(address);
+            stream.opened(address, flow.remote.ip());
         }
     }
 
@@ -214,16 +214,28 @@ impl Media {
         self.repeated()
     }
 
+    /// Our address for it.
+    pub fn local(&self) -> IpAddr {
+        self.local
+    }
+
     /// The session and the version of our descriptions.
     pub fn lineage(&self) -> (u64, u64) {
         (self.session, self.version)
     }
 
-    /// Goes on where the descriptions of another call's media stopped.
-    pub fn go_on(&mut self, lineage: Option<(u64, u64)>) {
+    /// What its lines look like, to be refused in their places.
+    pub fn shapes(&self) -> Vec<MediaLine> {
+        self.streams.iter().map(|stream| stream.shape().clone()).collect()
+    }
+
+    /// Goes on where the descriptions of another call's media stopped. Lines that were added there since are refused here.
+    pub fn go_on(&mut self, lineage: Option<(u64, u64)>, shapes: &[MediaLine]) {
         if let Some(lineage) = lineage {
             (self.session, self.version) = lineage;
         }
+        let added = shapes.iter().skip(self.streams.len());
+        self.streams.extend(added.map(|shape| Stream::refused(shape.clone())));
     }
 
     /// It is another leg's by now.
@@ -319,17 +331,26 @@ impl Media {
         if let Some(first) = self.first.take() {
             self.offered = Some(first);
         }
-        let known = self.forks.iter().find(|known| known.tag == fork).map(|known| known.description.clone());
-        known.map_or(Ok(()), |description| self.accept(&description, true))
+        let known = self.forks.iter().find(|known| known.tag == fork);
+        // What it has settled isn't said again, and nothing is awaited any more.
+        let known = known.map(|known| (known.description.clone(), !known.is_settled));
+        known.map_or(Ok(()), |(description, is_provisional)| self.accept(&description, is_provisional))
     }
 
     /// The call is answered: what other forks said of the lines is over.
     pub fn settled(&mut self) {
-        self.base = None;
+        (self.base, self.first) = (None, None);
     }
 
     pub fn withdraw(&mut self) {
         self.offered = None;
+    }
+
+    /// Takes back an offer that couldn't be sent: the next one follows on the last that was (RFC 3264 §8).
+    pub fn unsay(&mut self) {
+        if self.offered.take().is_some() {
+            self.version -= 1;
+        }
     }
 
     /// Answers the peer's offer with what the other leg has: each line taken or refused in its place (RFC 3264 §6).
@@ -406,6 +427,10 @@ impl Media {
     pub fn undo_change(&mut self, exchange: &mut Exchange) {
         if let Some(former) = self.former.take() {
             self.streams = former;
+            // The peer may yet take an offer that is on its way to it, and none of its lines is ever taken back.
+            let offered = self.offered.iter().flat_map(|offered| &offered.media);
+            let added = offered.skip(self.streams.len()).map(|line| Stream::refused(line.clone()));
+            self.streams.extend(added.collect::<Vec<_>>());
         }
         self.close_unused(exchange);
     }

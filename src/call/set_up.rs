@@ -107,10 +107,7 @@ impl Call {
     fn ring_user(&mut self, exchange: &mut Exchange, now: Now, name: &str) -> Result<(), Failure> {
         let accounts = Arc::clone(&exchange.accounts);
         let Some(account) = accounts.find(name) else { return Err(Failure::new(404, "")) };
-        let mut phones = exchange.registrar.phones(now, &account.name);
-        if let Some(phone) = &self.caller.phone {
-            phones.retain(|flows| flows.iter().any(|binding| binding.instance.as_ref() == Some(phone)));
-        }
+        let phones = exchange.registrar.phones_for(now, &account.name, self.caller.phone.as_ref());
         if phones.is_empty() {
             return Err(Failure::new(480, "").because(format!("{} has no phone registered", account.name)));
         }

@@ -17,6 +17,7 @@ use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::Target;
 use crate::sip::agent::SessionId;
 use crate::sip::flow::Headers;
+use crate::sip::registrar::Phone;
 use crate::wire::description::Description;
 use crate::wire::sdp::MAX_MEDIA;
 use crate::wire::sip::Replaces;
@@ -97,8 +98,8 @@ pub struct CallerSide {
     pub max_forwards: u32,
     /// What it speaks already, where there is no offer of its own.
     pub speaks: Vec<Codec>,
-    /// The one phone of the called user that it wants (RFC 5627), as `+sip.instance` says it.
-    pub phone: Option<String>,
+    /// The one phone of the called user that it wants (RFC 5627).
+    pub phone: Option<Phone>,
     /// The last provisional answer that it was given, and whether media came with it.
     pub told: Option<(u16, bool)>,
 }
@@ -122,7 +123,7 @@ impl Call {
             worker,
             record,
             stage: Stage::Preparing,
-            legs: Vec::new(),
+            legs: Vec::with_capacity(2),
             caller,
             targets: VecDeque::new(),
             target: None,

@@ -1,8 +1,9 @@
 //! The switch: all calls of one shard. Inputs come in with the clock's reading, outputs are drained; nothing else happens.
 
 use crate::base::chance::Chance;
+use crate::base::ids::IdMap;
 use crate::base::time::{Now, Time};
-use crate::call::account::Accounts;
+use crate::call::account::{Account, Accounts};
 use crate::call::exchange::{CallKey, Exchange, LegKey, Timer, guess_limits};
 use crate::call::io::{Input, Notice, Output};
 use crate::call::lamp::subscribed;
@@ -12,8 +13,9 @@ use crate::call::record::EndedBy;
 use crate::call::state::{Call, Stage};
 use crate::call::talk::music::Music;
 use crate::call::terms::EXTENSIONS;
-use crate::call::view::{CallView, RegistrationView, TrunkView};
+use crate::call::view::{CallView, Closed, RegistrationView, TrunkView};
 use crate::config::settings::Settings;
+use crate::dialplan::directory::PlanUser;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, Event as MediaEvent};
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
@@ -37,7 +39,7 @@ const SPARE_SESSIONS: usize = 1_000;
 
 pub struct Switch {
     pub(super) exchange: Exchange,
-    pub(super) calls: HashMap<CallKey, Call>,
+    pub(super) calls: IdMap<CallKey, Box<Call>>,
     /// By the record's id.
     pub(super) ids: HashMap<String, CallKey>,
     pub(super) draining: bool,
@@ -89,10 +91,11 @@ impl Switch {
             AgentSettings {
                 t1: settings.sip.t1,
                 announce: Announce::signalling(&settings),
+                names: our_names(&settings),
                 user_agent: format!("Tandem/{}", env!("CARGO_PKG_VERSION")),
                 max_transactions: settings.limits.transactions,
                 extensions: EXTENSIONS.to_vec(),
-                max_sessions: settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS),
+                max_sessions: max_sessions(&settings),
                 takes: vec![
                     Method::Register,
                     Method::Options,
@@ -110,7 +113,7 @@ impl Switch {
         let exchange = Exchange::new(settings, plan, accounts, agent, verifier, registrar, chance, workers, now);
         Switch {
             exchange,
-            calls: HashMap::new(),
+            calls: IdMap::default(),
             ids: HashMap::new(),
             draining: false,
             records_failing: None,
@@ -155,6 +158,7 @@ impl Switch {
             Input::MediaRefused(command) => self.media_refused(now, command),
             Input::Timeout => self.time_out(now),
             Input::Accounts(accounts) => self.take_accounts(accounts),
+            Input::User { name, account } => self.take_user(name, account.map(|account| *account)),
             Input::Reload { settings, plan } => self.reload(now, settings, plan),
             Input::HangUp { id } => {
                 if let Some(&call) = self.ids.get(&id) {
@@ -217,6 +221,17 @@ impl Switch {
         self.draining
     }
 
+    /// Why no new call is taken; none while calls are.
+    pub fn closed(&self) -> Option<Closed> {
+        if self.draining {
+            Some(Closed::Draining)
+        } else if self.records_failing.is_some() {
+            Some(Closed::NoRecords)
+        } else {
+            (self.calls.len() >= self.exchange.settings.limits.calls).then_some(Closed::Full)
+        }
+    }
+
     pub fn settings(&self) -> &Arc<Settings> {
         &self.exchange.settings
     }
@@ -235,7 +250,7 @@ impl Switch {
 
     pub fn calls(&self) -> Vec<CallView> {
         let mut views: Vec<CallView> =
-            self.calls.values().filter(|call| call.stage != Stage::Ending).map(Call::view).collect();
+            self.calls.values().filter(|call| call.stage != Stage::Ending).map(|call| call.view()).collect();
         views.sort_by(|one, two| one.started.cmp(&two.started).then_with(|| one.id.cmp(&two.id)));
         views
     }
@@ -331,8 +346,9 @@ impl Switch {
 
     /// Shows what became of the calls that something happened to.
     fn light_lamps(&mut self, now: Now) {
-        for key in self.exchange.lamps.take_touched() {
-            let lamps = self.calls.get(&key).map(Call::lamps).unwrap_or_default();
+        let mut touched = self.exchange.lamps.take_touched();
+        for key in touched.drain(..) {
+            let lamps = self.calls.get(&key).map(|call| call.lamps()).unwrap_or_default();
             for change in self.exchange.lamps.set(key, lamps) {
                 self.exchange.notifier.changed(now.time, Package::Dialog, &change.user);
                 if change.turned {
@@ -340,6 +356,7 @@ impl Switch {
                 }
             }
         }
+        self.exchange.lamps.give_back(touched);
     }
 
     fn received(&mut self, now: Now, flow: Flow, bytes: Bytes) {
@@ -535,10 +552,28 @@ impl Switch {
         self.judge_watchers();
     }
 
+    /// The same of one user, at a cost that doesn't grow with the number of all.
+    fn take_user(&mut self, name: String, account: Option<Account>) {
+        let Exchange { accounts, plan, registrar, .. } = &mut self.exchange;
+        let (accounts, plan) = (Arc::make_mut(accounts), Arc::make_mut(plan));
+        if let Some(account) = account {
+            let Account { name, number, country, .. } = account.clone();
+            plan.insert_user(PlanUser { name, number, country });
+            return accounts.insert(account);
+        }
+        plan.remove_user(&name);
+        accounts.remove(&name);
+        registrar.forget(&name);
+        self.exchange.forget_letters();
+        self.judge_watchers();
+    }
+
     fn reload(&mut self, now: Now, settings: Arc<Settings>, plan: Arc<Plan>) {
         self.exchange.settings = Arc::clone(&settings);
         self.exchange.plan = plan;
         self.exchange.set_announce();
+        self.exchange.agent.set_max_sessions(max_sessions(&settings));
+        self.exchange.agent.set_names(our_names(&settings));
         self.exchange.music = Music::default();
         self.exchange.registrar.set_limits(registrar_limits(&settings));
         self.exchange.notifier.set_limits(subscribed::notifier_limits(&settings));
@@ -573,6 +608,15 @@ impl Switch {
     }
 }
 
+/// By which trunks know us.
+fn our_names(settings: &Settings) -> Vec<String> {
+    settings.trunks.iter().filter_map(|trunk| trunk.contact_host.clone()).collect()
+}
+
+fn max_sessions(settings: &Settings) -> usize {
+    settings.limits.calls.saturating_mul(SESSIONS).saturating_add(SPARE_SESSIONS)
+}
+
 fn registrar_limits(settings: &Settings) -> RegistrarLimits {
     RegistrarLimits {
         contacts: settings.limits.contacts,
@@ -582,6 +626,7 @@ fn registrar_limits(settings: &Settings) -> RegistrarLimits {
         default: settings.sip.registration_default,
         flow_timer: settings.sip.flow_timer,
         domain: settings.sip.domain.clone(),
+        announce: Announce::signalling(settings),
     }
 }
 

@@ -6,7 +6,7 @@ mod refer;
 mod replace;
 mod waiting;
 
-use crate::base::time::Now;
+use crate::base::time::{Now, Time};
 use crate::call::admission::{self, Identity};
 use crate::call::errand::Errand;
 use crate::call::exchange::{CallKey, Exchange};
@@ -18,6 +18,7 @@ use crate::call::state::Call;
 use crate::sip::agent::{AskId, Ending, Question, ServerId};
 use crate::sip::flow::Body;
 use crate::wire::sip::{Message, Method, Name, reason_phrase};
+use std::time::Duration;
 
 /// Seconds for which a subscription is said to last; it ends with its transfer, which no phone lets ring for longer.
 const LASTS: u32 = 180;
@@ -72,7 +73,9 @@ impl Subscription {
 pub struct Passed {
     pub referrer: usize,
     pub referred: usize,
-    ask: Option<AskId>,
+    ask: AskId,
+    /// When no more news are waited for.
+    until: Time,
 }
 
 impl Call {
@@ -255,13 +258,20 @@ impl Call {
         id: ServerId,
         question: Question,
     ) {
+        let wants_news = question.headers.iter().all(|(name, _)| *name != Name::ReferSub);
         let ask = self.carry_to(exchange, now, referred, id, question);
-        self.passed = ask.map(|ask| Passed { referrer, referred, ask: Some(ask) });
+        let until = now.time + Duration::from_secs(LASTS.into());
+        self.passed = ask.filter(|_| wants_news).map(|ask| Passed { referrer, referred, ask, until });
+    }
+
+    /// Whether a REFER that was passed on is still being carried out, as far as that is told.
+    pub fn is_being_passed(&self, now: Now) -> bool {
+        self.passed.as_ref().is_some_and(|passed| passed.until > now.time)
     }
 
     /// What came of a REFER that was passed on.
     pub fn refer_passed(&mut self, ask: AskId, status: u16) {
-        if self.passed.as_ref().is_some_and(|passed| passed.ask == Some(ask)) && status >= 300 {
+        if self.passed.as_ref().is_some_and(|passed| passed.ask == ask) && status >= 300 {
             self.passed = None;
         }
     }
@@ -275,12 +285,13 @@ impl Call {
         id: ServerId,
         message: &Message,
     ) -> bool {
-        let Some(passed) = self.passed.as_ref().filter(|passed| passed.referred == leg) else { return false };
+        let Some(passed) = self.passed.as_mut().filter(|passed| passed.referred == leg) else { return false };
         let event = message.header(Name::Event).unwrap_or_default();
         let Some(status) = fragment_status(message).filter(|_| event.trim_start().starts_with("refer")) else {
             return false;
         };
         let referrer = passed.referrer;
+        passed.until = now.time + Duration::from_secs(LASTS.into());
         let is_over =
             message.header(Name::SubscriptionState).is_some_and(|state| state.trim().starts_with("terminated"));
         let state = if is_over { TERMINATED.to_owned() } else { format!("active;expires={LASTS}") };

@@ -9,7 +9,7 @@ use crate::base::time::{Now, Time, Wall};
 use crate::call::io::{Notice, Output, Ticket};
 use crate::call::trunk::place::Place;
 use crate::call::trunk::rests::{Fault, Rests};
-use crate::call::trunks::{Requests, Work};
+use crate::call::trunks::{Requests, TrunkKey, Work};
 use crate::call::view::{AddressView, TrunkView};
 use crate::config::settings::{self, ClientCertificate, TrunkTransport};
 use crate::sip::announce::Announce;
@@ -22,6 +22,7 @@ use crate::wire::sip::{NameAddr, escape_user, reason_phrase};
 use std::net::{IpAddr, SocketAddr};
 
 pub struct Trunk {
+    pub key: TrunkKey,
     pub settings: settings::Trunk,
     announce: Announce,
     /// Where all that begins with us goes: its proxy, or the host itself.
@@ -43,7 +44,13 @@ pub struct Trunk {
 }
 
 impl Trunk {
-    pub fn new(trunk: settings::Trunk, all: &settings::Settings, now: Now, chance: &mut Chance) -> Trunk {
+    pub fn new(
+        key: TrunkKey,
+        trunk: settings::Trunk,
+        all: &settings::Settings,
+        now: Now,
+        chance: &mut Chance,
+    ) -> Trunk {
         let domain = trunk.domain.clone().unwrap_or_else(|| host_text(&trunk.host));
         let announce = Announce::signalling(all);
         let registration = trunk.credentials.as_ref().filter(|_| trunk.register).map(|credentials| {
@@ -54,6 +61,7 @@ impl Trunk {
                 credentials: Some(credentials_of(credentials)),
                 announce: announce.clone(),
                 path: trunk.path,
+                contact_host: trunk.contact_host.clone(),
                 ..RegistrationSettings::new(&format!("sip:{domain}"), &aor, &user)
             };
             Registration::new(settings, format!("{}@{domain}", chance.token(24)))
@@ -67,6 +75,7 @@ impl Trunk {
             None => (home, None),
         };
         Trunk {
+            key,
             settings: trunk,
             announce,
             hop: Place::new(hop, now.time),
@@ -89,25 +98,45 @@ impl Trunk {
 
     /// Keeps what new settings don't change: where the trunk is, without which its own calls would be a stranger's until
     /// it is found again.
-    pub fn take_over(&mut self, known: Trunk, now: Now, chance: &mut Chance) {
+    pub fn take_over(&mut self, known: &Trunk, now: Now, chance: &mut Chance) {
         self.last_answer = known.last_answer;
         if self.hop.target() == known.hop.target() {
-            (self.hop, self.rests) = (known.hop, known.rests);
+            (self.hop, self.rests) = (known.hop.clone(), known.rests.clone());
         }
-        if let (Some(home), Some(known)) = (&mut self.home, known.home)
+        if let (Some(home), Some(known)) = (&mut self.home, &known.home)
             && home.target() == known.target()
         {
-            *home = known;
+            *home = known.clone();
         }
         if let (Some(flow), Some(registration)) = (self.pick(now.time, chance), &mut self.registration) {
             registration.start(flow, chance);
         }
     }
 
-    /// Whether a request from its address over this transport may be its own. Where it has to show a certificate, the
-    /// shell lets no TLS connection of it stand that didn't.
+    /// Whether our contact at its registrar, if there is one, is that of `other` too.
+    pub fn has_account_of(&self, other: &Trunk) -> bool {
+        let Some(registration) = &self.registration else { return true };
+        let same = other.registration.as_ref().is_some_and(|other| other.aor() == registration.aor());
+        same && self.hop.target() == other.hop.target()
+    }
+
+    /// The hosts at which it is, or was until lately.
+    pub fn hosts(&self) -> impl Iterator<Item = IpAddr> {
+        self.callers().flat_map(Place::hosts)
+    }
+
+    /// Whether a request from its address over this transport may be its own. A browser's connection may end at a proxy on
+    /// the trunk's own machine, and an address is proven by nothing but a connection, so that whoever is reached by
+    /// connections comes by them. Where it has to show a certificate, the shell lets no TLS connection of it stand that
+    /// didn't.
     pub fn may_come_by(&self, transport: Transport) -> bool {
-        self.settings.tls.client_certificate != ClientCertificate::Required || transport == Transport::Tls
+        let needs_certificate = self.settings.tls.client_certificate == ClientCertificate::Required;
+        match self.settings.transport {
+            _ if needs_certificate => transport == Transport::Tls,
+            Some(TrunkTransport::Tls) => transport == Transport::Tls,
+            Some(TrunkTransport::Tcp) => matches!(transport, Transport::Tcp | Transport::Tls),
+            Some(TrunkTransport::Udp) | None => !transport.is_websocket(),
+        }
     }
 
     /// Ways to it for one call, those to be tried first in front; none where it isn't found, or wants to be left alone.

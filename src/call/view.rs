@@ -23,6 +23,16 @@ pub struct CallView {
     pub callee_codec: Option<String>,
 }
 
+/// Why no new call is taken, whoever calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    Draining,
+    /// Their records couldn't be kept.
+    NoRecords,
+    /// As many are up as may be.
+    Full,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Routing,

@@ -59,7 +59,7 @@ fn foretell(settings: &Settings, from: &str, to: &str, args: &Args) -> Outcome {
     };
     let plan = Plan::load(settings.dialplan.as_deref(), &offline::plan_context(settings)?)?;
     let (caller, number) = plan.caller(settings, from).map_err(Failure::new)?;
-    let decision = plan.route(&Request { caller, from: &number, to, at });
+    let decision = plan.explain(&Request { caller, from: &number, to, at });
     let forwards = offline::forwardings(settings, decision.users())?;
     if args.json {
         let mut answer = explain_json(&decision);

@@ -154,6 +154,8 @@ pub struct Limits {
     /// SIP over TCP, TLS and WebSocket together.
     pub tcp_connections: usize,
     pub tcp_connections_per_address: usize,
+    /// Of the 256 that the HTTP server has; SIP over WebSocket counts above once it is spoken.
+    pub http_connections_per_address: usize,
     /// A connection on which nothing comes for so long is closed.
     pub connection_idle: Duration,
     /// A connection, its TLS handshake and each of its messages are complete within so long after they began.
@@ -231,6 +233,8 @@ pub struct Trunk {
     pub expires: Duration,
     /// Our domain towards this trunk; its host where none is given.
     pub domain: Option<String>,
+    /// The name by which it knows us: in Contact, and in Via over TLS. None for our address.
+    pub contact_host: Option<String>,
     /// In the order of the offer; empty for all that we have.
     pub codecs: Vec<Codec>,
     /// Milliseconds in a packet that we ask for and, unless asked otherwise, send.
@@ -349,7 +353,7 @@ impl std::fmt::Debug for TrunkCredentials {
 }
 
 /// A network in CIDR notation; a single address has all its bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
     pub address: IpAddr,
     pub bits: u8,
@@ -376,6 +380,7 @@ impl Trunk {
             register: false,
             expires: Trunk::EXPIRES,
             domain: None,
+            contact_host: None,
             codecs: Vec::new(),
             ptime_ms: Trunk::PTIME_MS,
             country: None,
@@ -415,17 +420,23 @@ impl Network {
 
     /// Whether `address` is inside. An IPv4 address mapped into IPv6 counts as what it is.
     pub fn contains(self, address: IpAddr) -> bool {
-        match (self.address.to_canonical(), address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits.min(32))).unwrap_or(0);
-                network.to_bits() & mask == address.to_bits() & mask
+        self.masked() == Network { address, bits: self.bits }.masked()
+    }
+
+    /// The same network by its first address.
+    pub fn masked(self) -> Network {
+        let bits = u32::from(self.bits);
+        let address = match self.address.to_canonical() {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32 - bits.min(32)).unwrap_or(0);
+                IpAddr::V4((address.to_bits() & mask).into())
             }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits.min(128))).unwrap_or(0);
-                network.to_bits() & mask == address.to_bits() & mask
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128 - bits.min(128)).unwrap_or(0);
+                IpAddr::V6((address.to_bits() & mask).into())
             }
-            _ => false,
-        }
+        };
+        Network { address, bits: self.bits }
     }
 }
 
@@ -563,6 +574,7 @@ impl Default for Limits {
             tcp_connections: 10_000,
             // An office behind one address.
             tcp_connections_per_address: 200,
+            http_connections_per_address: 32,
             // As long as the longest registration: a phone refreshes it before.
             connection_idle: Duration::from_secs(3_600),
             // Three retransmissions of a lost segment.

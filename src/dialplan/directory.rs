@@ -28,13 +28,26 @@ pub struct Directory {
 impl Directory {
     pub fn new(users: impl IntoIterator<Item = PlanUser>) -> Directory {
         let mut directory = Directory::default();
-        for user in users {
-            if let Some(number) = &user.number {
-                directory.by_number.entry(number.clone()).or_insert_with(|| user.name.clone());
-            }
-            directory.users.insert(user.name.clone(), user);
-        }
+        users.into_iter().for_each(|user| directory.insert(user));
         directory
+    }
+
+    /// Takes a user in, in place of one of that name.
+    pub fn insert(&mut self, user: PlanUser) {
+        self.remove(&user.name);
+        if let Some(number) = &user.number {
+            self.by_number.insert(number.clone(), user.name.clone());
+        }
+        self.users.insert(user.name.clone(), user);
+    }
+
+    pub fn remove(&mut self, name: &str) {
+        let Some(gone) = self.users.remove(name) else { return };
+        if let Some(number) = &gone.number
+            && self.by_number.get(number).is_some_and(|owner| owner == name)
+        {
+            self.by_number.remove(number);
+        }
     }
 
     pub fn user(&self, name: &str) -> Option<&PlanUser> {

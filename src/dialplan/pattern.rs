@@ -119,19 +119,20 @@ impl Pattern {
     /// What each run of wildcards took, where the whole of `number` fits. A character that isn't `@` fits a tail.
     pub fn groups_of(&self, number: &str) -> Option<Vec<String>> {
         let mut at = 0;
-        let mut taken: Vec<Range<usize>> = Vec::with_capacity(self.elements.len());
         for element in &self.elements {
             let c = number[at..].chars().next().filter(|c| element.takes(*c))?;
-            taken.push(at..at + c.len_utf8());
             at += c.len_utf8();
         }
         let rest = &number[at..];
         match self.tail {
             None if !rest.is_empty() => return None,
             Some(least) if rest.chars().count() < least || rest.contains('@') => return None,
-            Some(_) => taken.push(at..number.len()),
-            None => {}
+            _ => {}
         }
+        // Most patterns don't fit, so that only here there is room for groups.
+        let fitting = number.char_indices().zip(&self.elements);
+        let mut taken: Vec<Range<usize>> = fitting.map(|((start, c), _)| start..start + c.len_utf8()).collect();
+        taken.extend(self.tail.map(|_| at..number.len()));
         let mut groups: Vec<String> = Vec::new();
         for (i, range) in taken.into_iter().enumerate().filter(|&(i, _)| self.is_wild(i)) {
             match groups.last_mut() {

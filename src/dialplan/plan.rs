@@ -81,40 +81,57 @@ impl Plan {
         if problems.is_empty() { Ok(plan) } else { Err(problems.into_sorted()) }
     }
 
-    /// The same rules over other users, as after `tandem user add`.
-    pub fn with_users(&self, users: impl IntoIterator<Item = PlanUser>) -> Plan {
-        Plan { users: Arc::new(Directory::new(users)), ..self.clone() }
+    /// A user is added or changed, as after `tandem user add`.
+    pub fn insert_user(&mut self, user: PlanUser) {
+        Arc::make_mut(&mut self.users).insert(user);
+    }
+
+    pub fn remove_user(&mut self, name: &str) {
+        Arc::make_mut(&mut self.users).remove(name);
     }
 
     /// What is to be done with a call. A caller without a country is read in the plan's. Pure, and bounded by the number of rules.
     pub fn route(&self, request: &Request<'_>) -> Decision {
+        self.decide(request, Notes(None))
+    }
+
+    /// The same with every step that leads there.
+    pub fn explain(&self, request: &Request<'_>) -> Decision {
+        self.decide(request, Notes(Some(Vec::new())))
+    }
+
+    fn decide(&self, request: &Request<'_>, mut notes: Notes) -> Decision {
         if request.to.len() > MAX_DIALLED {
             let number: String = request.to.chars().take(32).chain("…".chars()).collect();
-            let why = format!("longer than {MAX_DIALLED} bytes, so that no rule looks at it");
-            let steps = vec![Step::Rewritten { number: number.clone(), result: number.clone(), why }];
-            return Decision { number, route: None, steps };
+            let why = || format!("longer than {MAX_DIALLED} bytes, so that no rule looks at it");
+            notes.add(|| Step::Rewritten { number: number.clone(), result: number.clone(), why: why() });
+            return Decision { number, route: None, steps: notes.into_steps() };
         }
-        let mut steps = Vec::new();
-        let number = self.called_number(request, &mut steps);
+        let number = self.called_number(request, &mut notes);
         let from = self.caller_number(request);
         let user = self.users.dialled(&number).map(|user| user.name.as_str());
         for rule in self.rules.iter() {
-            let (name, place) = (rule.name.clone(), rule.place.to_string());
-            let groups = match rule.objection(request.caller, request.at) {
-                Some(why) => Err(why),
-                None => rule.called.groups_of(&number, user),
+            let takes = rule.takes(request.caller, request.at);
+            let groups = if takes { rule.called.groups_of(&number, user) } else { None };
+            let name = || (rule.name.clone(), rule.place.to_string());
+            let Some(groups) = groups else {
+                notes.add(|| {
+                    let (rule_name, place) = name();
+                    let objection = rule.objection(request.caller, request.at);
+                    let why = objection.unwrap_or_else(|| rule.called.objection(&number));
+                    Step::Passed { rule: rule_name, place, why }
+                });
+                continue;
             };
-            match groups {
-                Err(why) => steps.push(Step::Passed { rule: name, place, why }),
-                Ok(groups) => {
-                    steps.push(Step::Matched { rule: name, place });
-                    let fields = Fields { number: &number, dialled: request.to, from: &from, user, groups };
-                    let route = self.fill(rule, &fields, &mut steps);
-                    return Decision { number, route: Some(route), steps };
-                }
-            }
+            notes.add(|| {
+                let (rule, place) = name();
+                Step::Matched { rule, place }
+            });
+            let fields = Fields { number: &number, dialled: request.to, from: &from, user, groups };
+            let route = self.fill(rule, &fields, &mut notes);
+            return Decision { number, route: Some(route), steps: notes.into_steps() };
         }
-        Decision { number, route: None, steps }
+        Decision { number, route: None, steps: notes.into_steps() }
     }
 
     /// The tests that the plan brings with it and fails.
@@ -183,18 +200,17 @@ impl Plan {
     }
 
     /// What was dialled, without our own domain, and in E.164 where that can be told.
-    fn called_number(&self, request: &Request<'_>, steps: &mut Vec<Step>) -> String {
+    fn called_number(&self, request: &Request<'_>, notes: &mut Notes) -> String {
         let mut number = request.to.to_owned();
         if let Some((user, domain)) = request.to.rsplit_once('@')
             && domain.eq_ignore_ascii_case(&self.domain)
         {
-            let why = format!("{domain} is our own domain");
             number = user.to_owned();
-            steps.push(Step::Rewritten { number: request.to.to_owned(), result: number.clone(), why });
+            let why = || format!("{domain} is our own domain");
+            notes.add(|| Step::Rewritten { number: request.to.to_owned(), result: number.clone(), why: why() });
         }
         if let Some(reading) = self.read_number(&number, request.caller) {
-            let result = reading.number.clone();
-            steps.push(Step::Rewritten { number, result, why: reading.why });
+            notes.add(|| Step::Rewritten { number, result: reading.number.clone(), why: reading.why });
             number = reading.number;
         }
         number
@@ -219,32 +235,50 @@ impl Plan {
         numbering::read(number, country, hand)
     }
 
-    fn fill(&self, rule: &Rule, fields: &Fields<'_>, steps: &mut Vec<Step>) -> Route {
+    fn fill(&self, rule: &Rule, fields: &Fields<'_>, notes: &mut Notes) -> Route {
         let mut caller = rule.caller.as_ref().map(|template| template.fill(fields));
         if let Some(shown) = caller.take_if(|shown| !is_dialable(shown)) {
-            let why = format!("\"{}\", which the rule makes of it, can't be shown", shown.escape_debug());
-            steps.push(Step::Rewritten { number: fields.from.to_owned(), result: fields.from.to_owned(), why });
+            let why = || format!("\"{}\", which the rule makes of it, can't be shown", shown.escape_debug());
+            let from = || fields.from.to_owned();
+            notes.add(|| Step::Rewritten { number: from(), result: from(), why: why() });
         } else if let Some(shown) = &caller {
-            let why = "the caller is shown with it".to_owned();
-            steps.push(Step::Rewritten { number: fields.from.to_owned(), result: shown.clone(), why });
+            let why = || "the caller is shown with it".to_owned();
+            notes.add(|| Step::Rewritten { number: fields.from.to_owned(), result: shown.clone(), why: why() });
         }
         let mut targets = Vec::with_capacity(rule.targets.len());
         for aim in &rule.targets {
             match aim.fill(fields, &self.users) {
                 Ok(target) => {
-                    steps.push(Step::Target { index: targets.len(), text: explain::target_text(&target) });
+                    notes.add(|| Step::Target { index: targets.len(), text: explain::target_text(&target) });
                     targets.push(target);
                 }
-                Err(why) => steps.push(Step::Target { index: targets.len(), text: format!("left out: {why}") }),
+                Err(why) => {
+                    notes.add(|| Step::Target { index: targets.len(), text: format!("left out: {why}") });
+                }
             }
         }
         if targets.is_empty() {
             let target = Target::Reject { status: 404, reason: String::new() };
-            steps.push(Step::Target { index: 0, text: explain::target_text(&target) });
+            notes.add(|| Step::Target { index: 0, text: explain::target_text(&target) });
             targets.push(target);
         }
         let (transfer, pass_headers) = (rule.transfer, rule.pass_headers.clone());
         Route { rule: rule.name.clone(), caller, targets, transfer, pass_headers }
+    }
+}
+
+/// The steps of a decision, where somebody wants to read them.
+struct Notes(Option<Vec<Step>>);
+
+impl Notes {
+    fn add(&mut self, step: impl FnOnce() -> Step) {
+        if let Some(steps) = &mut self.0 {
+            steps.push(step());
+        }
+    }
+
+    fn into_steps(self) -> Vec<Step> {
+        self.0.unwrap_or_default()
     }
 }
 
@@ -294,7 +328,11 @@ mod tests {
 
     fn ask(plan: &Plan, caller: Caller<'_>, to: &str) -> Decision {
         let at = moment("2026-11-23T15:00Z").unwrap();
-        plan.route(&Request { caller, from: "02079460009", to, at })
+        let request = Request { caller, from: "02079460009", to, at };
+        let decision = plan.explain(&request);
+        // Only who asks for the steps pays for them.
+        assert_eq!(plan.route(&request), Decision { steps: Vec::new(), ..decision.clone() });
+        decision
     }
 
     fn first(plan: &Plan, caller: Caller<'_>, to: &str) -> Option<Target> {
@@ -384,7 +422,7 @@ expect = { rule = "Landlines in the USA and Canada", trunk = "acme", number = "+
         assert!(text.contains("no, it is for users, not for trunk:acme\n"), "{text}");
         assert!(text.ends_with("result  no rule takes 4155550100: the call is answered 404\n"), "{text}");
         let night = Request { caller: ALICE, from: "", to: "4155550100", at: Wall::from_micros(0) };
-        let text = explain::explain_text(&plan(TOUR).route(&night));
+        let text = explain::explain_text(&plan(TOUR).explain(&night));
         assert!(
             text.contains("no, Wed 1969-12-31 19:00 there is outside of Mon-Fri 08:00-18:00 America/New_York"),
             "{text}"
@@ -407,7 +445,17 @@ expect = { rule = "Landlines in the USA and Canada", trunk = "acme", number = "+
         }
         assert_eq!(first(&plan, Caller::Stranger, "bob"), None);
 
-        let later = plan.with_users([user("dave", None, None)]);
+        let mut later = plan.clone();
+        later.insert_user(user("dave", None, None));
+        later.insert_user(user("bob", Some("+442079460009"), None));
+        assert_eq!(first(&later, CAROL, "+442079460009"), bob);
+        assert_eq!(first(&later, CAROL, "+442079460002"), None);
+        // A number that passes from one to another is the latter's, in whatever order that is heard of.
+        later.insert_user(user("dave", Some("+442079460009"), None));
+        later.remove_user("bob");
+        assert_eq!(first(&later, CAROL, "+442079460009"), Some(Target::User { name: "dave".into() }));
+        later.remove_user("dave");
+        assert_eq!(first(&later, CAROL, "+442079460009"), None);
         assert_eq!(first(&later, CAROL, "dave"), Some(Target::User { name: "dave".into() }));
         assert_eq!(first(&later, CAROL, "bob"), None);
     }

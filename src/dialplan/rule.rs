@@ -109,7 +109,12 @@ impl Rule {
         Some(rule)
     }
 
-    /// Why the rule isn't for this call; none where it is.
+    /// Whether the rule is for a call of this side at this time.
+    pub fn takes(&self, caller: Caller<'_>, at: Wall) -> bool {
+        self.from.iter().any(|source| source.takes(caller)) && self.when.as_ref().is_none_or(|when| when.holds(at))
+    }
+
+    /// Why it isn't, in words.
     pub fn objection(&self, caller: Caller<'_>, at: Wall) -> Option<String> {
         if !self.from.iter().any(|source| source.takes(caller)) {
             let from: Vec<String> = self.from.iter().map(Source::text).collect();
@@ -245,23 +250,31 @@ impl Called {
         Scope { groups, user: matches!(self, Called::User) }
     }
 
-    /// The groups that the called number gives; why it isn't meant, otherwise.
-    pub fn groups_of(&self, number: &str, user: Option<&str>) -> Result<Vec<String>, String> {
+    /// The groups that the called number gives; none where it isn't meant.
+    pub fn groups_of(&self, number: &str, user: Option<&str>) -> Option<Vec<String>> {
         let is_address = number.contains('@');
         match self {
-            Called::Anything => Ok(Vec::new()),
-            Called::User if user.is_some() => Ok(Vec::new()),
-            Called::User => Err(format!("no user has the name or number {number}")),
-            Called::Address(_, regex) if is_address => groups(regex, &number.to_lowercase())
-                .ok_or_else(|| format!("{number} doesn't fit the address {}", self.text())),
-            Called::Address(..) => Err(format!("{number} is not an address of another domain")),
-            _ if is_address => Err(format!("{number} is an address, not a number")),
-            Called::Number(pattern) => {
-                pattern.groups_of(number).ok_or_else(|| format!("{number} doesn't fit {}", pattern.text()))
-            }
-            Called::Regex(regex) => {
-                groups(regex, number).ok_or_else(|| format!("{number} doesn't fit the regex {}", self.text()))
-            }
+            Called::Anything => Some(Vec::new()),
+            Called::User => user.map(|_| Vec::new()),
+            Called::Address(_, regex) if is_address => groups(regex, &number.to_lowercase()),
+            Called::Address(..) => None,
+            _ if is_address => None,
+            Called::Number(pattern) => pattern.groups_of(number),
+            Called::Regex(regex) => groups(regex, number),
+        }
+    }
+
+    /// Why a number that it doesn't fit doesn't.
+    pub fn objection(&self, number: &str) -> String {
+        let is_address = number.contains('@');
+        match self {
+            Called::Anything => String::new(),
+            Called::User => format!("no user has the name or number {number}"),
+            Called::Address(..) if is_address => format!("{number} doesn't fit the address {}", self.text()),
+            Called::Address(..) => format!("{number} is not an address of another domain"),
+            _ if is_address => format!("{number} is an address, not a number"),
+            Called::Number(pattern) => format!("{number} doesn't fit {}", pattern.text()),
+            Called::Regex(_) => format!("{number} doesn't fit the regex {}", self.text()),
         }
     }
 
@@ -280,7 +293,8 @@ impl Called {
 }
 
 fn groups(regex: &Regex, number: &str) -> Option<Vec<String>> {
-    let captures = regex.captures(number)?;
+    // Most rules don't fit, which is found out without room for groups.
+    let captures = regex.is_match(number).then(|| regex.captures(number)).flatten()?;
     Some(captures.iter().skip(1).map(|group| group.map_or("", |group| group.as_str()).to_owned()).collect())
 }
 

@@ -3,7 +3,7 @@
 use crate::base::chance::Chance;
 use crate::call::account::forwarding::Forwarding;
 use crate::call::account::{Account, Accounts};
-use crate::config::settings::{Secret, Settings};
+use crate::config::settings::{Secret, Settings, User};
 use crate::shell::error::ShellError;
 use crate::shell::store::{NewUser, Store, StoredUser, UserError};
 use crate::sip::digest::Hashes;
@@ -17,22 +17,23 @@ const PASSWORD_LENGTH: usize = 12;
 pub async fn load(settings: &Settings, store: &Store) -> Result<Accounts, ShellError> {
     let realm = &settings.sip.domain;
     let stored = store.users().await?.into_iter().map(from_store);
-    let configured = settings.users.iter().map(|user| Account {
-        name: user.name.clone(),
-        number: user.number.clone(),
-        country: user.country.clone(),
-        display_name: user.display_name.clone(),
-        hashes: match &user.secret {
-            Secret::Password(password) => Hashes::from_password(&user.name, realm, password),
-            Secret::Ha1(ha1) => Hashes { ha1_md5: Some(ha1.clone()), ha1_sha256: None },
-        },
-        forwarding: Forwarding::default(),
-    });
+    let configured = settings.users.iter().map(|user| from_settings(user, realm));
     let mut accounts = Accounts::new(stored.chain(configured));
     for (user, forwarding) in store.forwardings().await? {
         accounts.set_forwarding(&user, forwarding);
     }
     Ok(accounts)
+}
+
+/// The account of one user; none where there is no such user.
+pub async fn load_one(settings: &Settings, store: &Store, name: &str) -> Result<Option<Account>, ShellError> {
+    let configured = settings.users.iter().find(|user| user.name == name);
+    let account = match configured {
+        Some(user) => Some(from_settings(user, &settings.sip.domain)),
+        None => store.user(name).await?.map(from_store),
+    };
+    let forwarding = store.forwarding(name).await?;
+    Ok(account.map(|account| Account { forwarding, ..account }))
 }
 
 /// On the first start of a gateway without users: makes `alice` and `bob`, and returns their passwords, which nobody can
@@ -64,6 +65,20 @@ pub async fn make_ready(
     }
     store.set_note(READY_MADE, "yes").await?;
     Ok(made)
+}
+
+fn from_settings(user: &User, realm: &str) -> Account {
+    Account {
+        name: user.name.clone(),
+        number: user.number.clone(),
+        country: user.country.clone(),
+        display_name: user.display_name.clone(),
+        hashes: match &user.secret {
+            Secret::Password(password) => Hashes::from_password(&user.name, realm, password),
+            Secret::Ha1(ha1) => Hashes { ha1_md5: Some(ha1.clone()), ha1_sha256: None },
+        },
+        forwarding: Forwarding::default(),
+    }
 }
 
 fn from_store(user: StoredUser) -> Account {

@@ -39,7 +39,7 @@ impl Gauges {
         let now = world.clock.now();
         let counts = switch.counts();
         self.metrics.set_calls(counts.calls);
-        self.metrics.set_accepting(!switch.is_draining());
+        self.metrics.set_accepting(switch.closed().is_none());
         self.metrics.set_registrations(counts.registrations);
         self.metrics.set_held(counts.transactions, counts.ports);
         self.metrics.set_events(counts.subscriptions, counts.publications, counts.stored_messages);

@@ -3,6 +3,7 @@
 mod accounts;
 mod gauges;
 mod phones;
+mod reading;
 mod run;
 
 pub use run::run;

@@ -4,17 +4,15 @@ use crate::admin::metrics::Metrics;
 use crate::admin::{self, AppState, router, token};
 use crate::base::chance::Chance;
 use crate::base::time::Wall;
-use crate::call::account::{Account, Accounts};
 use crate::call::io::Input;
 use crate::call::switch::Switch;
 use crate::config;
 use crate::config::settings::Settings;
-use crate::dialplan::directory::PlanUser;
-use crate::dialplan::plan::{Plan, PlanContext};
 use crate::dialplan::route::Request;
 use crate::gateway::accounts;
 use crate::gateway::gauges::Gauges;
 use crate::gateway::phones::Phones;
+use crate::gateway::reading::{Everything, Read, Reading, read_plan, read_settings};
 use crate::shell::clock::Clock;
 use crate::shell::control::{Control, ReloadReport, Status};
 use crate::shell::drive::{HOUSEKEEPING, World};
@@ -26,10 +24,10 @@ use crate::shell::store::Store;
 use crate::shell::tls::{self, Tls};
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -52,7 +50,7 @@ pub fn run(config: Option<PathBuf>) -> Result<(), Problems> {
 }
 
 struct Gateway {
-    config: Option<PathBuf>,
+    reading: Reading,
     switch: Switch,
     world: World,
     store: Store,
@@ -63,6 +61,8 @@ struct Gateway {
     gauges: Gauges,
     started: Wall,
     draining_since: Option<tokio::time::Instant>,
+    /// To end, so far.
+    signals: u32,
     ended: bool,
 }
 
@@ -102,9 +102,10 @@ impl Gateway {
         let listener = admin::bind(listen).await?;
         let http = listener.local_addr().unwrap_or(listen);
         let router = router(state);
-        let https = serve_https(settings.http.tls, world.tls(), router.clone()).await?;
+        let per_address = settings.limits.http_connections_per_address;
+        let https = serve_https(settings.http.tls, world.tls(), router.clone(), per_address).await?;
         tokio::spawn(async move {
-            if let Err(error) = admin::serve(listener, router, std::future::pending()).await {
+            if let Err(error) = admin::serve(listener, router, per_address, std::future::pending()).await {
                 tracing::error!("the HTTP server ended: {error}");
             }
         });
@@ -119,7 +120,7 @@ impl Gateway {
         let phones = Phones::restore(store.clone(), &mut switch, now, &world.listening()).await?;
         greet(&settings, http, https, &world);
         Ok(Gateway {
-            config,
+            reading: Reading::new(Handle::current(), config, store.clone()),
             switch,
             world,
             store,
@@ -130,6 +131,7 @@ impl Gateway {
             gauges: Gauges::new(metrics, now.wall),
             started: now.wall,
             draining_since: None,
+            signals: 0,
             ended: false,
         })
     }
@@ -146,10 +148,11 @@ impl Gateway {
             let timeout = self.switch.poll_timeout();
             tokio::select! {
                 arrival = self.world.wait(timeout) => self.world.turn(&mut self.switch, arrival),
-                Some(control) = self.control.recv() => self.answer(control).await,
-                _ = hang_up.recv() => self.reload_and_say().await,
-                _ = terminate.recv() => self.drain(),
-                _ = interrupt.recv() => self.drain(),
+                Some(control) = self.control.recv() => self.answer(control),
+                read = self.reading.next() => self.take_on(read),
+                _ = hang_up.recv() => self.reading.reload(None, self.switch.settings()),
+                _ = terminate.recv() => self.told_to_end(),
+                _ = interrupt.recv() => self.told_to_end(),
                 _ = housekeeping.tick() => self.keep_house().await,
             }
         }
@@ -186,11 +189,19 @@ impl Gateway {
         self.world.tell(&mut self.switch, Input::EndAll);
     }
 
-    /// The first time, takes no new calls; the second time, ends those in progress.
+    /// The first signal lets the calls in progress end, be it that the API asked for that before; the second ends them.
+    fn told_to_end(&mut self) {
+        self.signals += 1;
+        if self.signals > 1 {
+            tracing::info!("told to end a second time: all calls are ended");
+            return self.end_all();
+        }
+        self.drain();
+    }
+
+    /// Takes no new calls from now on.
     fn drain(&mut self) {
         if self.draining_since.is_some() {
-            tracing::info!("told to end a second time: all calls are ended");
-            self.end_all();
             return;
         }
         let calls = self.switch.counts().calls;
@@ -222,7 +233,7 @@ impl Gateway {
         self.phones.keep(&mut self.switch, self.world.clock.now()).await;
     }
 
-    async fn answer(&mut self, control: Control) {
+    fn answer(&mut self, control: Control) {
         // A client that went away needs no answer.
         match control {
             Control::Calls { reply } => drop(reply.send(self.switch.calls())),
@@ -235,24 +246,14 @@ impl Gateway {
             }
             Control::Trunks { reply } => drop(reply.send(self.switch.trunks(self.world.clock.now()))),
             Control::Registrations { reply } => drop(reply.send(self.switch.registrations(self.world.clock.now()))),
-            Control::Reload { reply } => {
-                let result = self.reload().await.map_err(|problems| problems.0);
-                let _ = reply.send(result);
-            }
+            Control::Reload { reply } => self.reading.reload(Some(reply), self.switch.settings()),
             Control::Drain { reply } => {
-                if self.draining_since.is_none() {
-                    self.drain();
-                }
+                self.drain();
                 let _ = reply.send(());
             }
             Control::Status { reply } => drop(reply.send(self.status())),
             Control::Explain { from, to, at, reply } => drop(reply.send(self.explain(&from, &to, at))),
-            Control::AccountsChanged => {
-                let settings = Arc::clone(self.switch.settings());
-                if let Err(problems) = self.take_accounts(&settings).await {
-                    tracing::error!("the accounts could not be read again: {}", problems.0.join("; "));
-                }
-            }
+            Control::UserChanged { name } => self.reading.user_changed(name, self.switch.settings()),
         }
     }
 
@@ -264,8 +265,7 @@ impl Gateway {
             version: env!("CARGO_PKG_VERSION"),
             started: self.started,
             uptime: now.time - crate::base::time::Time::ZERO,
-            accepting: !self.switch.is_draining() && self.world.journal().is_none_or(Journal::has_room),
-            draining: self.switch.is_draining(),
+            closed: self.switch.closed(),
             calls: counts.calls,
             max_calls: self.switch.settings().limits.calls,
             registrations: counts.registrations,
@@ -285,29 +285,32 @@ impl Gateway {
         let settings = self.switch.settings();
         let at = at.unwrap_or_else(|| self.world.clock.now().wall);
         let (caller, number) = self.switch.plan().caller(settings, from)?;
-        Ok(self.switch.plan().route(&Request { caller, from: &number, to, at }))
+        Ok(self.switch.plan().explain(&Request { caller, from: &number, to, at }))
     }
 
-    async fn reload_and_say(&mut self) {
-        match self.reload().await {
-            Ok(report) => {
-                tracing::info!("reloaded: {} rules, {} users, {} trunks", report.rules, report.users, report.trunks)
-            }
-            Err(problems) => {
-                for problem in problems.0 {
-                    tracing::error!("{problem}");
+    /// Takes on what was read, at once and whole.
+    fn take_on(&mut self, read: Read) {
+        match read {
+            Read::Users(users) => {
+                for (name, account) in users {
+                    self.world.tell(&mut self.switch, Input::User { name, account: account.map(Box::new) });
                 }
-                tracing::error!("nothing was changed: what ran before goes on");
+            }
+            Read::Failed(why) => tracing::error!("the accounts could not be read again: {why}"),
+            Read::All(waiting, everything) => {
+                let result = everything.map(|everything| self.reload(*everything));
+                say_reloaded(&result);
+                for reply in waiting {
+                    // A client that went away needs no answer.
+                    let _ = reply.send(result.as_ref().map(ReloadReport::clone).map_err(|problems| problems.0.clone()));
+                }
             }
         }
+        self.reading.begin(self.switch.settings());
     }
 
-    /// Reads everything again and takes it on at once, or leaves all as it is.
-    async fn reload(&mut self) -> Result<ReloadReport, Problems> {
-        let settings = Arc::new(read_settings(self.config.as_deref())?);
-        let accounts = Arc::new(accounts::load(&settings, &self.store).await?);
-        let plan = Arc::new(read_plan(&settings, &accounts)?);
-        let certificates = Tls::load(&settings)?;
+    fn reload(&mut self, everything: Everything) -> ReloadReport {
+        let Everything { settings, accounts, plan, certificates } = everything;
         let before = Arc::clone(self.switch.settings());
         let report = ReloadReport {
             rules: plan.rule_count(),
@@ -320,15 +323,21 @@ impl Gateway {
         self.world.tell(&mut self.switch, Input::Accounts(accounts));
         self.world.tell(&mut self.switch, Input::Reload { settings: Arc::clone(&settings), plan });
         self.settings.store(settings);
-        Ok(report)
+        report
     }
+}
 
-    async fn take_accounts(&mut self, settings: &Arc<Settings>) -> Result<(), Problems> {
-        let accounts = Arc::new(accounts::load(settings, &self.store).await?);
-        let plan = Arc::new(self.switch.plan().with_users(plan_users(&accounts)));
-        self.world.tell(&mut self.switch, Input::Reload { settings: Arc::clone(settings), plan });
-        self.world.tell(&mut self.switch, Input::Accounts(accounts));
-        Ok(())
+fn say_reloaded(result: &Result<ReloadReport, Problems>) {
+    match result {
+        Ok(report) => {
+            tracing::info!("reloaded: {} rules, {} users, {} trunks", report.rules, report.users, report.trunks);
+        }
+        Err(problems) => {
+            for problem in &problems.0 {
+                tracing::error!("{problem}");
+            }
+            tracing::error!("nothing was changed: what ran before goes on");
+        }
     }
 }
 
@@ -337,12 +346,13 @@ async fn serve_https(
     listen: Option<SocketAddr>,
     certificates: tls::Current,
     router: axum::Router,
+    per_address: usize,
 ) -> Result<Option<SocketAddr>, ShellError> {
     let Some(listen) = listen else { return Ok(None) };
     let listener = admin::bind_tls(listen).await?;
     let https = listener.local_addr().unwrap_or(listen);
     tokio::spawn(async move {
-        if let Err(error) = admin::serve_tls(listener, certificates, router).await {
+        if let Err(error) = admin::serve_tls(listener, certificates, router, per_address).await {
             tracing::error!("the HTTPS server ended: {error}");
         }
     });
@@ -360,26 +370,6 @@ fn look_at_files(settings: &Settings) {
         }
         Err(error) => tracing::warn!("the limit of open files can't be raised: {error}"),
     }
-}
-
-fn read_settings(config: Option<&Path>) -> Result<Settings, Problems> {
-    config::load(config, std::env::vars())
-        .map_err(|problems| Problems(problems.iter().map(ToString::to_string).collect()))
-}
-
-fn read_plan(settings: &Settings, accounts: &Accounts) -> Result<Plan, Problems> {
-    let context = PlanContext { users: plan_users(accounts), ..PlanContext::of(settings) };
-    let said = |problems: Vec<config::problem::Problem>| Problems(problems.iter().map(ToString::to_string).collect());
-    Plan::load(settings.dialplan.as_deref(), &context).map_err(said)
-}
-
-fn plan_users(accounts: &Accounts) -> Vec<PlanUser> {
-    let user = |account: &Account| PlanUser {
-        name: account.name.clone(),
-        number: account.number.clone(),
-        country: account.country.clone(),
-    };
-    accounts.iter().map(user).collect()
 }
 
 /// What only a new process can do.
@@ -402,7 +392,7 @@ fn after_restart(before: &Settings, after: &Settings) -> Vec<String> {
     say(timing(&before.sip) != timing(&after.sip), "sip.t1 or sip.nonce_lifetime");
     let connections = |limits: &config::settings::Limits| {
         let most = (limits.tcp_connections, limits.tcp_connections_per_address, limits.message_bytes);
-        (most, limits.connection_idle, limits.message_time)
+        (most, limits.http_connections_per_address, limits.connection_idle, limits.message_time)
     };
     say(connections(&before.limits) != connections(&after.limits), "a limit of connections in [limits]");
     say(before.limits.transactions != after.limits.transactions, "limits.transactions");

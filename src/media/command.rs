@@ -71,6 +71,8 @@ pub struct PortSettings {
     /// Where the peer wants RTCP, when it is not on the RTP port.
     pub remote_rtcp: Option<SocketAddr>,
     pub rtcp_mux: bool,
+    /// The host that the peer's signalling comes from, where a phone behind a NAT sends its sound from too.
+    pub signalling: Option<IpAddr>,
     /// What to send; none while the peer doesn't want to hear (hold).
     pub send: Option<Sending>,
     /// What is accepted, by payload type; empty while nothing is to be heard from the peer.

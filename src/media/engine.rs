@@ -123,6 +123,9 @@ impl Engine {
 
     fn connect(&mut self, now: Time, port: PortId, source: Source) {
         let Some(slot) = self.ordered(port) else { return };
+        if self.is_connected(slot, &source) {
+            return;
+        }
         self.disconnect(slot);
         let heard = match &source {
             Source::Peer(peer) => match self.slot(*peer) {
@@ -143,6 +146,20 @@ impl Engine {
         }
         if let Some(heard) = heard {
             self.listen(slot, heard);
+        }
+    }
+
+    /// Whether a side has its sound from there already: what is renegotiated beside it doesn't break it off.
+    fn is_connected(&self, slot: Slot, source: &Source) -> bool {
+        let Some(side) = self.sides.get(slot.0) else { return false };
+        match (&side.source, source) {
+            (Source::Nothing, Source::Nothing) => true,
+            (Source::Echo, Source::Echo) => side.heard == Some(slot),
+            (Source::Peer(before), Source::Peer(peer)) => before == peer && side.heard == self.slot(*peer),
+            (Source::Play { clip: before, repeat: repeated }, Source::Play { clip, repeat }) => {
+                Arc::ptr_eq(before, clip) && repeated == repeat && side.player.is_some()
+            }
+            _ => false,
         }
     }
 
@@ -257,7 +274,7 @@ impl Engine {
         let side = self.sides.get_mut(slot.0).ok_or(Reason::NoPort)?;
         let packet = rtp::Packet::parse(datagram).map_err(|_| Reason::Malformed)?;
         let accept = side.receive.accepts(packet.header.payload_type).ok_or(Reason::PayloadType)?;
-        match side.port.admit(from, packet.header.sequence) {
+        match side.port.admit(now, from, packet.header.sequence, Some(packet.header.ssrc)) {
             Verdict::Known => {}
             Verdict::Learnt => self.events.push_back(Event::Learnt { port: side.id, source: from }),
             Verdict::Stranger => return Err(Reason::Stranger),
@@ -360,7 +377,7 @@ impl Engine {
     ) -> Result<(), Reason> {
         let side = self.sides.get_mut(slot.0).ok_or(Reason::NoPort)?;
         let sequence = udptl::sequence(datagram).ok_or(Reason::Malformed)?;
-        match side.port.admit(from, sequence) {
+        match side.port.admit(now, from, sequence, None) {
             Verdict::Known => {}
             Verdict::Learnt => self.events.push_back(Event::Learnt { port: side.id, source: from }),
             Verdict::Stranger => return Err(Reason::Stranger),

@@ -2,7 +2,7 @@
 //! gone is no error.
 
 use crate::base::time::Wall;
-use crate::call::view::{CallView, RegistrationView, TrunkView};
+use crate::call::view::{CallView, Closed, RegistrationView, TrunkView};
 use crate::dialplan::route::Decision;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -44,8 +44,10 @@ pub enum Control {
         at: Option<Wall>,
         reply: oneshot::Sender<Result<Decision, String>>,
     },
-    /// The store's users were changed, and are to be read again.
-    AccountsChanged,
+    /// A user of the store, or where their calls go, was changed, and is to be read again.
+    UserChanged {
+        name: String,
+    },
 }
 
 /// What a reload changed.
@@ -63,9 +65,8 @@ pub struct Status {
     pub version: &'static str,
     pub started: Wall,
     pub uptime: Duration,
-    /// False during a drain, and while the books can't be kept.
-    pub accepting: bool,
-    pub draining: bool,
+    /// Why no new call is taken; none while calls are.
+    pub closed: Option<Closed>,
     pub calls: usize,
     pub max_calls: usize,
     pub registrations: usize,

@@ -26,11 +26,11 @@ use crate::sip::core::{Core, Owner};
 use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Body, Flow, Headers, Transmit};
 use crate::sip::outbox::TimerKey;
-use crate::sip::request::{Draft, contact};
+use crate::sip::request::{Draft, contact, name_in};
 use crate::sip::response::Answer;
 use crate::sip::session::{Session, TIMERS};
 use crate::sip::transaction::{ClientKey, Course, ServerTxId, TransactionTimer};
-use crate::wire::sip::{Message, Method, Name};
+use crate::wire::sip::{Message, Method, Name, Uuid};
 use std::collections::HashMap;
 
 pub use crate::sip::request::ALLOW;
@@ -98,6 +98,16 @@ impl Agent {
     /// What our addresses are called from now on.
     pub fn set_announce(&mut self, announce: Announce) {
         self.core.settings.announce = announce;
+    }
+
+    /// By which names peers know us from now on.
+    pub fn set_names(&mut self, names: Vec<String>) {
+        self.core.settings.names = names;
+    }
+
+    /// How many sessions there may be from now on.
+    pub fn set_max_sessions(&mut self, most: usize) {
+        self.core.settings.max_sessions = most;
     }
 
     /// Sends a request outside any dialog. Its answers come as [`Event::Response`], its failure as [`Event::Failed`].
@@ -258,6 +268,11 @@ impl Agent {
         self.act(now, id, |session, core| session.bye(core, headers));
     }
 
+    /// Our side of an answered session is called otherwise from now on (RFC 7989 §9).
+    pub fn rename(&mut self, now: Now, id: SessionId, name: Uuid) {
+        self.act(now, id, |session, _| session.rename(name));
+    }
+
     /// Whether a call to us has its final answer. One that was given may wait for the acknowledgement of what came before.
     pub fn is_answered(&self, id: SessionId) -> bool {
         self.session(id).is_none_or(Session::is_answered)
@@ -388,13 +403,15 @@ fn start_request(core: &mut Core, id: RequestId, request: OutgoingRequest) -> Cl
     let tag = request.local_tag.clone().unwrap_or_else(|| core.mint.tag());
     let from = format!("{};tag={tag}", request.from);
     let call_id = request.call_id.unwrap_or_else(|| core.mint.call_id());
-    let at = |user: &String| contact(user, request.flow, &core.settings.announce);
+    let host = request.contact_host.as_deref();
+    let at = |user: &String| contact(user, request.flow, &core.settings.announce, host);
     let contact = request.contact.clone().or_else(|| request.contact_user.as_ref().map(at));
     let draft = Draft {
         method: &request.method,
         uri: &request.uri,
         flow: request.flow,
         announce: &core.settings.announce,
+        host: host.or_else(|| name_in(contact.as_deref()?)),
         branch: &branch,
         max_forwards: request.max_forwards,
         from: &from,

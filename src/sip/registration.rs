@@ -31,6 +31,8 @@ pub struct RegistrationSettings {
     pub aor: String,
     /// The user part of our Contact, unescaped.
     pub contact_user: String,
+    /// Our name where the registrar knows us by one.
+    pub contact_host: Option<String>,
     /// What we ask for.
     pub expires: Duration,
     pub credentials: Option<ClientCredentials>,
@@ -52,6 +54,7 @@ impl RegistrationSettings {
             registrar_uri: registrar_uri.to_owned(),
             aor: aor.to_owned(),
             contact_user: contact_user.to_owned(),
+            contact_host: None,
             expires: Duration::from_secs(3_600),
             credentials: None,
             announce: Announce::default(),
@@ -240,6 +243,11 @@ impl Registration {
         }
     }
 
+    /// The address that it binds to our contact.
+    pub fn aor(&self) -> &str {
+        &self.settings.aor
+    }
+
     pub fn poll_action(&mut self) -> Option<Action> {
         self.action.take().map(Action::Register)
     }
@@ -358,7 +366,9 @@ impl Registration {
 
     fn contact_uri(&self, flow: Flow) -> String {
         let user = escape_user(&self.settings.contact_user);
-        format!("sip:{user}@{}{}", self.settings.announce.socket(flow), flow.transport.parameter())
+        let ours = self.settings.announce.socket(flow);
+        let host = self.settings.contact_host.as_ref().map(|host| format!("{host}:{}", ours.port()));
+        format!("sip:{user}@{}{}", host.unwrap_or_else(|| ours.to_string()), flow.transport.parameter())
     }
 
     fn accepted(&mut self, now: Time, message: &Message, chance: &mut Chance) {

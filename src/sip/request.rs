@@ -4,6 +4,8 @@ use crate::sip::announce::Announce;
 use crate::sip::flow::{Body, Flow, Headers, Transport};
 use crate::wire::sip::{Message, Method, Name, Writer};
 use bytes::Bytes;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 /// What the agent and the session together take within a dialog or outside.
 pub const ALLOW: &str =
@@ -18,6 +20,8 @@ pub(crate) struct Draft<'a> {
     pub uri: &'a str,
     pub flow: Flow,
     pub announce: &'a Announce,
+    /// Our name in Via over TLS, where a peer knows us by one.
+    pub host: Option<&'a str>,
     pub branch: &'a str,
     pub max_forwards: u32,
     /// Whole values, with their tags.
@@ -37,7 +41,7 @@ pub(crate) struct Draft<'a> {
 impl Draft<'_> {
     pub fn write(&self) -> Bytes {
         let mut writer = Writer::request(self.method, self.uri);
-        writer.header(Name::Via, via(self.flow, self.announce, self.branch));
+        writer.header(Name::Via, via(self.flow, self.announce, self.host, self.branch));
         for route in self.routes {
             writer.header(Name::Route, route);
         }
@@ -66,24 +70,42 @@ impl Draft<'_> {
 }
 
 /// Our Via. `rport` asks the peer to answer to where the request came from (RFC 3581).
-fn via(flow: Flow, announce: &Announce, branch: &str) -> String {
+fn via(flow: Flow, announce: &Announce, host: Option<&str>, branch: &str) -> String {
     let transport = flow.transport.as_str();
     // Over TLS, where both know whom they talk to, the peer may use our connection for its own requests (RFC 5923 §5).
     let alias = if flow.transport == Transport::Tls { ";alias" } else { "" };
-    format!("SIP/2.0/{transport} {};branch={branch};rport{alias}", authority(flow, announce))
+    let ours = Authority { host: host.filter(|_| flow.transport == Transport::Tls), local: announce.socket(flow) };
+    format!("SIP/2.0/{transport} {ours};branch={branch};rport{alias}")
 }
 
-/// Our Contact on a flow.
-pub(crate) fn contact(user: &str, flow: Flow, announce: &Announce) -> String {
+/// Our Contact on a flow; `host` is our name where the peer knows us by one.
+pub(crate) fn contact(user: &str, flow: Flow, announce: &Announce, host: Option<&str>) -> String {
     let at = if user.is_empty() { "" } else { "@" };
-    format!("<sip:{user}{at}{}{}>", authority(flow, announce), flow.transport.parameter())
+    let ours = Authority { host, local: announce.socket(flow) };
+    format!("<sip:{user}{at}{ours}{}>", flow.transport.parameter())
 }
 
-/// Address and port of our side, as they stand in a URI; without the zone of an IPv6 address, which is nobody else's.
-fn authority(flow: Flow, announce: &Announce) -> String {
-    match announce.socket(flow) {
-        std::net::SocketAddr::V4(local) => local.to_string(),
-        std::net::SocketAddr::V6(local) => format!("[{}]:{}", local.ip(), local.port()),
+/// The name that a Contact of ours has for us; none where it has our address.
+pub(crate) fn name_in(contact: &str) -> Option<&str> {
+    let uri = contact.strip_prefix("<sip:")?;
+    let authority = uri.rsplit_once('@').map_or(uri, |(_, authority)| authority);
+    let host = authority.split([':', ';', '>']).next()?;
+    (!host.starts_with('[') && host.parse::<IpAddr>().is_err()).then_some(host)
+}
+
+/// Name or address and port of our side, as they stand in a URI; without the zone of an IPv6 address, which is nobody else's.
+struct Authority<'a> {
+    host: Option<&'a str>,
+    local: SocketAddr,
+}
+
+impl fmt::Display for Authority<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.host, self.local) {
+            (Some(host), local) => write!(f, "{host}:{}", local.port()),
+            (None, SocketAddr::V4(local)) => write!(f, "{}:{}", local.ip(), local.port()),
+            (None, SocketAddr::V6(local)) => write!(f, "[{}]:{}", local.ip(), local.port()),
+        }
     }
 }
 

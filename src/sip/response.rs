@@ -1,7 +1,6 @@
 //! The text of answers that we send, and where they go.
 
 use crate::sip::agent::AgentSettings;
-use crate::sip::announce::Announce;
 use crate::sip::flow::{Body, Flow, Headers};
 use crate::sip::request::{ALLOW, SUPPORTED, contact};
 use crate::sip::transaction::Asked;
@@ -25,26 +24,25 @@ impl Answer<'_> {
     /// Over UDP the address of a request may be forged. What needs no right to be asked for is answered with at most
     /// [`AMPLIFICATION`] times the bytes of the request: where more would go out, what can be spared is left out.
     pub fn write(&self, asked: &Asked, settings: &AgentSettings) -> Bytes {
-        let announce = &settings.announce;
-        let whole = self.compose(asked, &settings.user_agent, announce, false);
+        let whole = self.compose(asked, &settings.user_agent, settings, false);
         let is_open = self.status >= 300 || *asked.request.method() == Method::Options;
         let limit = asked.request.raw().len().saturating_mul(AMPLIFICATION);
         if !is_open || asked.flow.transport.is_reliable() || whole.len() <= limit {
             return whole;
         }
-        let terse = self.compose(asked, "", announce, true);
+        let terse = self.compose(asked, "", settings, true);
         // No telephone says so little; nothing is sent where even that is too much.
         if terse.len() <= limit { terse } else { Bytes::new() }
     }
 
-    fn compose(&self, asked: &Asked, server: &str, announce: &Announce, is_terse: bool) -> Bytes {
+    fn compose(&self, asked: &Asked, server: &str, settings: &AgentSettings, is_terse: bool) -> Bytes {
         let request = &asked.request;
         let to_tag = Some(asked.to_tag.as_str()).filter(|tag| self.status != 100 && !tag.is_empty());
         let mut writer = Writer::reply_to(request, self.status, self.reason, to_tag);
         let makes_dialog =
             matches!(request.method(), Method::Invite | Method::Subscribe) && (101..=299).contains(&self.status);
         if makes_dialog || (*request.method() == Method::Update && self.status < 300) {
-            writer.header(Name::Contact, our_contact(asked, announce));
+            writer.header(Name::Contact, our_contact(asked, settings));
         }
         let mut challenges = 0;
         for (name, value) in self.headers {
@@ -93,10 +91,14 @@ impl Answer<'_> {
     }
 }
 
-/// The user part of the request's URI at our address: the name by which the peer knows us already.
-pub(crate) fn our_contact(asked: &Asked, announce: &Announce) -> String {
+/// The user part of the request's URI at our address, or at that of our names to which it was sent: as the peer knows us
+/// already.
+pub(crate) fn our_contact(asked: &Asked, settings: &AgentSettings) -> String {
     let uri = Uri::parse(asked.request.request_uri()).ok();
-    contact(uri.as_ref().and_then(|uri| uri.user()).unwrap_or_default(), asked.flow, announce)
+    let user = uri.as_ref().and_then(|uri| uri.user()).unwrap_or_default();
+    let is_named = |name: &&String| uri.as_ref().is_some_and(|uri| uri.host().eq_ignore_ascii_case(name));
+    let name = settings.names.iter().find(is_named);
+    contact(user, asked.flow, &settings.announce, name.map(String::as_str))
 }
 
 /// Where the answers to a request go, and where the peer takes a connection if that one is gone: RFC 3261 §18.2.2 and

@@ -1,6 +1,7 @@
 //! The neutral description of media: what one side can send and receive, whether SDP (RFC 4566, RFC 8866) or another
 //! protocol said it.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use tandem_codecs::Codec;
 
@@ -21,7 +22,7 @@ pub struct Description {
 pub struct Media {
     pub kind: Kind,
     /// The transport as written, such as `RTP/AVP`.
-    pub protocol: String,
+    pub protocol: Cow<'static, str>,
     /// Where this side wants its RTP. A port of zero refuses the line (RFC 3264 §6).
     pub address: SocketAddr,
     /// Where this side wants its RTCP, when that isn't the next port (RFC 3605).
@@ -69,12 +70,42 @@ pub enum Direction {
     Inactive,
 }
 
+/// Transports and encodings as almost everybody writes them. Descriptions are copied often, and these needn't be.
+const KNOWN: [&str; 18] = [
+    "RTP/AVP",
+    "RTP/SAVP",
+    "RTP/AVPF",
+    "RTP/SAVPF",
+    "UDP/TLS/RTP/SAVPF",
+    "UDP/TLS/RTP/SAVP",
+    "udptl",
+    "PCMU",
+    "PCMA",
+    "G722",
+    "opus",
+    "telephone-event",
+    "G729",
+    "GSM",
+    "L16",
+    "CN",
+    "H264",
+    "VP8",
+];
+
+/// The text, without a copy of its own where it is one that everybody writes.
+pub fn known(text: &str) -> Cow<'static, str> {
+    match KNOWN.into_iter().find(|known| *known == text) {
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(text.to_owned()),
+    }
+}
+
 /// One payload type of an RTP media line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Format {
     pub payload_type: u8,
     /// As written in `rtpmap`, or the static assignment's name (RFC 3551 §6).
-    pub encoding: String,
+    pub encoding: Cow<'static, str>,
     /// The RTP clock in Hz: 8000 for G.722, whatever its sampling rate (RFC 3551 §4.5.2).
     pub clock_rate: u32,
     pub channels: u8,
@@ -112,7 +143,7 @@ impl Media {
     pub fn new(kind: Kind, protocol: &str, address: SocketAddr) -> Media {
         Media {
             kind,
-            protocol: protocol.to_owned(),
+            protocol: known(protocol),
             address,
             rtcp: None,
             rtcp_mux: false,

@@ -63,6 +63,9 @@ fn a_drain_refuses_new_calls_lets_old_ones_end_and_exits_with_0() {
     let mut old = call(&gateway, 3, seconds(6));
     gateway.await_calls(3, seconds(5));
 
+    // As an upgrade does it: the signal after `tandem drain` is the first one.
+    let output = gateway.command(&["drain"]).output().expect("tandem drain runs");
+    assert!(output.status.success(), "{output:?}");
     gateway.process().signal(libc::SIGTERM);
     wait::until("the gateway to say that it drains", seconds(5), || (gateway.get("/readyz")?.0 == 503).then_some(()));
     let mut new = Plan::caller(net, 2, &gateway.sip(), "1000").port(5070).calls(1, 1, seconds(1)).start();

@@ -117,3 +117,17 @@ fn a_phone_of_one_family_has_its_sound_in_the_other() {
         ",
     );
 }
+
+/// RFC 3608 §5: the proxy before a phone sends its requests there.
+#[test]
+fn an_edge_proxy_outside_is_told_the_public_address_for_its_phones_requests() {
+    play_in(
+        behind_nat,
+        "
+        stranger -> tandem REGISTER (as bob)
+        tandem -> stranger 401
+        stranger -> tandem REGISTER (as bob | auth bob | Supported: path | Path: <sip:203.0.113.9:5060;lr> | To: <sip:bob@tandem.local>)
+        tandem -> stranger 200 [Service-Route: <sip:203.0.113.7:5060;lr>]
+        ",
+    );
+}

@@ -155,3 +155,25 @@ fn what_belongs_to_no_subscription_is_refused() {
         ",
     );
 }
+
+#[test]
+fn what_waits_for_an_answer_of_a_side_that_is_replaced_is_answered() {
+    play(
+        "
+        alice talks to bob (PCMU)
+        alice -> tandem MESSAGE (type: text/plain | body: hello)
+        tandem -> bob MESSAGE
+        bob2 calls alice (sdp PCMU | Replaces: {dialog of bob})
+        tandem -> alice 480 MESSAGE
+        tandem -> bob2 200
+        bob2 -> tandem ACK
+        tandem -> bob BYE
+        bob -> tandem 200 BYE
+        bob -> tandem 200 MESSAGE
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> bob2 BYE
+        bob2 -> tandem 200
+        ",
+    );
+}

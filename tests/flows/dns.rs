@@ -42,7 +42,10 @@ impl Dns {
     }
 
     pub fn locate(&self, target: &Target) -> Result<Located<Address>, String> {
-        let mut search = Search::new(target.clone(), &[Transport::Udp, Transport::Tcp]);
+        let usual = [Transport::Udp, Transport::Tcp];
+        let wanted = target.transport.filter(|transport| !usual.contains(transport));
+        let ours: Vec<Transport> = usual.into_iter().chain(wanted).collect();
+        let mut search = Search::new(target.clone(), &ours);
         while let Some(question) = search.poll_question() {
             let reply = if self.silent { Err("no answer".to_owned()) } else { Ok(self.reply(&question)) };
             search.answered(&question, reply);

@@ -32,6 +32,11 @@ pub fn objection(message: &Message, item: &str, before: Option<&Bytes>) -> Optio
     if item == "same sdp" {
         return (Some(&message.body()) != before).then(|| "it is another description than before".to_owned());
     }
+    if item == "next sdp" {
+        let version = |body: &Bytes| tandem::wire::sdp::parse(body).ok().map(|description| description.version);
+        let (now, then) = (version(&message.body()), before.and_then(version));
+        return (now != then.map(|then| then + 1)).then(|| format!("its version is {now:?} after {then:?}"));
+    }
     if let Some(part) = rest(item, "body !~") {
         let body = String::from_utf8_lossy(&message.body()).into_owned();
         return body.contains(part).then(|| format!("the body is {body}"));
@@ -63,12 +68,16 @@ pub fn leak(message: &str, to: &Peer, others: &[Peer]) -> Option<String> {
     // A phone that registers is told of all that its user has.
     let registers = message.contains(" REGISTER\r\n");
     let is_another = |other: &&Peer| {
-        other.flow.remote.ip() != to.flow.remote.ip() && !(registers && other.account == to.account)
+        // One phone may listen elsewhere than it sends from.
+        let is_at_home = other.flow.remote.ip() == to.flow.remote.ip();
+        other.name != to.name && !(other.account == to.account && (registers || is_at_home))
     };
     for other in others.iter().filter(is_another) {
-        let address = other.flow.remote.ip().to_string();
-        let own = [other.mark.as_str(), &address];
-        let known = own.into_iter().chain(other.secrets.iter().map(String::as_str));
+        let address = other.flow.remote.ip();
+        // Some live at one address.
+        let address = (address != to.flow.remote.ip()).then(|| address.to_string());
+        let own = [Some(other.mark.as_str()), address.as_deref()];
+        let known = own.into_iter().flatten().chain(other.secrets.iter().map(String::as_str));
         for secret in known.filter(|secret| !to.secrets.iter().any(|known| known == secret)) {
             if message.contains(secret) {
                 return Some(format!("{} learns `{secret}` of {}", to.name, other.name));

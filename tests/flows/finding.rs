@@ -365,3 +365,32 @@ fn a_text_is_signed_for_each_server_of_a_trunk() {
         ",
     );
 }
+
+/// RFC 3261 §10.2.2: a carrier that goes on calling a contact of ours doesn't call elsewhere.
+#[test]
+fn a_contact_is_taken_back_where_a_reload_takes_its_account_or_its_trunk() {
+    play_in(
+        |setting| {
+            setting.account_at_acme();
+            setting.trunk("acme").register = true;
+        },
+        "
+        tandem -> acme REGISTER [To ~ sip:4711@]
+        acme -> tandem 200 (Contact: <sip:4711@192.0.2.1:5060>;expires=3600)
+        trunk acme [state registered]
+        reload with account 4712 at acme
+        tandem -> acme REGISTER [Expires: 0 | To ~ sip:4711@]
+        tandem -> acme REGISTER [To ~ sip:4712@]
+        acme -> tandem 200 (Contact: <sip:4712@192.0.2.1:5060>;expires=3600)
+        acme -> tandem 200
+        trunk acme [state registered]
+        reload without acme
+        tandem -> acme REGISTER [Expires: 0 | To ~ sip:4712@]
+        wait 500ms
+        tandem -> acme REGISTER
+        acme -> tandem 200
+        acme -> tandem INVITE +15550100001 (sdp PCMU)
+        tandem -> acme 401
+        ",
+    );
+}

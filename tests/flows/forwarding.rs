@@ -340,3 +340,28 @@ fn what_a_trusted_trunk_says_of_forwards_goes_on() {
         ",
     );
 }
+
+/// The first answer that the caller acknowledges has our offer (RFC 3262 §5), and a 181 would have none.
+#[test]
+fn a_caller_who_left_the_offer_to_us_and_acknowledges_hears_of_no_forward() {
+    play(
+        "
+        carol registers
+        bob forwards always to carol
+        alice calls bob (Require: 100rel)
+        tandem -> carol INVITE
+        carol -> tandem 180
+        tandem -> alice 180 [Require: 100rel | sdp first=opus]
+        alice -> tandem PRACK (sdp PCMU)
+        tandem -> alice 200 PRACK
+        carol -> tandem 200 (sdp PCMU)
+        tandem -> carol ACK
+        tandem -> alice 200 [no sdp]
+        alice -> tandem ACK
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> carol BYE
+        carol -> tandem 200
+        ",
+    );
+}

@@ -192,3 +192,54 @@ fn nothing_passes_in_a_call_without_a_rule() {
         ",
     );
 }
+
+/// RFC 7989 §9: after a transfer or Replaces, both that are left name each other.
+#[test]
+fn a_session_is_named_by_those_who_are_in_it() {
+    let [a, b, c] =
+        ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "cccccccccccccccccccccccccccccccc"];
+    let nil = "00000000000000000000000000000000";
+    let talking = format!(
+        "
+        bob registers
+        carol registers
+        alice calls bob (sdp PCMU | Session-ID: {a};remote={nil})
+        tandem -> bob INVITE [Session-ID: {a};remote={nil}]
+        bob -> tandem 200 (sdp PCMU | Session-ID: {b};remote={a})
+        tandem -> bob ACK
+        tandem -> alice 200 [Session-ID: {b};remote={a}]
+        alice -> tandem ACK
+        "
+    );
+    play(&format!(
+        "{talking}
+        alice2 calls bob (sdp PCMU | Session-ID: {c};remote={nil} | Replaces: {{dialog of alice}})
+        tandem -> alice2 200 [Session-ID: {b};remote={c}]
+        alice2 -> tandem ACK
+        tandem -> alice BYE
+        alice -> tandem 200
+        alice2 -> tandem BYE
+        tandem -> alice2 200
+        tandem -> bob BYE [Session-ID: {c};remote={b}]
+        bob -> tandem 200
+        "
+    ));
+    play(&format!(
+        "{talking}
+        bob -> tandem REFER (Refer-To: <sip:carol@tandem.local> | Refer-Sub: false)
+        tandem -> bob 202
+        tandem -> carol INVITE [Session-ID: {a};remote={nil}]
+        carol -> tandem 200 (sdp PCMU | Session-ID: {c};remote={a})
+        tandem -> carol ACK
+        tandem -> bob BYE
+        bob -> tandem 200
+        tandem -> alice INVITE [Session-ID: {c};remote={a}]
+        alice -> tandem 200 (sdp PCMU)
+        tandem -> alice ACK
+        carol -> tandem BYE
+        tandem -> carol 200
+        tandem -> alice BYE [Session-ID: {c};remote={a}]
+        alice -> tandem 200
+        "
+    ));
+}

@@ -261,8 +261,8 @@ impl Player {
                 };
                 world.feed(Input::Loaded { ticket, result });
             }
-            [name, "is", "no", "user"] => world.accounts(|account| account != *name),
-            [_, "is", "a", "user", "again"] => world.accounts(|_| true),
+            [name, "is", "no", "user"] => world.user(name, false),
+            [name, "is", "a", "user", "again"] => world.user(name, true),
             ["operator", "hangs", "up"] => {
                 let id = world.books.records.last().expect("a call").id.clone();
                 world.feed(Input::HangUp { id });
@@ -280,6 +280,13 @@ impl Player {
             [name, "is", "not", "to", "be", "disturbed"] => world.change(name, &Change::DoNotDisturb { on: true }),
             ["store", "fails"] => world.mailbox.failing = true,
             ["restart"] => world.restart(),
+            ["reload", "without", trunk] => {
+                world.reload(|setting| setting.settings.trunks.retain(|known| known.name != *trunk));
+            }
+            ["reload", "with", "account", user, "at", trunk] => world.reload(|setting| {
+                let credentials = setting.trunk(trunk).credentials.as_mut();
+                credentials.expect("an account").username = (*user).to_owned();
+            }),
             ["load", lag] => {
                 for _ in 0..40 {
                     world.pass(Duration::from_millis(50));

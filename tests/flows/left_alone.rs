@@ -206,3 +206,115 @@ fn whoever_was_left_alone_may_hold_before_the_target_answers() {
         "
     ));
 }
+
+/// A phone holds before it transfers: the held side may still be at that when the referrer hangs up.
+#[test]
+fn whoever_was_left_alone_in_the_midst_of_an_exchange_hears_the_tone_after_it() {
+    play(
+        "
+        carol registers
+        alice talks to bob (PCMU)
+        bob -> tandem re-INVITE (sdp PCMU sendonly)
+        tandem -> bob 200
+        bob -> tandem ACK
+        tandem -> alice INVITE [sdp sendonly]
+        bob -> tandem REFER (Refer-To: <sip:carol@tandem.local>)
+        tandem -> bob 202 REFER
+        tandem -> bob NOTIFY
+        bob -> tandem 200 NOTIFY
+        tandem -> carol INVITE
+        carol -> tandem 180
+        tandem -> bob NOTIFY
+        bob -> tandem 200 NOTIFY
+        bob -> tandem BYE
+        tandem -> bob 200 BYE
+        tandem -> bob NOTIFY
+        bob -> tandem 200 NOTIFY
+        quiet alice
+        alice -> tandem 200 (sdp PCMU recvonly)
+        tandem -> alice ACK
+        tandem -> alice INVITE [sdp PCMU opus G722 PCMA | next sdp]
+        alice -> tandem 200 (sdp PCMU)
+        tandem -> alice ACK
+        media alice [from loop | to alice | send PCMU/0]
+        carol -> tandem 200 (sdp PCMU)
+        tandem -> carol ACK
+        media alice [from carol]
+        carol -> tandem BYE
+        tandem -> carol 200
+        tandem -> alice BYE
+        alice -> tandem 200
+        ",
+    );
+}
+
+/// No line of a description is ever taken back, whoever is talked to (RFC 3264 §8).
+#[test]
+fn a_line_that_was_added_while_the_target_rang_is_refused_there() {
+    play(
+        "
+        carol registers
+        alice talks to bob (PCMU)
+        bob -> tandem REFER (Refer-To: <sip:carol@tandem.local>)
+        tandem -> bob 202 REFER
+        tandem -> bob NOTIFY
+        bob -> tandem 200 NOTIFY
+        tandem -> carol INVITE
+        bob -> tandem re-INVITE (sdp PCMU; video VP8)
+        tandem -> bob 100
+        tandem -> alice INVITE [sdp audio first=PCMU; video VP8/99]
+        alice -> tandem 200 (sdp PCMU; video VP8)
+        tandem -> alice ACK
+        tandem -> bob 200
+        bob -> tandem ACK
+        carol -> tandem 200 (sdp PCMU)
+        tandem -> carol ACK
+        tandem -> bob NOTIFY
+        tandem -> bob BYE
+        bob -> tandem 200 NOTIFY
+        bob -> tandem 200 BYE
+        tandem -> alice INVITE [sdp audio first=PCMU; video refused | next sdp]
+        alice -> tandem 200 (sdp PCMU; video VP8 refused)
+        tandem -> alice ACK
+        media alice [from carol]
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> carol BYE
+        carol -> tandem 200
+        ",
+    );
+}
+
+#[test]
+fn whoever_is_transferred_keeps_its_sound_in_the_family_that_it_has() {
+    play(
+        "
+        carol registers
+        bob registers
+        alice calls bob (sdp PCMU ip=2001:db8::aa)
+        tandem -> bob INVITE
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        tandem -> alice 200 [sdp ip=2001:db8::1]
+        alice -> tandem ACK
+        bob -> tandem REFER (Refer-To: <sip:carol@tandem.local>)
+        tandem -> bob 202 REFER
+        tandem -> bob NOTIFY
+        bob -> tandem 200 NOTIFY
+        tandem -> carol INVITE
+        carol -> tandem 200 (sdp PCMU)
+        tandem -> carol ACK
+        tandem -> bob NOTIFY
+        tandem -> bob BYE
+        bob -> tandem 200 NOTIFY
+        bob -> tandem 200 BYE
+        tandem -> alice INVITE [sdp first=PCMU ip=2001:db8::1]
+        alice -> tandem 200 (sdp PCMU ip=2001:db8::aa)
+        tandem -> alice ACK
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> carol BYE
+        carol -> tandem 200
+        ",
+    );
+}

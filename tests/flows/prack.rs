@@ -396,6 +396,12 @@ fn each_fork_counts_for_itself() {
         tandem -> alice 200 [same sdp]
         alice -> tandem ACK
         media bob [send PCMU/0 | to bob]
+        alice -> tandem re-INVITE (sdp PCMU sendonly)
+        tandem -> alice 200
+        alice -> tandem ACK
+        tandem -> bob INVITE [To ~ one | sdp sendonly]
+        bob -> tandem 200 (sdp PCMU recvonly)
+        tandem -> bob ACK
         {GOODBYE}"
     ));
 }

@@ -428,3 +428,29 @@ fn a_re_invite_that_waits_for_the_other_side_can_be_cancelled() {
         ",
     );
 }
+
+/// The answer says otherwise than the early media did, which the caller can only be told once it has acknowledged (RFC 3264
+/// §8).
+#[test]
+fn an_offer_that_had_to_wait_leaves_no_gap_in_the_versions() {
+    play(
+        "
+        bob registers
+        alice calls bob (sdp PCMU)
+        tandem -> bob INVITE
+        bob -> tandem 183 (sdp PCMU)
+        tandem -> alice 183 [sdp PCMU]
+        bob -> tandem 200 (sdp PCMU sendonly)
+        tandem -> bob ACK
+        tandem -> alice 200 [same sdp]
+        alice -> tandem ACK
+        tandem -> alice INVITE [sdp sendonly | next sdp]
+        alice -> tandem 200 (sdp PCMU recvonly)
+        tandem -> alice ACK
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> bob BYE
+        bob -> tandem 200
+        ",
+    );
+}

@@ -1,6 +1,6 @@
 //! Phones behind proxies, with several flows, and addresses of one phone (RFC 3327, RFC 3608, RFC 5626, RFC 5627).
 
-use crate::ladder::play;
+use crate::ladder::{play, play_in};
 use crate::raw::{Raw, request, signed};
 use tandem::wire::sip::{Message, Name};
 
@@ -246,4 +246,35 @@ fn a_flow_takes_the_place_of_itself_before() {
     // Without the option a `reg-id` means nothing.
     register(&mut raw, "alice", 5_002, &format!("<sip:b@192.0.2.11>;reg-id=2;{FIRST}"), "");
     assert_eq!(raw.world.switch.counts().registrations, 3);
+}
+
+/// The address names a phone of bob's (RFC 5627 §5.1), and none of whom bob sends the call on to.
+#[test]
+fn a_call_to_one_phone_is_forwarded_and_goes_on() {
+    let plan = "[[rule]]\nname = \"Bob, then carol\"\nnumber = \"bob\"\nto = [{ user = \"bob\" }, { user = \"carol\" }]\n\
+                [[rule]]\nname = \"People\"\ndialled = \"user\"\nto = [{ user = \"{user}\" }]\n";
+    play_in(
+        |setting| setting.plan = plan.to_owned(),
+        "
+        bob registers
+        bob2 -> tandem REGISTER
+        tandem -> bob2 401
+        bob2 -> tandem REGISTER (auth | Contact: <sip:secretof-bob2-x@192.0.2.22:5060>;+sip.instance=\"<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>\" | Supported: gruu)
+        tandem -> bob2 200
+        carol registers
+        alice calls sip:bob@tandem.local;gr=urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6 (sdp PCMU)
+        tandem -> bob2 INVITE
+        quiet bob
+        bob2 -> tandem 503
+        tandem -> carol INVITE
+        carol -> tandem 486
+        tandem -> alice 486
+        bob forwards always to carol
+        alice calls sip:bob@tandem.local;gr=urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6 (sdp PCMU)
+        tandem -> alice 181
+        tandem -> carol INVITE
+        carol -> tandem 486
+        tandem -> alice 486
+        ",
+    );
 }

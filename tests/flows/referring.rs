@@ -723,7 +723,21 @@ fn a_rule_may_have_a_phone_carry_a_transfer_out() {
         alice -> tandem REFER (Refer-To: <sip:carol@192.0.2.1> | Refer-Sub: false)
         tandem -> bob REFER [Refer-Sub: false]
         bob -> tandem 200
-        tandem -> alice 202 REFER
+        tandem -> alice 202 REFER [Refer-Sub: false]
+        # Of that one nothing more is heard, and of this one no news come.
+        bob -> tandem NOTIFY (Event: refer | Subscription-State: active | type: message/sipfrag | body: SIP/2.0 100 Trying)
+        tandem -> bob 481
+        alice -> tandem REFER (Refer-To: <sip:carol@192.0.2.1>)
+        tandem -> bob REFER [no Refer-Sub]
+        bob -> tandem 202
+        tandem -> alice 202 REFER [no Refer-Sub]
+        alice -> tandem REFER (Refer-To: <sip:carol@192.0.2.1>)
+        tandem -> alice 491
+        wait 180s
+        alice -> tandem REFER (Refer-To: <sip:carol@192.0.2.1>)
+        tandem -> bob REFER
+        bob -> tandem 603
+        tandem -> alice 603 REFER
         alice -> tandem BYE
         tandem -> alice 200 BYE
         tandem -> bob BYE

@@ -454,3 +454,36 @@ fn a_change_that_is_never_acknowledged_ends_the_call() {
         ",
     );
 }
+
+/// Until the answer is here, what was agreed holds (RFC 3264 §5).
+#[test]
+fn who_holds_and_leaves_the_offer_to_us_holds_until_it_answers() {
+    talking(
+        "
+        alice -> tandem re-INVITE (sdp PCMU sendonly)
+        tandem -> alice 200
+        alice -> tandem ACK
+        tandem -> bob INVITE [sdp sendonly]
+        bob -> tandem 200 (sdp PCMU recvonly)
+        tandem -> bob ACK
+        alice -> tandem re-INVITE
+        tandem -> alice 200 [sdp first=PCMU sendrecv]
+        quiet bob
+        alice -> tandem ACK (sdp PCMU sendonly)
+        quiet bob
+        media alice [send nothing]
+        alice -> tandem re-INVITE
+        tandem -> alice 200 [sdp first=PCMU sendrecv]
+        alice -> tandem ACK
+        quiet bob
+        media alice [send nothing]
+        alice -> tandem re-INVITE
+        tandem -> alice 200 [sdp first=PCMU sendrecv]
+        alice -> tandem ACK (sdp PCMU)
+        tandem -> bob INVITE [sdp first=PCMU]
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        media alice [send PCMU/0 | receive PCMU/0]
+        ",
+    );
+}

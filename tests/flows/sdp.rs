@@ -19,7 +19,7 @@ fn line(words: &str, mark: &str, address: SocketAddr) -> Media {
     let (kind, words) = kind(words);
     let mut line = Media::new(kind, "RTP/AVP", address);
     if line.kind != Kind::Audio {
-        line.protocol = "RTP/AVPF".to_owned();
+        line.protocol = "RTP/AVPF".into();
     }
     line.attributes.push(("x-note".to_owned(), Some(mark.to_owned())));
     for word in words {
@@ -37,10 +37,10 @@ fn line(words: &str, mark: &str, address: SocketAddr) -> Media {
             Some(("rate", rate)) => line.bandwidths.push(("AS".to_owned(), rate.parse().expect("a rate"))),
             Some(_) => panic!("{word} in a description"),
             None if word == "mux" => line.rtcp_mux = true,
-            None if word == "secure" => line.protocol = "RTP/SAVP".to_owned(),
+            None if word == "secure" => line.protocol = "RTP/SAVP".into(),
             None if word == "refused" => line.address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
-            None if word == "t38" => (line.protocol, line.raw_formats) = ("udptl".to_owned(), word.to_owned()),
-            None if word == "bfcp" => (line.protocol, line.raw_formats) = ("TCP/BFCP".to_owned(), "*".to_owned()),
+            None if word == "t38" => (line.protocol, line.raw_formats) = ("udptl".into(), word.to_owned()),
+            None if word == "bfcp" => (line.protocol, line.raw_formats) = ("TCP/BFCP".into(), "*".to_owned()),
             None => match direction(word) {
                 Some(direction) => line.direction = direction,
                 None => line.formats.push(named(word)),
@@ -137,7 +137,7 @@ fn line_objection(line: &Media, words: &str) -> Option<String> {
             }
             None if word == "refused" => refusal_wanted = true,
             None if word == "t38" => {
-                if (line.protocol.as_str(), line.raw_formats.as_str()) != ("udptl", "t38") {
+                if (line.protocol.as_ref(), line.raw_formats.as_str()) != ("udptl", "t38") {
                     return Some(format!("it is {} {}", line.protocol, line.raw_formats));
                 }
             }
@@ -190,7 +190,7 @@ fn named(word: &str) -> Format {
 }
 
 fn format(payload_type: u8, encoding: &str, clock_rate: u32, channels: u8) -> Format {
-    Format { payload_type, encoding: encoding.to_owned(), clock_rate, channels, fmtp: None }
+    Format { payload_type, encoding: encoding.to_owned().into(), clock_rate, channels, fmtp: None }
 }
 
 fn with(format: Format, fmtp: &str) -> Format {

@@ -404,3 +404,79 @@ fn what_one_phone_refuses_another_may_take() {
         {GOODBYE}"
     ));
 }
+
+#[test]
+fn who_is_moved_while_a_line_is_added_hears_and_may_ask_again() {
+    play(
+        "
+        carol registers
+        alice talks to bob (PCMU)
+        bob -> tandem re-INVITE (sdp PCMU; video VP8)
+        tandem -> bob 100
+        tandem -> alice INVITE [sdp audio first=PCMU; video VP8/99]
+        alice -> tandem 180
+        alice -> tandem REFER (Refer-To: sip:carol@tandem.local)
+        tandem -> alice 202
+        tandem -> alice NOTIFY
+        alice -> tandem 200 NOTIFY
+        tandem -> carol INVITE
+        carol -> tandem 200 (sdp PCMU)
+        tandem -> carol ACK
+        tandem -> bob 491
+        tandem -> alice NOTIFY
+        tandem -> alice BYE
+        alice -> tandem 200 NOTIFY
+        alice -> tandem 200 BYE
+        alice -> tandem 487 INVITE
+        tandem -> bob INVITE [sdp audio first=PCMU]
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        media bob [from carol | to bob]
+        media carol [from bob | to carol]
+        bob -> tandem re-INVITE (sdp PCMU; video VP8)
+        tandem -> bob 100
+        tandem -> carol INVITE [sdp audio first=PCMU; video VP8/99]
+        carol -> tandem 488
+        tandem -> bob 200 [sdp PCMU; video refused]
+        bob -> tandem ACK
+        bob -> tandem BYE
+        tandem -> bob 200
+        tandem -> carol BYE
+        carol -> tandem 200
+        ",
+    );
+}
+
+#[test]
+fn who_is_replaced_while_asked_for_a_line_leaves_none_behind() {
+    play(
+        "
+        alice talks to bob (PCMU)
+        alice -> tandem re-INVITE (sdp PCMU; video VP8)
+        tandem -> alice 100
+        tandem -> bob INVITE [sdp audio first=PCMU; video VP8/99]
+        bob -> tandem 180
+        bob2 calls alice (sdp PCMU | Replaces: {dialog of bob})
+        tandem -> alice 491
+        tandem -> bob2 200
+        bob2 -> tandem ACK
+        tandem -> bob BYE
+        bob -> tandem 200 BYE
+        bob -> tandem 487 INVITE
+        media alice [from bob2]
+        media bob2 [from alice]
+        alice -> tandem re-INVITE (sdp PCMU; video VP8)
+        tandem -> alice 100
+        tandem -> bob2 INVITE [sdp audio first=PCMU; video VP8/99]
+        bob2 -> tandem 200 (sdp PCMU; video VP8)
+        tandem -> bob2 ACK
+        tandem -> alice 200 [sdp PCMU; video VP8]
+        alice -> tandem ACK
+        media alice video [from bob2]
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> bob2 BYE
+        bob2 -> tandem 200
+        ",
+    );
+}

@@ -503,3 +503,28 @@ fn a_carrier_that_called_us_may_challenge_our_bye() {
         ),
     );
 }
+
+#[test]
+fn a_trunks_packet_time_holds_both_ways() {
+    play_in(
+        |setting| setting.trunk("acme").ptime_ms = 30,
+        "
+        alice registers
+        acme -> tandem INVITE +15550100001 (sdp PCMU)
+        tandem -> alice INVITE [sdp first=PCMU ptime=20]
+        alice -> tandem 200 (sdp PCMU)
+        tandem -> alice ACK
+        tandem -> acme 200 [sdp PCMU ptime=30]
+        acme -> tandem ACK
+        media acme [ptime 30]
+        media alice [ptime 20]
+        acme -> tandem re-INVITE
+        tandem -> acme 200 [sdp first=PCMU ptime=30]
+        acme -> tandem ACK (sdp PCMU)
+        acme -> tandem BYE
+        tandem -> acme 200
+        tandem -> alice BYE
+        alice -> tandem 200
+        ",
+    );
+}

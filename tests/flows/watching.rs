@@ -313,3 +313,47 @@ fn who_is_registered_is_told_where() {
         ",
     );
 }
+
+/// Another phone of bob's watches bob: it is told no more of a caller than the phone that rings (RFC 3323 §5.1).
+#[test]
+fn a_lamp_of_ones_own_shows_the_caller_as_a_phone_is_shown_it() {
+    play(
+        "
+        bob registers
+        bob2 -> tandem SUBSCRIBE bob (Event: dialog)
+        tandem -> bob2 401
+        bob2 -> tandem SUBSCRIBE bob (auth | Event: dialog)
+        tandem -> bob2 200
+        tandem -> bob2 NOTIFY
+        bob2 -> tandem 200
+        acme -> tandem INVITE bob (From: <sip:+14155550100@198.51.100.11> | Privacy: id | sdp PCMU)
+        tandem -> bob INVITE [From ~ anonymous.invalid]
+        bob -> tandem 180
+        tandem -> acme 180
+        wait 1s
+        tandem -> bob2 NOTIFY [body ~ recipient | body !~ <remote> | body !~ 4155550100]
+        bob2 -> tandem 200
+        bob -> tandem 486
+        tandem -> acme 486
+        wait 1s
+        tandem -> bob2 NOTIFY
+        bob2 -> tandem 200
+        alice calls *72 (sdp PCMU)
+        tandem -> bob INVITE [From ~ +15550199999]
+        bob -> tandem 180
+        tandem -> alice 180
+        wait 1s
+        tandem -> bob2 NOTIFY [body ~ <identity>sip:+15550199999@tandem.local</identity> | body !~ 15550100001]
+        bob2 -> tandem 200
+        bob -> tandem 486
+        tandem -> alice 486
+        wait 1s
+        tandem -> bob2 NOTIFY
+        bob2 -> tandem 200
+        bob2 -> tandem SUBSCRIBE (auth | Event: dialog | Expires: 0)
+        tandem -> bob2 200
+        tandem -> bob2 NOTIFY
+        bob2 -> tandem 200
+        ",
+    );
+}

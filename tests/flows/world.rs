@@ -32,7 +32,7 @@ use tandem_codecs::Codec;
 pub const REALM: &str = "tandem.local";
 const OURS: [&str; 2] = ["192.0.2.1:5060", "[2001:db8::1]:5060"];
 /// Everyone who may appear; none of the addresses is the beginning of another.
-const PEERS: [(&str, &str, Transport); 16] = [
+const PEERS: [(&str, &str, Transport); 19] = [
     ("alice", "192.0.2.11:5060", Transport::Udp),
     ("alice2", "192.0.2.12:5060", Transport::Udp),
     ("bob", "192.0.2.21:5060", Transport::Udp),
@@ -49,6 +49,10 @@ const PEERS: [(&str, &str, Transport); 16] = [
     ("acme3", "198.51.100.22:5060", Transport::Udp),
     ("acme4", "198.51.100.23:5060", Transport::Tcp),
     ("globex", "198.51.100.12:5080", Transport::Udp),
+    ("gamma", "198.51.100.13:5061", Transport::Tls),
+    // Whose connections end at a proxy on acme's machine, or who forges its address.
+    ("browser", "198.51.100.11:40002", Transport::Ws),
+    ("forger", "198.51.100.11:40003", Transport::Udp),
     ("sixth", "[2001:db8::6]:5060", Transport::Udp),
     ("stranger", "203.0.113.9:5060", Transport::Udp),
 ];
@@ -278,18 +282,25 @@ impl World {
         }
     }
 
-    /// Only some of the users are left.
-    pub fn accounts(&mut self, stays: impl Fn(&str) -> bool) {
-        let left = accounts().into_iter().filter(|account| stays(&account.name));
-        self.feed(Input::Accounts(Arc::new(Accounts::new(left))));
+    /// A user is removed, or added again, over the API.
+    pub fn user(&mut self, name: &str, is_one: bool) {
+        let account = accounts().into_iter().find(|account| is_one && account.name == name);
+        self.feed(Input::User { name: name.to_owned(), account: account.map(Box::new) });
     }
 
     /// A user changes a setting over the API.
     pub fn change(&mut self, name: &str, change: &Change) {
-        let mut changed = (**self.switch.accounts()).clone();
-        let forwarding = changed.by_name(name).expect("a user").forwarding.with(change);
-        changed.set_forwarding(name, forwarding);
-        self.feed(Input::Accounts(Arc::new(changed)));
+        let mut account = self.switch.accounts().by_name(name).expect("a user").clone();
+        account.forwarding = account.forwarding.with(change);
+        self.feed(Input::User { name: name.to_owned(), account: Some(Box::new(account)) });
+    }
+
+    /// The configuration is read again; the plan is as before.
+    pub fn reload(&mut self, change: impl FnOnce(&mut Setting)) {
+        change(&mut self.setting);
+        let (settings, plan) = (Arc::new(self.setting.settings.clone()), Arc::clone(self.switch.plan()));
+        self.feed(Input::Accounts(Arc::clone(self.switch.accounts())));
+        self.feed(Input::Reload { settings, plan });
     }
 
     /// The gateway dies and starts again, with nothing left but its store.

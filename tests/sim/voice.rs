@@ -69,7 +69,7 @@ impl Voice {
 
     /// Only what the gateway can't speak.
     pub fn foreign_offer(&mut self) -> Body {
-        let g729 = Format { payload_type: 18, encoding: "G729".to_owned(), clock_rate: 8_000, channels: 1, fmtp: None };
+        let g729 = Format { payload_type: 18, encoding: "G729".into(), clock_rate: 8_000, channels: 1, fmtp: None };
         self.describe(vec![line(self.address, Direction::SendRecv, vec![g729])])
     }
 
@@ -205,13 +205,13 @@ fn format_of(codec: Codec) -> Format {
         Codec::Opus => (111, 2),
         Codec::L16 { .. } => (120, 1),
     };
-    Format { payload_type, encoding: codec.name().to_owned(), clock_rate: codec.clock_rate(), channels, fmtp: None }
+    Format { payload_type, encoding: codec.name().into(), clock_rate: codec.clock_rate(), channels, fmtp: None }
 }
 
 fn events() -> Format {
     Format {
         payload_type: EVENTS,
-        encoding: "telephone-event".to_owned(),
+        encoding: "telephone-event".into(),
         clock_rate: 8_000,
         channels: 1,
         fmtp: Some("0-15".to_owned()),

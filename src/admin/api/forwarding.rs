@@ -1,6 +1,7 @@
 //! Where a user's calls go: what the phone codes change, for whoever has the API's token.
 
 use crate::admin::answer::{Answer, Refusal};
+use crate::admin::api::users::user_changed;
 use crate::admin::json;
 use crate::admin::router::AppState;
 use crate::call::account::forwarding::Forwarding;
@@ -55,8 +56,7 @@ pub async fn change(
     body.apply(&mut forwarding)?;
     state.store.set_forwarding(&name, &forwarding).await?;
     tracing::info!(user = %name, "where a user's calls go is changed");
-    // Without a loop there is nobody who holds old accounts.
-    let _ = state.control.send(Control::AccountsChanged).await;
+    user_changed(&state, &name).await;
     Ok(Json(json::forwarding(&name, &forwarding)))
 }
 

@@ -64,7 +64,7 @@ pub async fn add(
     };
     state.store.add_user(&user).await?;
     tracing::info!(user = %body.name, "a user is added");
-    accounts_changed(&state).await;
+    user_changed(&state, &body.name).await;
     let shown = json!({
         "name": body.name,
         "number": body.number,
@@ -81,7 +81,7 @@ pub async fn remove(State(state): State<AppState>, Path(name): Path<String>) -> 
         return Err(unknown(&name));
     }
     tracing::info!(user = %name, "a user is removed");
-    accounts_changed(&state).await;
+    user_changed(&state, &name).await;
     Ok(Json(json!({ "removed": name })))
 }
 
@@ -99,7 +99,7 @@ pub async fn password(
         return Err(unknown(&name));
     }
     tracing::info!(user = %name, "a user's password is changed");
-    accounts_changed(&state).await;
+    user_changed(&state, &name).await;
     Ok(Json(json!({ "name": name, "password": made.then_some(password) })))
 }
 
@@ -131,7 +131,7 @@ pub(super) fn unknown(name: &str) -> Refusal {
     )
 }
 
-async fn accounts_changed(state: &AppState) {
+pub(super) async fn user_changed(state: &AppState, name: &str) {
     // Without a loop there is nobody who holds old accounts.
-    let _ = state.control.send(Control::AccountsChanged).await;
+    let _ = state.control.send(Control::UserChanged { name: name.to_owned() }).await;
 }

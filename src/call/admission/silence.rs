@@ -11,7 +11,7 @@ impl Switch {
     /// missing accounts were asked for and names no user who was there lately. Trunks are heard, and who is in a
     /// call or watches somebody.
     pub(in crate::call) fn ignores(&mut self, now: Now, flow: Flow, message: &Message) -> bool {
-        if !message.is_request() || self.exchange.trunks.at(flow.remote).is_some() {
+        if !message.is_request() || self.exchange.trunks.at(flow).is_some() {
             return false;
         }
         let is_scanner = is_named(&self.exchange.settings.security.silent_agents, message) || {

@@ -74,7 +74,7 @@ impl Exchange {
             local: self.address_of(user),
             direction: lamp.direction,
             stage: lamp.light,
-            remote: own.then(|| self.address_of(&lamp.remote)),
+            remote: lamp.remote.as_ref().filter(|_| own).map(|remote| self.address_of(remote)),
         });
         state.collect()
     }

@@ -132,10 +132,7 @@ impl Exchange {
         let to = format!("<sip:{}@{domain}>", escape_user(&user));
         let from = delivery.letter.from.from(domain, Audience::Phone);
         let told = delivery.letter.from.headers(domain, Audience::Phone, Side::Calling);
-        let mut phones = self.registrar.phones(now, &user);
-        if let Some(phone) = &delivery.phone {
-            phones.retain(|flows| flows.iter().any(|binding| binding.instance.as_ref() == Some(phone)));
-        }
+        let phones = self.registrar.phones_for(now, &user, delivery.phone.as_ref());
         if phones.is_empty() {
             return Err(Obstacle::Away(user));
         }
@@ -164,7 +161,8 @@ impl Exchange {
         let from = delivery.letter.from.from(&ours, audience);
         let told = delivery.letter.from.headers(&ours, audience, Side::Calling);
         let to = format!("<sip:{}@{domain}>", escape_user(number));
-        let request = request(now, delivery, hop, from, to, told);
+        let contact_host = trunk.settings.contact_host.clone();
+        let request = OutgoingRequest { contact_host, ..request(now, delivery, hop, from, to, told) };
         let trunk = Some(name.to_owned());
         self.send_letters(now, key, vec![Again { request, trunk, credentials, is_signed: false, more }]);
         Ok(())

@@ -8,6 +8,7 @@ use crate::call::letter::{Letter, LetterId, Pile};
 use crate::dialplan::route::Target;
 use crate::sip::agent::{OutgoingRequest, RequestId, ServerId};
 use crate::sip::digest::ClientCredentials;
+use crate::sip::registrar::Phone;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// One letter on its way, never used twice in a process.
@@ -25,7 +26,7 @@ pub struct Delivery {
     /// What the plan says is to be tried next.
     pub targets: VecDeque<Target>,
     /// The one phone that it is for (RFC 5627); none for all of the user.
-    pub phone: Option<String>,
+    pub phone: Option<Phone>,
     /// The user whose phones are being tried.
     pub user: Option<String>,
     /// Phones or trunks that haven't answered.
@@ -155,7 +156,7 @@ pub struct Posted {
     pub asked: ServerId,
     pub hops: u32,
     pub targets: VecDeque<Target>,
-    pub phone: Option<String>,
+    pub phone: Option<Phone>,
 }
 
 impl Posted {

@@ -264,6 +264,7 @@ impl Agreed {
             remote: self.remote,
             remote_rtcp: self.remote_rtcp,
             rtcp_mux: self.rtcp_mux,
+            signalling: None,
             send: sends.then_some(Sending {
                 coding: self.coding(),
                 payload_type: self.format.payload_type,
@@ -294,7 +295,7 @@ impl Agreed {
     /// `PCMA/8000`, as records name it.
     pub fn codec_text(&self) -> String {
         match (self.protocol, self.format.codec()) {
-            (Protocol::Udptl, _) => self.format.encoding.clone(),
+            (Protocol::Udptl, _) => self.format.encoding.clone().into_owned(),
             (_, Some(codec)) => format!("{}/{}", codec.name(), codec.clock_rate()),
             (_, None) => format!("{}/{}", self.format.encoding, self.format.clock_rate),
         }
@@ -352,7 +353,7 @@ mod tests {
         let offered = offer(&local(&[Codec::G722], 4000));
         assert_eq!(answer(&offered, &local(&[Codec::Pcmu], 5000), None).unwrap_err(), Disagreement::NoCommonCodec);
         let mut secure = offer(&local(&ALL, 4000));
-        secure.media[0].protocol = "RTP/SAVP".to_owned();
+        secure.media[0].protocol = "RTP/SAVP".into();
         assert_eq!(answer(&secure, &local(&ALL, 5000), None).unwrap_err(), Disagreement::NoAudio);
     }
 

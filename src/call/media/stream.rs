@@ -25,6 +25,8 @@ pub struct Stream {
     pub port: Option<PortId>,
     /// What we announce; there once the port is open.
     announced: Option<SocketAddr>,
+    /// The host that the peer's signalling comes from; there with the port.
+    signalling: Option<IpAddr>,
     /// What the line looks like, to be refused in its place.
     shape: MediaLine,
     /// The peer's newest description of it.
@@ -108,6 +110,7 @@ impl Stream {
             bond: Bond(usize::MAX),
             port: None,
             announced: None,
+            signalling: None,
             mid: shape.attribute("mid").map(str::to_owned),
             shape,
             theirs: None,
@@ -138,8 +141,8 @@ impl Stream {
         &self.shape
     }
 
-    pub fn opened(&mut self, address: SocketAddr) {
-        self.announced = Some(address);
+    pub fn opened(&mut self, address: SocketAddr, signalling: IpAddr) {
+        (self.announced, self.signalling) = (Some(address), Some(signalling));
     }
 
     pub fn awaits_port(&self) -> bool {
@@ -285,6 +288,7 @@ impl Stream {
         let onward = other.line.as_ref().map(|line| line.formats.as_slice()).unwrap_or_default();
         let mut settings =
             Box::new(agreed.port_settings(other.wish, other.format.as_ref(), onward, self.silence_limit));
+        settings.signalling = self.signalling;
         // Who is told in INFO requests isn't told a second time.
         if let Some(send) = settings.send.as_mut().filter(|_| digits == Dtmf::Info) {
             send.events = None;

@@ -1,6 +1,7 @@
 //! What the messages of a leg bring for the other side, beside media: who is there, the session's name, and the header
 //! fields that may pass. Everything else stays on its leg.
 
+use crate::base::time::Now;
 use crate::call::admission::Identity;
 use crate::call::exchange::Exchange;
 use crate::call::party::diversion;
@@ -66,7 +67,7 @@ impl Call {
         let known = std::mem::take(&mut self.legs[leg].brought);
         let passing = |name: &str| self.passes(exchange, leg, name);
         let wanted: Vec<String> =
-            message.fields().map(|field| field.name().to_owned()).filter(|name| passing(name)).collect();
+            message.fields().map(|field| field.name()).filter(|name| passing(name)).map(str::to_owned).collect();
         let mut brought = Brought::read(exchange, message, |name| wanted.iter().any(|wanted| wanted == name));
         let says = message.header(Name::SessionId).is_some();
         if !says && !known.session.is_nil() {
@@ -88,10 +89,7 @@ impl Call {
     /// What our answers tell the caller of the leg that they are about: who is there (RFC 3325 §5), the session's name on
     /// both sides, and what passes.
     pub fn told_caller(&mut self, exchange: &mut Exchange, leg: usize) -> Headers {
-        if self.legs[leg].brought.session.is_nil() {
-            self.legs[leg].brought.session = exchange.new_uuid();
-            self.record.legs[leg].session_id = Some(self.legs[leg].brought.session.to_string());
-        }
+        let local = self.session_name(exchange, leg);
         let brought = &self.legs[leg].brought;
         let (domain, audience) = match &self.caller.identity {
             Identity::User { .. } => (exchange.settings.sip.domain.clone(), Audience::Phone),
@@ -103,10 +101,32 @@ impl Call {
         };
         let party = brought.party.as_ref().map(|party| party.headers(&domain, audience, Side::Called));
         let mut headers = party.unwrap_or_default();
-        let pair = SessionPair { local: brought.session, remote: self.legs[0].brought.session };
+        let pair = SessionPair { local, remote: self.legs[0].brought.session };
         headers.push((Name::SessionId, pair.to_string()));
         headers.extend(self.passing(exchange, leg, brought));
         headers
+    }
+
+    /// What the far end of a leg calls the session, or what it is called for it (RFC 7989 §6).
+    fn session_name(&mut self, exchange: &mut Exchange, leg: usize) -> Uuid {
+        let name = &mut self.legs[leg].brought.session;
+        if name.is_nil() {
+            *name = exchange.new_uuid();
+            self.record.legs[leg].session_id = Some(name.to_string());
+        }
+        *name
+    }
+
+    /// Two legs that talked to others before are told what each calls the session (RFC 7989 §9). Answers what the answer to
+    /// an INVITE of `leg` says of it.
+    pub fn introduce(&mut self, exchange: &mut Exchange, now: Now, leg: usize, other: usize) -> Headers {
+        let [one, two] = [leg, other].map(|leg| self.session_name(exchange, leg));
+        for (leg, name) in [(leg, two), (other, one)] {
+            if let Some(session) = self.legs[leg].session() {
+                exchange.agent.rename(now, session, name);
+            }
+        }
+        vec![(Name::SessionId, SessionPair { local: two, remote: one }.to_string())]
     }
 
     /// What a message of `leg` says that may pass to the other side, while the two talk.

@@ -84,6 +84,9 @@ impl Call {
         self.record.status = 200;
         exchange.keep(&self.record);
         let headers = self.told_caller(exchange, leg);
+        if self.origin.is_some() {
+            self.introduce(exchange, now, 0, leg);
+        }
         if let Some(session) = self.caller_session() {
             match self.origin {
                 // Who waited here for the answer has heard of its port already.

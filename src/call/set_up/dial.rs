@@ -192,10 +192,13 @@ impl Call {
             return self.leg_failed(exchange, now, index, 488, Failure::new(488, "").because(why));
         };
         let terms = exchange.terms(leg.trunk.as_deref());
+        let trunk = leg.trunk.as_deref().and_then(|name| exchange.trunks.by_name(name));
+        let contact_host = trunk.and_then(|trunk| trunk.settings.contact_host.clone());
         let session = exchange.agent.invite(
             now,
             Invite {
                 contact_user: to.contact_user,
+                contact_host,
                 headers,
                 body: Some(body),
                 credentials: to.credentials,

@@ -216,9 +216,11 @@ impl Call {
         self.forwards.iter().any(|forward| forward.why == Why::Busy && forward.is_by(&account.name))
     }
 
-    /// 181 Call Is Being Forwarded (RFC 3261 §21.1.3).
+    /// 181 Call Is Being Forwarded (RFC 3261 §21.1.3). Who left the offer to us and acknowledges what we say hears it first
+    /// from an answer that has that offer (§13.2.1, RFC 3262 §5).
     fn tell_forwarded(&mut self, exchange: &mut Exchange, now: Now) {
-        if let Some(session) = self.caller_session() {
+        let awaits_offer = |session| self.caller.offer.is_none() && exchange.agent.is_acknowledged(session, false);
+        if let Some(session) = self.caller_session().filter(|&session| !awaits_offer(session)) {
             self.caller.told = Some((181, false));
             exchange.agent.progress(now, session, 181, "", Vec::new(), None);
         }

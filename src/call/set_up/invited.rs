@@ -17,10 +17,12 @@ use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
 use crate::call::state::{Call, CallerSide, PATIENCE};
 use crate::call::switch::Switch;
 use crate::call::trunk::Trunk;
+use crate::call::view::Closed;
 use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::{Decision, Request, Target};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::Flow;
+use crate::sip::registrar::Phone;
 use crate::wire::description::{Description, Media as MediaLine};
 use crate::wire::sip::{Message, Name, Replaces};
 use std::collections::VecDeque;
@@ -42,7 +44,7 @@ struct Invitation<'a> {
     offer: Option<Description>,
     codecs: Vec<Codec>,
     /// The one phone that was dialled.
-    phone: Option<String>,
+    phone: Option<Phone>,
     /// Why the call is not taken; it has a record all the same.
     refusal: Option<Failure>,
     /// The dialog whose place it wants.
@@ -102,11 +104,10 @@ impl Switch {
     /// Reasons to take no call at all, whoever calls whom.
     fn unwilling(&self, message: &Message, identity: &Identity) -> Option<Failure> {
         let busy = |reason: &str| Failure::new(503, reason).with(Name::RetryAfter, RETRY_AFTER);
-        if self.draining {
-            return Some(busy("Draining"));
-        }
-        if self.calls.len() >= self.exchange.settings.limits.calls {
-            return Some(busy("Too Many Calls"));
+        match self.closed() {
+            Some(Closed::Draining) => return Some(busy("Draining")),
+            Some(Closed::Full) => return Some(busy("Too Many Calls")),
+            Some(Closed::NoRecords) | None => {}
         }
         // Who sends our own INVITE back, by whatever way, is told what a proxy tells (RFC 3261 §16.3 step 4).
         if self.exchange.is_placed(message.call_id()) {
@@ -188,7 +189,7 @@ impl Switch {
         self.exchange.keep(&call.record);
         self.exchange.notice(Notice::CallStarted { id: id.clone(), caller: call.record.caller.clone(), dialled });
         self.exchange.timers.set(Timer::Patience(key), now.time + PATIENCE);
-        self.calls.insert(key, call);
+        self.calls.insert(key, Box::new(call));
         self.ids.insert(id, key);
         match refusal {
             Some(failure) => self.with_call(key, |call, exchange| call.refuse_caller(exchange, now, failure)),
@@ -199,13 +200,15 @@ impl Switch {
 
     /// What the caller's leg may speak, and its lines: those of its offer, or one for sound where it left the offer to us.
     fn caller_media(&self, call: &Call, invitation: &Invitation<'_>) -> (Repertoire, Vec<(MediaLine, Option<Bond>)>) {
-        let keeps_order = match &invitation.identity {
-            Identity::Trunk { name, .. } => {
-                self.exchange.trunks.by_name(name).is_some_and(|trunk| !trunk.settings.codecs.is_empty())
-            }
-            _ => false,
+        let trunk = match &invitation.identity {
+            Identity::Trunk { name, .. } => self.exchange.trunks.by_name(name),
+            _ => None,
         };
-        let speaks = Repertoire { codecs: invitation.codecs.clone(), keeps_order, ptime_ms: None };
+        let speaks = Repertoire {
+            codecs: invitation.codecs.clone(),
+            keeps_order: trunk.is_some_and(|trunk| !trunk.settings.codecs.is_empty()),
+            ptime_ms: trunk.map(|trunk| trunk.settings.ptime_ms),
+        };
         let lines = match &call.caller.offer {
             Some(offer) => {
                 let limit = self.exchange.settings.limits.streams;
@@ -315,7 +318,7 @@ fn open_record(now: Now, id: String, invitation: &Invitation<'_>, decision: &Dec
         answered: None,
         ended: None,
         talk_ms: 0,
-        legs: Vec::new(),
+        legs: Vec::with_capacity(2),
         status: 0,
         ended_by: EndedBy::Nobody,
         cause: String::new(),

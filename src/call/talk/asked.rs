@@ -19,6 +19,8 @@ pub struct Carried {
     server: ServerId,
     /// Who was asked.
     leg: usize,
+    /// A REFER whose sender wants no news.
+    declines_news: bool,
 }
 
 impl Call {
@@ -62,9 +64,10 @@ impl Call {
             exchange.agent.respond(now, id, 480, "", Headers::new(), None);
             return None;
         };
+        let declines_news = question.headers.iter().any(|(name, _)| *name == Name::ReferSub);
         match exchange.agent.ask(now, session, question) {
             Ok(ask) => {
-                self.carried.push(Carried { ask, server: id, leg });
+                self.carried.push(Carried { ask, server: id, leg, declines_news });
                 Some(ask)
             }
             Err(_) => {
@@ -79,10 +82,13 @@ impl Call {
     pub fn replied(&mut self, exchange: &mut Exchange, now: Now, ask: AskId, message: &Message) {
         self.notified(exchange, now, ask, message.status());
         self.refer_passed(ask, message.status());
-        let Some(Carried { server, leg, .. }) = self.take_carried(ask) else { return };
+        let Some(Carried { server, leg, declines_news, .. }) = self.take_carried(ask) else { return };
         let status = told(message.status(), message.method());
         let reason = if status == message.status() { phrase(status, message.reason_phrase()) } else { String::new() };
-        let headers = self.passing_on(exchange, leg, message);
+        let mut headers = self.passing_on(exchange, leg, message);
+        if declines_news && (200..300).contains(&status) {
+            headers.push((Name::ReferSub, "false".to_owned()));
+        }
         exchange.agent.respond(now, server, status, &reason, headers, None);
     }
 
@@ -99,6 +105,13 @@ impl Call {
     pub fn answer_carried(&mut self, exchange: &mut Exchange, now: Now) {
         for carried in self.carried.drain(..) {
             exchange.agent.respond(now, carried.server, 487, "", Headers::new(), None);
+        }
+    }
+
+    /// A side is replaced, and its answers are nobody's any more.
+    pub fn answer_for(&mut self, exchange: &mut Exchange, now: Now, gone: usize) {
+        for Carried { server, .. } in self.carried.extract_if(.., |carried| carried.leg == gone) {
+            exchange.agent.respond(now, server, 480, "", Headers::new(), None);
         }
     }
 

@@ -77,12 +77,11 @@ impl Call {
 
     /// Asks the other side, once no port is awaited any more.
     pub fn advance_change(&mut self, exchange: &mut Exchange, now: Now) {
-        let Some(change) = self.change.as_mut().filter(|change| !change.is_asked) else { return };
+        let Some(change) = self.change.as_ref().filter(|change| !change.is_asked) else { return };
         let (leg, other) = (change.leg, change.other);
         if [leg, other].iter().any(|&leg| self.legs[leg].media.as_ref().is_some_and(Media::awaits_port)) {
             return;
         }
-        change.is_asked = true;
         exchange.timers.cancel(Timer::Patience(self.key));
         let opposites = self.legs[leg].opposites();
         let session = self.legs[other].session();
@@ -93,12 +92,14 @@ impl Call {
             (Some(session), Some(body)) => exchange.agent.reoffer(now, session, Some(body)).is_ok(),
             _ => false,
         };
-        if !asked {
-            if is_free {
-                media.withdraw();
-            }
-            self.abandon_change(exchange, now, 491);
+        if let Some(change) = self.change.as_mut().filter(|_| asked) {
+            change.is_asked = true;
+            return;
         }
+        if is_free {
+            media.unsay();
+        }
+        self.abandon_change(exchange, now, 491);
     }
 
     /// Whether this leg was asked for what the other one wants to add.
@@ -140,7 +141,7 @@ impl Call {
         match self.change.as_mut().filter(|change| change.leg == leg) {
             Some(change) if change.is_asked => change.is_withdrawn = true,
             Some(_) => self.abandon_change(exchange, now, 487),
-            None => {}
+            None => self.settle(exchange, now, leg),
         }
     }
 
@@ -150,10 +151,10 @@ impl Call {
         exchange.timers.cancel(Timer::Patience(self.key));
         for leg in [change.leg, change.other] {
             if let Some(media) = self.legs[leg].media.as_mut() {
+                media.undo_change(exchange);
                 if leg == change.other && change.is_asked {
                     media.withdraw();
                 }
-                media.undo_change(exchange);
             }
         }
         let (leg, other) = (change.leg, change.other);

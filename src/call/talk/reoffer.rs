@@ -84,10 +84,7 @@ impl Call {
     /// The peer asks us to offer (an INVITE without SDP): all that we have, its present codec first.
     fn late_offer(&mut self, exchange: &Exchange, leg: usize, other: Option<usize>) -> Option<Body> {
         let opposites = self.beside(exchange, leg, other);
-        let media = self.legs[leg].media.as_mut()?;
-        // Whatever hold it had is over, unless its answer says so again.
-        media.streams.iter_mut().for_each(|stream| stream.wish = Direction::SendRecv);
-        media.offer(&opposites)
+        self.legs[leg].media.as_mut()?.offer(&opposites)
     }
 
     /// An ACK; where the offer was ours, its answer is here.
@@ -100,8 +97,13 @@ impl Call {
 
     fn take_late_answer(&mut self, exchange: &mut Exchange, now: Now, leg: usize, message: &Message) {
         let Some(media) = self.legs[leg].media.as_mut() else { return };
+        let wishes: Vec<Direction> = media.streams.iter().map(|stream| stream.wish).collect();
         let taken = match description_of(message) {
-            Said::Media(description) => media.accept(&description, false).map_err(Disagreement::text),
+            Said::Media(description) => {
+                // Whatever hold it had is over, unless the answer says so again.
+                media.streams.iter_mut().for_each(|stream| stream.wish = Direction::SendRecv);
+                media.accept(&description, false).map_err(Disagreement::text)
+            }
             _ => Err("no answer in the ACK"),
         };
         match taken {
@@ -112,8 +114,8 @@ impl Call {
             // What was agreed before stands.
             Err(_) if media.is_agreed() => {
                 media.withdraw();
-                for stream in &mut media.streams {
-                    stream.wish = stream.agreed.as_ref().map_or(stream.wish, |agreed| agreed.peer_wants);
+                for (stream, wish) in media.streams.iter_mut().zip(wishes) {
+                    stream.wish = wish;
                 }
             }
             Err(why) => {
@@ -150,7 +152,7 @@ impl Call {
         match exchange.agent.reoffer(now, session, body) {
             Ok(()) => self.offers += 1,
             Err(_) => {
-                media.withdraw();
+                media.unsay();
                 media.streams = before;
                 media.change_due = true;
             }
@@ -198,11 +200,11 @@ impl Call {
 
     /// A leg refused our offer: all stays as it was there.
     pub fn rerefused(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
-        if self.is_changing_beside(leg) {
-            return self.abandon_change(exchange, now, 488);
-        }
         if let Some(media) = self.legs[leg].media.as_mut() {
             media.withdraw();
+        }
+        if self.is_changing_beside(leg) {
+            return self.abandon_change(exchange, now, 488);
         }
         self.settle(exchange, now, leg);
         self.check_move(exchange, now, leg);
@@ -211,8 +213,11 @@ impl Call {
     /// An exchange on a leg has ended: what had to wait for it is said now.
     pub fn settle(&mut self, exchange: &mut Exchange, now: Now, leg: usize) {
         let due = self.legs[leg].media.as_mut().is_some_and(|media| std::mem::take(&mut media.change_due));
-        if let (true, Some(other)) = (due, self.across(leg)) {
-            self.pass_on(exchange, now, other);
+        match self.across(leg) {
+            Some(other) if due => self.pass_on(exchange, now, other),
+            // Whoever was transferred and waits alone had yet to hear of its port.
+            None if due => self.keep_company(exchange, now),
+            _ => {}
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::sip::agent::SessionId;
 use crate::sip::flow::{Body, Flow};
 use crate::wire::description::{Description, Kind, Media as MediaLine};
 use crate::wire::sip::reason_phrase;
+use std::net::IpAddr;
 
 /// A leg that is to come from another call, once its port here is open.
 pub struct Arrival {
@@ -32,6 +33,8 @@ pub struct Arrival {
 pub struct Guest {
     pub arrival: Arrival,
     pub flow: Flow,
+    /// Our address for its media.
+    pub local: IpAddr,
     pub speaks: Repertoire,
     pub lines: Vec<(MediaLine, Option<Bond>)>,
     /// What the books will say of it.
@@ -47,6 +50,8 @@ pub struct Moved {
     trunk: Option<String>,
     /// The description's session and version, which go on (RFC 3264 §8).
     lineage: Option<(u64, u64)>,
+    /// Its lines as they are by now: none of them is ever taken back.
+    shapes: Vec<MediaLine>,
     is_placed: bool,
     brought: Brought,
     state: Moving,
@@ -76,6 +81,13 @@ impl Call {
             },
             None => Party { user: record.number.clone(), ..Party::default() },
         })
+    }
+
+    /// Our address for the media of a leg, wherever it goes: of the family that it has.
+    pub fn media_address_of(&self, exchange: &Exchange, leg: usize, flow: Flow) -> IpAddr {
+        let offer = self.caller.offer.as_ref().filter(|_| leg == 0);
+        let present = self.legs[leg].media.as_ref().map(Media::local);
+        present.unwrap_or_else(|| exchange.media_address(flow, offer))
     }
 
     /// What a leg may speak, wherever it goes.
@@ -146,9 +158,9 @@ impl Call {
 
     /// Makes room for a leg of another call.
     pub fn expect(&mut self, exchange: &mut Exchange, now: Now, guest: Guest) {
-        let Guest { arrival, flow, speaks, lines, record } = guest;
+        let Guest { arrival, flow, local, speaks, lines, record } = guest;
         let key = self.leg_key(self.legs.len());
-        let media = Media::open(exchange, key, self.worker, flow.local.ip(), speaks, lines);
+        let media = Media::open(exchange, key, self.worker, local, speaks, lines);
         let leg = Leg {
             media: Some(media),
             arrival: Some(Box::new(arrival)),
@@ -198,7 +210,9 @@ impl Call {
     }
 
     /// Lets a leg go elsewhere. What remains of it here is its place in the books.
-    pub fn give_up(&mut self, exchange: &mut Exchange, leg: usize) -> Option<Moved> {
+    pub fn give_up(&mut self, exchange: &mut Exchange, now: Now, leg: usize) -> Option<Moved> {
+        // Where it goes, it may ask for the same again.
+        self.abandon_change(exchange, now, 491);
         let state = match self.stage {
             Stage::Talking { .. } => Moving::Answered,
             Stage::Trying if leg == 0 && self.origin.is_none() => Moving::Invited(self.caller.offer.take()),
@@ -207,17 +221,18 @@ impl Call {
         let End::Sip { flow, session } = &mut self.legs[leg].end else { return None };
         let (flow, session) = (*flow, session.take()?);
         let trunk = self.legs[leg].trunk.clone();
-        let lineage = self.legs[leg].media.as_ref().map(Media::lineage);
+        let media = self.legs[leg].media.as_ref();
+        let (lineage, shapes) = (media.map(Media::lineage), media.map(Media::shapes).unwrap_or_default());
         let is_placed = std::mem::take(&mut self.legs[leg].is_placed);
         let brought = self.legs[leg].brought.clone();
         self.drop_leg(exchange, leg);
         let record = self.record.legs[leg].clone();
-        Some(Moved { session, record, flow, trunk, lineage, is_placed, brought, state })
+        Some(Moved { session, record, flow, trunk, lineage, shapes, is_placed, brought, state })
     }
 
     /// Takes a leg's session in.
     pub fn seat(&mut self, exchange: &mut Exchange, leg: usize, moved: Moved) {
-        let Moved { session, record, flow, trunk, lineage, is_placed, brought, .. } = moved;
+        let Moved { session, record, flow, trunk, lineage, shapes, is_placed, brought, .. } = moved;
         exchange.own_session(session, self.leg_key(leg));
         // Somebody else may have taken the place of whoever was expected.
         let LegRecord { target, number, call_id, address, session_id, .. } = record;
@@ -227,7 +242,7 @@ impl Call {
         self.legs[leg].is_placed = is_placed;
         self.legs[leg].brought = brought;
         if let Some(media) = self.legs[leg].media.as_mut() {
-            media.go_on(lineage);
+            media.go_on(lineage, &shapes);
         }
         if let Some(trunk) = trunk {
             self.hold_trunk(exchange, leg, &trunk);
@@ -269,6 +284,8 @@ impl Call {
         let is_ringing = self.stage == Stage::Trying && gone > 0 && self.legs[gone].is_live();
         let other = if is_ringing { Some(0) } else { self.other(gone) };
         let Some(other) = other else { return Err(Failure::new(481, "")) };
+        // Whom the one that leaves was asked by, or has asked, may ask the newcomer.
+        self.abandon_change(exchange, now, 491);
         self.greet(exchange, now, leg, other, state)?;
         self.legs[leg].stage = LegStage::Talking;
         if is_ringing {
@@ -280,6 +297,7 @@ impl Call {
         let newcomer = self.record.legs[leg].target.clone();
         self.record.legs[gone].reason = format!("its place was taken by {newcomer}");
         self.passed = None;
+        self.answer_for(exchange, now, gone);
         let vacated = gone;
         let (leg, gone) = self.change_places(exchange, leg, gone);
         if let Some(onward) = &mut self.onward {
@@ -326,8 +344,9 @@ impl Call {
             },
             _ => media.offer(&opposites),
         };
+        let headers = self.introduce(exchange, now, leg, other);
         match state {
-            Moving::Invited(_) => exchange.agent.answer(now, session, Vec::new(), body),
+            Moving::Invited(_) => exchange.agent.answer(now, session, headers, body),
             Moving::Answered => self.reoffer_moved(exchange, now, leg, body),
         }
         Ok(())
@@ -340,7 +359,7 @@ impl Call {
         if exchange.agent.reoffer(now, session, body).is_err()
             && let Some(media) = self.legs[leg].media.as_mut()
         {
-            media.withdraw();
+            media.unsay();
             media.change_due = true;
         }
     }

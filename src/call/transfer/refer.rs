@@ -17,6 +17,7 @@ use crate::config::settings::Transfer;
 use crate::dialplan::route::{Decision, Request, Target};
 use crate::sip::agent::{Question, ServerId};
 use crate::sip::flow::Headers;
+use crate::sip::registrar::Phone;
 use crate::wire::description::Kind;
 use crate::wire::sip::{Message, Method, Name, NameAddr, Replaces, escape_user};
 use std::collections::VecDeque;
@@ -35,7 +36,7 @@ struct Order {
     identity: Identity,
     dialled: String,
     /// The one phone that is meant.
-    phone: Option<String>,
+    phone: Option<Phone>,
     replaces: Option<Replaces>,
     wants_news: bool,
     /// Of the REFER, which tells its subscription from others in the dialog.
@@ -44,7 +45,7 @@ struct Order {
 
 impl Switch {
     pub(in crate::call) fn referred(&mut self, now: Now, leg: LegKey, id: ServerId, message: &Message) {
-        let order = match self.understand(leg, message) {
+        let order = match self.understand(now, leg, message) {
             Ok(order) => order,
             Err(Refusal { status, reason }) => {
                 return self.exchange.agent.respond(now, id, status, reason, Headers::new(), None);
@@ -69,7 +70,7 @@ impl Switch {
         }
     }
 
-    fn understand(&self, leg: LegKey, message: &Message) -> Result<Order, Refusal> {
+    fn understand(&self, now: Now, leg: LegKey, message: &Message) -> Result<Order, Refusal> {
         let refusal = |status, reason| Err(Refusal { status, reason });
         let Some(call) = self.calls.get(&leg.call) else { return refusal(481, "") };
         let mut targets = message.fields().filter(|field| field.kind() == Name::ReferTo);
@@ -86,7 +87,7 @@ impl Switch {
         if call.legs[transferee].session().is_none() {
             return refusal(403, "Nobody To Transfer");
         }
-        if call.onward.is_some() || call.passed.is_some() {
+        if call.onward.is_some() || call.is_being_passed(now) {
             return refusal(491, "");
         }
         let identity = call.identity_of(&self.exchange, leg.leg);
@@ -96,8 +97,7 @@ impl Switch {
         if call.transfers >= self.exchange.settings.limits.transfers || call.caller.max_forwards == 0 {
             return refusal(403, "Too Many Transfers");
         }
-        let is_full = self.calls.len() >= self.exchange.settings.limits.calls;
-        if replaces.is_none() && (self.draining || is_full || self.records_failing.is_some()) {
+        if replaces.is_none() && self.closed().is_some() {
             return refusal(503, "No New Calls");
         }
         let flow = call.legs[leg.leg].flow();
@@ -156,6 +156,7 @@ impl Switch {
         let speaks = old.repertoire_of(&self.exchange, order.transferee);
         // The new call is about the same lines.
         let lines = old.lines_of(order.transferee, &old.bonds_of(order.transferee));
+        let local = old.media_address_of(&self.exchange, order.transferee, flow);
         let brought = old_leg.brought.clone();
         let chosen = decision.route.as_ref().and_then(|route| route.caller.clone());
         let record = open_record(now, &id, by, shown.text(), order, &decision);
@@ -186,13 +187,12 @@ impl Switch {
         call.targets = decision.route.map(|route| VecDeque::from(route.targets)).unwrap_or_default();
         let is_silent = call.targets.iter().all(Target::is_silent);
         let leg = LegKey { call: key, leg: 0 };
-        let media =
-            (!is_silent).then(|| Media::open(&mut self.exchange, leg, worker, flow.local.ip(), speaks, lines).told());
+        let media = (!is_silent).then(|| Media::open(&mut self.exchange, leg, worker, local, speaks, lines).told());
         let end = End::Sip { flow, session: None };
         call.add_leg(Leg { media, brought, ..Leg::new(leg, end, LegStage::Trying) }, guest);
         self.exchange.keep(&call.record);
         self.exchange.timers.set(Timer::Patience(key), now.time + PATIENCE);
-        self.calls.insert(key, call);
+        self.calls.insert(key, Box::new(call));
         self.ids.insert(id, key);
         let onward = Onward { call: key, leg: order.transferee, referral: Some(order.referral()) };
         self.with_call(from, |call, exchange| call.go_onward(exchange, now, onward));
@@ -250,7 +250,8 @@ impl Switch {
         let shown = old.shown(&self.exchange, order.transferee);
         let transfers = old.transfers + 1;
         let arrival = Arrival { from, instead_of: place.leg, shown };
-        let guest = Guest { arrival, flow, speaks, lines, record };
+        let local = old.media_address_of(&self.exchange, order.transferee, flow);
+        let guest = Guest { arrival, flow, local, speaks, lines, record };
         let onward = Onward { call: place.call, leg: order.transferee, referral: Some(referral) };
         self.with_call(from, |call, exchange| call.go_onward(exchange, now, onward));
         self.with_call(place.call, |call, exchange| {
@@ -294,7 +295,7 @@ fn open_record(now: Now, id: &str, by: String, from: String, order: &Order, deci
         answered: None,
         ended: None,
         talk_ms: 0,
-        legs: Vec::new(),
+        legs: Vec::with_capacity(2),
         status: 0,
         ended_by: EndedBy::Nobody,
         cause: String::new(),

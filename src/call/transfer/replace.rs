@@ -110,7 +110,8 @@ impl Switch {
         let record = call.record_of_guest(now, 0, format!("took the place of {whose} from call {}", call.record.id));
         let speaks = call.repertoire_of(&self.exchange, 0);
         let lines = call.lines_of(0, &self.fellows_in(place));
-        let guest = Guest { arrival, flow, speaks, lines, record };
+        let local = call.media_address_of(&self.exchange, 0, flow);
+        let guest = Guest { arrival, flow, local, speaks, lines, record };
         let onward = Onward { call: place.call, leg: 0, referral: None };
         self.with_call(caller, |call, exchange| call.go_onward(exchange, now, onward));
         self.with_call(place.call, |call, exchange| call.expect(exchange, now, guest));

@@ -67,7 +67,7 @@ impl Trunk {
     }
 
     /// Sends the REGISTER that is due, if any.
-    pub(super) fn register(&mut self, now: Now, work: &mut Work, requests: &mut Requests) {
+    pub fn register(&mut self, now: Now, work: &mut Work, requests: &mut Requests) {
         let due = self.registration.as_ref().and_then(|registration| registration.poll_timeout());
         if due.is_some_and(|due| due <= now.time) {
             let way = self.pick(now.time, work.chance);
@@ -85,11 +85,12 @@ impl Trunk {
                 headers: register.headers,
                 contact: Some(register.contact),
                 routes: route.clone(),
+                contact_host: self.settings.contact_host.clone(),
                 max_wait: self.another(now.time, way, work.chance).map(|_| work.patience),
                 ..OutgoingRequest::new(Method::Register, register.uri, way, register.aor.clone(), register.aor)
             };
             let id = work.agent.request(now, request);
-            requests.insert(id, Asked { trunk: self.settings.name.clone(), purpose: Purpose::Register, way });
+            requests.insert(id, Asked { trunk: self.key, purpose: Purpose::Register, way });
         }
     }
 
@@ -112,12 +113,13 @@ impl Trunk {
         let (from, to) = (format!("<sip:tandem@{domain}>"), format!("<{uri}>"));
         let request = OutgoingRequest {
             contact_user: Some("tandem".to_owned()),
+            contact_host: self.settings.contact_host.clone(),
             routes: self.proxy_route(),
             max_wait: self.another(now.time, way, work.chance).map(|_| work.patience),
             ..OutgoingRequest::new(Method::Options, uri, way, from, to)
         };
         let id = work.agent.request(now, request);
-        requests.insert(id, Asked { trunk: self.settings.name.clone(), purpose: Purpose::Options, way });
+        requests.insert(id, Asked { trunk: self.key, purpose: Purpose::Options, way });
     }
 
     /// Asks at another address, if there is one that hasn't failed of late: whether the trunk is there isn't decided yet.

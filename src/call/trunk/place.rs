@@ -22,6 +22,7 @@ const STALE: Duration = Duration::from_secs(3_600);
 /// Addresses that are remembered of one host.
 const REMEMBERED: usize = 256;
 
+#[derive(Clone)]
 pub struct Place {
     target: Target,
     located: Option<Located<Flow>>,
@@ -55,6 +56,11 @@ impl Place {
     /// All ways to it, in no order that matters.
     pub fn ways(&self) -> impl Iterator<Item = Flow> {
         self.located.iter().flat_map(Located::ways)
+    }
+
+    /// The hosts at which it is, or was until lately.
+    pub fn hosts(&self) -> impl Iterator<Item = IpAddr> {
+        self.seen.keys().copied().chain(self.ways().map(|way| way.remote.ip()))
     }
 
     /// The rank of a way among the others; none if it is no way of this host any more.

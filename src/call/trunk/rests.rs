@@ -39,9 +39,10 @@ impl Fault {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Rests(HashMap<Flow, Rest>);
 
+#[derive(Clone)]
 struct Rest {
     until: Time,
     failures: u32,

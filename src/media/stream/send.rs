@@ -78,12 +78,15 @@ impl Send {
     }
 
     pub fn configure(&mut self, now: Time, settings: Option<&Sending>) {
+        // Whoever wants nothing for a while misses nothing of what there was meanwhile.
+        if self.settings.as_ref().map(|before| before.coding) != settings.map(|sending| sending.coding) {
+            self.begin_anew();
+        }
         if let Some(sending) = settings
             && sending.coding.clock_rate() != self.timeline.clock_rate
         {
             let timestamp = self.timeline.timestamp(now);
             self.timeline = Timeline { timestamp, at: now, clock_rate: sending.coding.clock_rate() };
-            self.begin_anew();
         }
         if self.events() != settings.and_then(|sending| sending.events) {
             self.carry = None;

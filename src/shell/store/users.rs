@@ -107,6 +107,17 @@ impl Store {
         rows.iter().map(user_of).collect::<Result<_, _>>().map_err(|error| self.trouble(&error))
     }
 
+    pub async fn user(&self, name: &str) -> Result<Option<StoredUser>, ShellError> {
+        let row = sqlx::query(
+            "SELECT name, realm, ha1_md5, ha1_sha256, number, country, display_name FROM users WHERE name = ?1",
+        )
+        .bind(name)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|error| self.trouble(&error))?;
+        row.as_ref().map(user_of).transpose().map_err(|error| self.trouble(&error))
+    }
+
     pub async fn has_user(&self, name: &str) -> Result<bool, ShellError> {
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users WHERE name = ?1)")
             .bind(name)

@@ -33,6 +33,8 @@ pub struct Tls {
 /// A trunk over TLS.
 struct Peer {
     host: String,
+    /// Through which all goes to it.
+    proxy: Option<String>,
     domain: Option<String>,
     from: Vec<Network>,
     client: Arc<ClientConfig>,
@@ -116,7 +118,8 @@ impl Tls {
 
     /// For a connection to a host; none where this machine has no roots.
     pub fn towards(&self, host: &str) -> Option<Arc<ClientConfig>> {
-        let peer = self.trunks.iter().find(|peer| peer.host.eq_ignore_ascii_case(host));
+        let named = self.trunks.iter().find(|peer| peer.is_at(host));
+        let peer = named.or_else(|| self.trunks.iter().find(|peer| peer.has_beneath(host)));
         peer.map(|peer| &peer.client).or(self.client.as_ref()).cloned()
     }
 
@@ -127,6 +130,21 @@ impl Tls {
     /// Our certificates by whose they are, and when each one ends.
     pub fn expiries(&self) -> &[(String, Wall)] {
         &self.expiries
+    }
+}
+
+impl Peer {
+    fn is_at(&self, host: &str) -> bool {
+        std::iter::once(&self.host).chain(&self.proxy).any(|known| known.eq_ignore_ascii_case(host))
+    }
+
+    /// Whether a host is in the trunk's own domain, as those are to which its registrar sends us (RFC 3608).
+    fn has_beneath(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        std::iter::once(&self.host).chain(&self.domain).any(|domain| {
+            let name = host.strip_suffix(&domain.to_ascii_lowercase());
+            domain.contains('.') && domain.parse::<IpAddr>().is_err() && name.is_some_and(|name| name.ends_with('.'))
+        })
     }
 }
 
@@ -207,6 +225,7 @@ impl<'a> Loader<'a> {
         };
         Some(Peer {
             host: trunk.host.clone(),
+            proxy: trunk.outbound_proxy.as_ref().map(|proxy| proxy.host.clone()),
             domain: trunk.domain.clone(),
             from: trunk.from.clone(),
             client,
@@ -288,6 +307,7 @@ impl<'a> Loader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::settings::OutboundProxy;
     use std::fs;
 
     fn settings(folder: &Path) -> Settings {
@@ -310,6 +330,25 @@ mod tests {
     #[test]
     fn nothing_is_read_where_nothing_uses_it() {
         assert!(Tls::load(&Settings::default()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_trunks_proxy_and_the_hosts_of_its_domain_are_met_as_the_trunk_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path());
+        Tls::load(&settings).unwrap();
+        let mut trunk = Trunk::named("ims", "ims.example");
+        trunk.transport = Some(TrunkTransport::Tls);
+        trunk.tls.ca = Some(folder.path().join("tls/certificate.pem"));
+        trunk.outbound_proxy = Some(OutboundProxy { host: "sbc.elsewhere.example".to_owned(), port: None });
+        settings.trunks = vec![trunk];
+        let tls = Tls::load(&settings).unwrap().unwrap();
+        let is_theirs = |host: &str| {
+            let (own, met) = (tls.towards("ims.example").unwrap(), tls.towards(host));
+            met.is_some_and(|met| Arc::ptr_eq(&own, &met))
+        };
+        assert!(is_theirs("SBC.elsewhere.example") && is_theirs("pcscf1.IMS.example"));
+        assert!(!is_theirs("elsewhere.example") && !is_theirs("notims.example") && !is_theirs("192.0.2.1"));
     }
 
     #[test]

@@ -26,11 +26,12 @@ pub struct Place {
 
 impl Census {
     pub fn new(limits: &Limits) -> Census {
-        Census {
-            most: limits.tcp_connections,
-            most_for_address: limits.tcp_connections_per_address,
-            counts: Mutex::default(),
-        }
+        Census::of(limits.tcp_connections, limits.tcp_connections_per_address)
+    }
+
+    /// So many in all, and so many from one address.
+    pub fn of(most: usize, most_for_address: usize) -> Census {
+        Census { most, most_for_address, counts: Mutex::default() }
     }
 
     /// A place for one more of a peer that connects to us, if there is any. The last tenth is for those that are known.

@@ -8,6 +8,7 @@ mod pktinfo;
 mod stream;
 mod udp;
 
+pub use census::{Census, Place};
 pub use guest::{Guest, Guests};
 pub use line::Line;
 pub use stream::FIRST_MESSAGE_LIMIT;

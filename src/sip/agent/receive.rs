@@ -208,11 +208,11 @@ impl Agent {
         }
         let asked = self.asked(flow, message.clone());
         let servers = &mut self.core.servers;
-        let (out, announce) = (&mut self.core.out, &self.core.settings.announce);
+        let (out, settings) = (&mut self.core.out, &self.core.settings);
         let id = self.sessions.insert_with(|id| {
             let id = SessionId(id.number());
             let server = servers.start(out, key, asked.clone(), Some(id));
-            Session::alert(id, server, &asked, announce)
+            Session::alert(id, server, &asked, settings)
         });
         let session = SessionId(id.number());
         self.untried.push(session);

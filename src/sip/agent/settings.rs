@@ -19,6 +19,8 @@ pub struct AgentSettings {
     pub user_agent: String,
     /// What our addresses are called in Via and Contact.
     pub announce: Announce,
+    /// Names by which peers know us, which our answers have for us where they asked for them.
+    pub names: Vec<String>,
     /// Stands in every tag, branch and Call-ID of ours.
     pub shard: u8,
     /// Transactions of each side (client, server). A new request beyond is answered 503 without keeping state; requests
@@ -41,6 +43,7 @@ impl Default for AgentSettings {
             t4: Duration::from_secs(5),
             user_agent: "Tandem".to_owned(),
             announce: Announce::default(),
+            names: Vec::new(),
             shard: 0,
             max_transactions: 20_000,
             max_sessions: 10_000,
@@ -74,6 +77,8 @@ pub struct OutgoingRequest {
     pub contact: Option<String>,
     /// The user part of a Contact at our address as this way's peer is told it, where there is no `contact`.
     pub contact_user: Option<String>,
+    /// Our name where the peer knows us by one.
+    pub contact_host: Option<String>,
     /// How long to wait for a final answer; none for 64*T1.
     pub max_wait: Option<Duration>,
     /// Nothing but the flow leads there, or the owner knows what else does. Otherwise the request goes to its first Route or
@@ -98,6 +103,7 @@ impl OutgoingRequest {
             body: None,
             contact: None,
             contact_user: None,
+            contact_host: None,
             max_wait: None,
             is_pinned: true,
         }
@@ -123,6 +129,8 @@ pub struct Invite {
     pub to: String,
     /// The user part of our Contact, as written in a URI; may be empty.
     pub contact_user: String,
+    /// Our name where the peer knows us by one.
+    pub contact_host: Option<String>,
     pub headers: Headers,
     /// The offer; none for the peer to offer in its answer.
     pub body: Option<Body>,
@@ -152,6 +160,7 @@ impl Invite {
             from,
             to,
             contact_user: String::new(),
+            contact_host: None,
             headers: Headers::new(),
             body: None,
             credentials: None,

@@ -16,6 +16,7 @@ pub use gruu::Phone;
 
 use crate::base::time::{Now, Time};
 use crate::base::timers::Timers;
+use crate::sip::announce::Announce;
 use crate::sip::flow::{Flow, Headers};
 use crate::sip::registrar::request::{EXTENSIONS, Request, Wanted, Wish};
 use crate::wire::sip::{HeaderError, Message, Name, Uri, date};
@@ -43,6 +44,8 @@ pub struct RegistrarLimits {
     pub bindings: usize,
     /// Of the addresses that lead to one phone.
     pub domain: String,
+    /// What proxies are told of where their phones' requests go.
+    pub announce: Announce,
 }
 
 impl Default for RegistrarLimits {
@@ -55,6 +58,7 @@ impl Default for RegistrarLimits {
             contacts: 10,
             bindings: 100_000,
             domain: "localhost".to_owned(),
+            announce: Announce::default(),
         }
     }
 }
@@ -190,6 +194,15 @@ impl Registrar {
         phones
     }
 
+    /// The same for a call to one phone (RFC 5627), which names it among those of its own user only.
+    pub fn phones_for(&self, now: Now, user: &str, wanted: Option<&Phone>) -> Vec<Vec<Binding>> {
+        let mut phones = self.phones(now, user);
+        if let Some(Phone { instance, .. }) = wanted.filter(|wanted| wanted.user == user) {
+            phones.retain(|flows| flows.iter().any(|binding| binding.instance.as_ref() == Some(instance)));
+        }
+        phones
+    }
+
     /// The phone that a URI of ours names (RFC 5627), public or temporary; whether it is there is another question.
     pub fn phone_at(&self, uri: &Uri<'_>) -> Option<Phone> {
         uri.param("gr")?;
@@ -314,10 +327,12 @@ impl Registrar {
             }
             self.link(user, binding);
         }
-        if bindings.is_empty() {
-            self.users.remove(user);
-        } else {
-            self.users.insert(user.to_owned(), bindings);
+        // Most have one phone, and there may be a million of them.
+        bindings.shrink_to_fit();
+        match self.users.get_mut(user) {
+            _ if bindings.is_empty() => drop(self.users.remove(user)),
+            Some(known) => *known = bindings,
+            None => drop(self.users.insert(user.to_owned(), bindings)),
         }
     }
 
@@ -408,8 +423,8 @@ fn extend(outcome: &mut Outcome, request: &Request, limits: &RegistrarLimits) {
     outcome.headers.push((Name::Supported, EXTENSIONS.join(", ")));
     outcome.headers.extend(request.path.iter().map(|value| (Name::Path, value.clone())));
     if !request.path.is_empty() {
-        let Flow { local, transport, .. } = request.flow;
-        let route = format!("<sip:{local}{};lr>", transport.parameter());
+        let ours = limits.announce.socket(request.flow);
+        let route = format!("<sip:{ours}{};lr>", request.flow.transport.parameter());
         outcome.headers.push((Name::ServiceRoute, route));
     }
     if request.keeps_flows {

@@ -74,18 +74,18 @@ pub(super) struct Due {
 }
 
 impl Due {
-    pub fn acknowledge(self, core: &mut Core, dialog: &Dialog, body: Option<&Body>) {
-        let (flow, bytes) = self.prepare(core, dialog, body);
+    pub fn acknowledge(self, core: &mut Core, contact: &str, dialog: &Dialog, body: Option<&Body>) {
+        let (flow, bytes) = self.prepare(core, contact, dialog, body);
         core.out.send(flow, bytes, Kind::Plain);
     }
 
     /// Has it ready for each 2xx that comes, and not for one that was here.
-    pub fn prepare(self, core: &mut Core, dialog: &Dialog, body: Option<&Body>) -> (Flow, Bytes) {
+    pub fn prepare(self, core: &mut Core, contact: &str, dialog: &Dialog, body: Option<&Body>) -> (Flow, Bytes) {
         let branch = core.mint.branch();
         let request = Request { method: Method::Ack, headers: Headers::new(), body };
         let way = dialog.way();
         let flow = way.flow;
-        let bytes = request.write(core, dialog, &way, self.cseq, &branch, "", &self.credentials);
+        let bytes = request.write(core, dialog, &way, self.cseq, &branch, contact, &self.credentials);
         match core.clients.owner_mut(self.client) {
             Some(Owner::Invite(invitation)) => {
                 if let Some(acked) = invitation.acks.iter_mut().find(|acked| acked.tag == dialog.remote_tag) {
@@ -103,7 +103,7 @@ impl Session {
     pub fn ack(&mut self, core: &mut Core, body: Option<Body>) {
         let Stage::Up(up) = &mut self.stage else { return };
         if let Some(due) = up.ack_due.take() {
-            due.acknowledge(core, &up.dialog, body.as_ref());
+            due.acknowledge(core, &self.contact, &up.dialog, body.as_ref());
         }
     }
 }
@@ -118,7 +118,7 @@ pub(crate) fn hang_up_fork(core: &mut Core, client: ClientId, message: &Message)
     let contact = invitation.contact.clone();
     let account = invitation.account.clone();
     let due = Due { client, cseq: invitation.cseq, credentials: invitation.credentials.clone() };
-    due.acknowledge(core, &dialog, None);
+    due.acknowledge(core, &contact, &dialog, None);
     core.forks.push(Box::new(move |core, id| {
         let mut session = Session {
             id,

@@ -7,7 +7,7 @@ use crate::sip::core::Core;
 use crate::sip::flow::Headers;
 use crate::sip::response::Answer;
 use crate::sip::transaction::ServerTxId;
-use crate::wire::sip::Message;
+use crate::wire::sip::{Message, Uuid};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -48,6 +48,13 @@ impl Session {
         up.unpracked = alerting.reliable.outstanding().zip(up.unacked.as_ref().map(Unacked::cseq));
         self.stage = Stage::Up(up);
         self.look_after(core);
+    }
+
+    /// Somebody else is on the other side from now on.
+    pub fn rename(&mut self, name: Uuid) {
+        if let Stage::Up(up) = &mut self.stage {
+            up.dialog.session.local = name;
+        }
     }
 
     /// Sends a 2xx and begins to wait for its ACK.

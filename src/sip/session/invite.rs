@@ -47,7 +47,12 @@ impl Session {
             call_id,
             local_tag,
             flow: invite.flow,
-            contact: contact(&invite.contact_user, invite.flow, &core.settings.announce),
+            contact: contact(
+                &invite.contact_user,
+                invite.flow,
+                &core.settings.announce,
+                invite.contact_host.as_deref(),
+            ),
             is_caller: true,
             responder: invite.credentials.clone().map(Responder::new),
             is_muted: false,
@@ -85,6 +90,7 @@ impl Session {
             uri: &invite.uri,
             flow: invite.flow,
             announce: &core.settings.announce,
+            host: invite.contact_host.as_deref(),
             branch: &branch,
             max_forwards: invite.max_forwards,
             from,
@@ -165,7 +171,7 @@ impl Session {
         let due = Due { client: calling.client, cseq: calling.cseq, credentials: calling.credentials };
         if let Some(cancel) = calling.cancel {
             // The answer crossed our CANCEL: it stands, and is ended the regular way (§9.1).
-            due.acknowledge(core, &dialog, None);
+            due.acknowledge(core, &self.contact, &dialog, None);
             self.conclude(core, SessionEvent::ended(Ending::Cancelled { status: message.status() }));
             let headers = cancel.reason.map(|reason| (Name::Reason, reason)).into_iter().collect();
             return self.leave(core, dialog, headers, None);

@@ -243,7 +243,7 @@ impl Session {
         let lifetime = core.timing().lifetime();
         core.clients.limit(&mut core.out, client, lifetime);
         if let (Stage::Up(up), Some(due)) = (left, ours.ack_due()) {
-            due.prepare(core, &up.dialog, None);
+            due.prepare(core, &self.contact, &up.dialog, None);
         }
     }
 

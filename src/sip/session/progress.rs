@@ -3,8 +3,7 @@
 use super::reliable::Reliable;
 use super::watch::Watch;
 use super::{Alerting, Session, SessionTimer, Stage};
-use crate::sip::agent::{SessionId, Terms};
-use crate::sip::announce::Announce;
+use crate::sip::agent::{AgentSettings, SessionId, Terms};
 use crate::sip::core::Core;
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::Headers;
@@ -19,14 +18,14 @@ const REPEAT_RELIABLY: Duration = Duration::from_secs(150);
 
 impl Session {
     /// A session for the INVITE that `server` answers and that `asked` holds.
-    pub fn alert(id: SessionId, server: ServerTxId, asked: &Asked, announce: &Announce) -> Session {
+    pub fn alert(id: SessionId, server: ServerTxId, asked: &Asked, settings: &AgentSettings) -> Session {
         let dialog = Dialog::callee(&asked.request, asked.flow, asked.to_tag.clone());
         Session {
             id,
             call_id: dialog.call_id.clone(),
             local_tag: dialog.local_tag.clone(),
             flow: asked.flow,
-            contact: our_contact(asked, announce),
+            contact: our_contact(asked, settings),
             is_caller: false,
             responder: None,
             is_muted: false,

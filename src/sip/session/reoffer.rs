@@ -145,7 +145,7 @@ impl Session {
         dialog.refresh_target(&message);
         let is_refresh = ours.is_refresh;
         if let Some(due) = ours.ack_due() {
-            due.acknowledge(core, dialog, None);
+            due.acknowledge(core, &self.contact, dialog, None);
         }
         if self.is_up() {
             self.lease_answered(&message);

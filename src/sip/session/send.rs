@@ -5,7 +5,7 @@ use crate::sip::core::{Core, Owner};
 use crate::sip::dialog::{Dialog, Way};
 use crate::sip::digest::Responder;
 use crate::sip::flow::{Body, Headers};
-use crate::sip::request::Draft;
+use crate::sip::request::{Draft, name_in};
 use crate::sip::transaction::{ClientId, ClientKey, Course};
 use crate::wire::sip::{Message, Method, Name};
 use bytes::Bytes;
@@ -71,6 +71,7 @@ impl Request<'_> {
             uri: &way.uri,
             flow: way.flow,
             announce: &core.settings.announce,
+            host: name_in(contact),
             branch,
             max_forwards: MAX_FORWARDS,
             from: &dialog.local,

@@ -207,6 +207,15 @@ fn a_full_agent_says_when_to_come_back() {
 }
 
 #[test]
+fn the_limit_of_sessions_may_be_raised() {
+    let mut bench = Bench::with(AgentSettings { max_sessions: 0, ..Default::default() });
+    assert_eq!(bench.receive(&request("INVITE", "one", "", 1, ""))[0].status(), 503);
+    bench.agent.set_max_sessions(1);
+    bench.receive(&request("INVITE", "two", "", 2, ""));
+    assert_eq!(names(&bench.events(), 0), ["Invited"]);
+}
+
+#[test]
 fn a_request_is_answered_or_fails() {
     let mut bench = Bench::new();
     let request = |bench: &Bench| {

@@ -153,7 +153,8 @@ impl<O> Clients<O> {
             return if entry.course.is_new { self.fail(out, id) } else { Lost::Settled };
         }
         if !std::mem::replace(&mut entry.is_repeated, true) {
-            let target = Some(entry).filter(|entry| entry.course.knows_another()).and_then(|entry| entry.machine.target());
+            let target =
+                Some(entry).filter(|entry| entry.course.knows_another()).and_then(|entry| entry.machine.target());
             if let Some(target) = target {
                 return Lost::Astray { flow, target };
             }

@@ -64,6 +64,8 @@ impl InviteClient {
             (State::Proceeding, 100..=199) => smallvec![Effect::Deliver],
             (State::Calling { .. } | State::Proceeding, 200..=299) => {
                 self.state = State::Accepted;
+                // It is never sent again, and half a minute is long.
+                self.request = Bytes::new();
                 smallvec![
                     Effect::Stop(Timer::A),
                     Effect::Stop(Timer::B),

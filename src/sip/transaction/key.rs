@@ -1,6 +1,7 @@
 //! Which transaction a message belongs to.
 
 use crate::wire::sip::{Message, Method, Name};
+use std::fmt::Write;
 
 /// What every branch starts with since RFC 3261 (§8.1.1.7).
 const COOKIE: &str = "z9hG4bK";
@@ -54,7 +55,15 @@ impl ServerKey {
         let key = match via.branch().filter(|branch| branch.len() > COOKIE.len() && has_cookie(branch)) {
             Some(branch) => {
                 let port = via.port.unwrap_or(5060);
-                format!("{branch}\n{}:{port}\n{method}", via.host.to_ascii_lowercase())
+                let mut key = String::with_capacity(branch.len() + via.host.len() + method.as_str().len() + 8);
+                key.push_str(via.host);
+                key.make_ascii_lowercase();
+                // Writing to memory doesn't fail.
+                let _ = write!(key, ":{port}\n");
+                key.push_str(method.as_str());
+                key.push('\n');
+                key.push_str(branch);
+                key
             }
             None => {
                 let top = request.values(Name::Via).next().unwrap_or_default();

@@ -27,7 +27,11 @@ struct Entry<O> {
     machine: Machine,
     key: ServerKey,
     merge: Option<Box<str>>,
-    asked: Asked,
+    /// The way that answers go, and where the peer takes connections, should that one be gone.
+    back: Flow,
+    listens: SocketAddr,
+    /// None once it has an answer after which nobody looks at it any more: that is kept for half a minute.
+    asked: Option<Box<Asked>>,
     owner: O,
 }
 
@@ -86,7 +90,8 @@ impl<O> Servers<O> {
             (Machine::Other(machine), effects)
         };
         let merge = merge_key(&asked.request);
-        let entry = Entry { machine, key: key.clone(), merge: merge.clone(), asked, owner };
+        let (back, listens, asked) = (asked.back, asked.listens, Some(Box::new(asked)));
+        let entry = Entry { machine, key: key.clone(), merge: merge.clone(), back, listens, asked, owner };
         let id = ServerTxId(self.entries.insert(entry).number());
         self.by_key.insert(key, id);
         if let Some(merge) = merge {
@@ -117,10 +122,13 @@ impl<O> Servers<O> {
 
     pub(crate) fn respond(&mut self, out: &mut Outbox, id: ServerTxId, status: u16, response: Bytes) {
         let Some(entry) = self.entry_mut(id) else { return };
-        let effects = match &mut entry.machine {
-            Machine::Invite(machine) => machine.respond(status, response),
-            Machine::Other(machine) => machine.respond(status, response),
+        let (effects, last) = match &mut entry.machine {
+            Machine::Invite(machine) => (machine.respond(status, response), 300),
+            Machine::Other(machine) => (machine.respond(status, response), 200),
         };
+        if status >= last {
+            entry.asked = None;
+        }
         self.carry_out(out, id, effects);
     }
 
@@ -141,8 +149,9 @@ impl<O> Servers<O> {
         self.carry_out(out, id, effects);
     }
 
+    /// What is being answered; none after a final answer to anything but INVITE, or a refusal.
     pub fn asked(&self, id: ServerTxId) -> Option<&Asked> {
-        self.entries.get(Id::from_number(id.0)).map(|entry| &entry.asked)
+        self.entries.get(Id::from_number(id.0)).and_then(|entry| entry.asked.as_deref())
     }
 
     pub fn find(&self, key: &ServerKey) -> Option<ServerTxId> {
@@ -178,7 +187,7 @@ impl<O> Servers<O> {
     }
 
     fn carry_out(&mut self, out: &mut Outbox, id: ServerTxId, effects: Effects) {
-        let Some((back, listens)) = self.asked(id).map(|asked| (asked.back, asked.listens)) else { return };
+        let Some((back, listens)) = self.entry_mut(id).map(|entry| (entry.back, entry.listens)) else { return };
         for effect in effects {
             match effect {
                 Effect::Send(bytes) => out.send(back, bytes, Kind::Answer { listens }),

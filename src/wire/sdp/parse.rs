@@ -2,8 +2,8 @@
 
 use super::payload::assigned;
 use super::{MAX_ATTRIBUTES, MAX_BANDWIDTHS, MAX_BYTES, MAX_FORMATS, MAX_MEDIA};
-use crate::wire::description::{Description, Direction, Format, Kind, Media, UNRESOLVED_HOST};
-use sdp_types::{AddrType, Attribute, Connection, ParserError, Session};
+use crate::wire::description::{Description, Direction, Format, Kind, Media, UNRESOLVED_HOST, known};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -36,114 +36,180 @@ pub fn parse(bytes: &[u8]) -> Result<Description, SdpError> {
     if bytes.len() > MAX_BYTES {
         return Err(error(0, format!("more than {MAX_BYTES} bytes")));
     }
-    let (text, media_lines) = cleaned(bytes)?;
-    let session = Session::parse(text.as_bytes()).map_err(located)?;
-    let media = session.medias.iter().zip(media_lines).map(|(media, line)| read_media(&session, media, line));
-    Ok(Description {
-        session: session.origin.sess_id.parse().unwrap_or_default(),
-        version: session.origin.sess_version,
-        media: media.collect::<Result<_, _>>()?,
-    })
+    let text = decoded(bytes);
+    let (session, media) = sections(&text)?;
+    let some_have_addresses = media.iter().any(|media| media.connection.is_some());
+    let (id, version) = session.origin.unwrap_or_default();
+    let mut lines = Vec::with_capacity(media.len());
+    for media in &media {
+        lines.push(read_media(&session, media, some_have_addresses)?);
+    }
+    Ok(Description { session: id, version, media: lines })
 }
 
-/// The lines that matter, as UTF-8, each in its place so that errors count right; and the numbers of the media lines.
-fn cleaned(bytes: &[u8]) -> Result<(String, Vec<usize>), SdpError> {
-    let mut text = String::with_capacity(bytes.len());
-    let mut media_lines = Vec::new();
-    let mut attributes = 0;
-    let (mut has_origin, mut has_address) = (false, false);
-    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        let line = decoded(line.trim_ascii());
-        match line.get(..2) {
-            Some("m=") => {
-                media_lines.push(index + 1);
-                (attributes, has_address) = (0, false);
-                if media_lines.len() > MAX_MEDIA {
-                    return Err(error(index + 1, format!("more than {MAX_MEDIA} media lines")));
-                }
-                text.push_str(&media_line(&line));
+/// What stands before the first media line, or of one media line and what belongs to it.
+#[derive(Default)]
+struct Section<'a> {
+    /// The number of its media line.
+    line: usize,
+    /// The words of the media line: what it is, the transport, and its formats as written.
+    kind: &'a str,
+    port: u16,
+    protocol: &'a str,
+    formats: &'a str,
+    /// Session id and version.
+    origin: Option<(u64, u64)>,
+    connection: Option<Connection<'a>>,
+    bandwidths: SmallVec<[(&'a str, u64); 2]>,
+    attributes: SmallVec<[Attribute<'a>; 12]>,
+}
+
+#[derive(Clone, Copy)]
+struct Connection<'a> {
+    family: &'a str,
+    address: &'a str,
+}
+
+/// Name, and value where it has one.
+type Attribute<'a> = (&'a str, Option<&'a str>);
+
+fn sections(text: &str) -> Result<(Section<'_>, SmallVec<[Section<'_>; 2]>), SdpError> {
+    let mut session = Section::default();
+    let mut media: SmallVec<[Section<'_>; 2]> = SmallVec::new();
+    let (mut has_version, mut about) = (false, None);
+    for (index, line) in text.split('\n').enumerate() {
+        let number = index + 1;
+        let line = line.trim_ascii();
+        let Some((key, value)) = line.split_at_checked(2) else { continue };
+        let count = media.len();
+        let section = media.last_mut().unwrap_or(&mut session);
+        match key {
+            "m=" if count >= MAX_MEDIA => {
+                return Err(error(number, format!("more than {MAX_MEDIA} media lines")));
             }
-            Some("a=") => {
-                attributes += 1;
-                if attributes > MAX_ATTRIBUTES {
-                    return Err(error(index + 1, format!("more than {MAX_ATTRIBUTES} attributes")));
-                }
-                text.push_str(&line);
+            "m=" => media.push(media_line(value, number)?),
+            "a=" if section.attributes.len() >= MAX_ATTRIBUTES => {
+                return Err(error(number, format!("more than {MAX_ATTRIBUTES} attributes")));
             }
-            Some("v=") => text.push_str(&line),
+            "a=" => section.attributes.push(match value.split_once(':') {
+                Some((name, value)) => (name, Some(value)),
+                None => (value, None),
+            }),
+            "v=" if value != "0" || has_version => {
+                return Err(error(number, "the description has one v= line, which says 0".into()));
+            }
+            "v=" => has_version = true,
             // Of several in one place the first counts: others are layers of a group (RFC 8866 §5.7), or a mistake.
-            Some("c=") if !std::mem::replace(&mut has_address, true) => text.push_str(&line),
-            Some("b=") if is_bandwidth(&line) => text.push_str(&line),
-            Some("o=") if !has_origin && is_origin(&line) => {
-                has_origin = true;
-                text.push_str(&line);
-            }
+            "c=" if section.connection.is_none() => section.connection = Some(connection(value, number)?),
+            "b=" => section.bandwidths.extend(bandwidth(value)),
+            "o=" if about.is_none() => about = origin(value),
             _ => {}
+        }
+    }
+    session.origin = about;
+    match has_version {
+        true => Ok((session, media)),
+        false => Err(error(1, "the description doesn't start with v=0".into())),
+    }
+}
+
+/// All of it as text in which a line ends with LF, alone or after CR.
+fn decoded(bytes: &[u8]) -> Cow<'_, str> {
+    let is_plain = |text: &&str| !text.contains('\0') && text.matches('\r').count() == text.matches("\r\n").count();
+    if let Some(text) = std::str::from_utf8(bytes).ok().filter(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for line in bytes.split(|&byte| byte == b'\n') {
+        let blank = |letter: char| if matches!(letter, '\0' | '\r') { ' ' } else { letter };
+        match std::str::from_utf8(line) {
+            Ok(line) => text.extend(line.chars().map(blank)),
+            Err(_) => text.extend(line.iter().map(|&byte| blank(char::from(byte)))),
         }
         text.push('\n');
     }
-    Ok((text, media_lines))
+    Cow::Owned(text)
 }
 
-fn decoded(line: &[u8]) -> Cow<'_, str> {
-    let text = match std::str::from_utf8(line) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => line.iter().map(|&byte| char::from(byte)).collect(),
+fn media_line(value: &str, line: usize) -> Result<Section<'_>, SdpError> {
+    let (kind, rest) = word(value);
+    let (port, rest) = word(rest);
+    let (protocol, formats) = word(rest);
+    if protocol.is_empty() {
+        return Err(error(line, "a media line has a kind, a port and a transport".into()));
+    }
+    let (port, count) = port.split_once('/').unwrap_or((port, "1"));
+    let (Ok(port), Ok(_)) = (port.parse(), count.parse::<u16>()) else {
+        return Err(error(line, "the port of the media line is no port".into()));
     };
-    match text.contains(['\0', '\r']) {
-        true => text.replace(['\0', '\r'], " ").into(),
-        false => text,
+    Ok(Section { line, kind, port, protocol, formats, ..Section::default() })
+}
+
+/// The first word, and what follows it and the space behind it.
+fn word(text: &str) -> (&str, &str) {
+    let text = text.trim_ascii_start();
+    let end = text.bytes().position(|byte| byte.is_ascii_whitespace()).unwrap_or(text.len());
+    let (word, rest) = text.split_at(end);
+    (word, rest.trim_ascii())
+}
+
+fn connection(value: &str, line: usize) -> Result<Connection<'_>, SdpError> {
+    let mut words = value.split_ascii_whitespace();
+    match (words.next(), words.next(), words.next(), words.next()) {
+        (Some(_), Some(family), Some(address), None) => Ok(Connection { family, address }),
+        _ => Err(error(line, "a c= line has a network, a family and an address".into())),
     }
 }
 
-/// Runs of spaces become one, and a line without formats gets an empty list of them.
-fn media_line(line: &str) -> String {
-    let words: Vec<_> = line.split_ascii_whitespace().collect();
-    let end = if words.len() == 3 { " " } else { "" };
-    words.join(" ") + end
+fn bandwidth(value: &str) -> Option<(&str, u64)> {
+    let (name, value) = value.split_once(':')?;
+    Some((name, value.parse().ok()?)).filter(|_| !name.is_empty())
 }
 
 /// Some phones number their sessions beyond 64 bits or leave fields out, which is no reason to refuse a call.
-fn is_bandwidth(line: &str) -> bool {
-    let value = line.split_once(':').filter(|(name, _)| name.len() > 2);
-    value.is_some_and(|(_, value)| value.parse::<u64>().is_ok())
+fn origin(value: &str) -> Option<(u64, u64)> {
+    let mut words = value.split_ascii_whitespace().skip(1);
+    let (id, version) = (words.next()?, words.next()?.parse().ok()?);
+    (words.count() == 3).then(|| (id.parse().unwrap_or_default(), version))
 }
 
-fn is_origin(line: &str) -> bool {
-    let fields: Vec<_> = line.split_ascii_whitespace().collect();
-    fields.len() == 6 && fields.get(2).is_some_and(|version| version.parse::<u64>().is_ok())
-}
-
-fn read_media(session: &Session, media: &sdp_types::Media, line: usize) -> Result<Media, SdpError> {
-    let connection = media.connections.first().or(session.connection.as_ref());
-    let (ip, unresolved_host) = match connection {
+fn read_media(session: &Section<'_>, media: &Section<'_>, some_have_addresses: bool) -> Result<Media, SdpError> {
+    let (ip, unresolved_host) = match media.connection.or(session.connection) {
         Some(connection) => read_connection(connection),
         // A line without an address can still be refused, as long as another has one.
-        None if media.port == 0 || session.medias.iter().any(|media| !media.connections.is_empty()) => {
-            (Ipv4Addr::UNSPECIFIED.into(), None)
-        }
-        None => return Err(error(line, "the media has no c= line, nor has the session".into())),
+        None if media.port == 0 || some_have_addresses => (Ipv4Addr::UNSPECIFIED.into(), None),
+        None => return Err(error(media.line, "the media has no c= line, nor has the session".into())),
     };
-    let is_rtp = media.proto.split('/').any(|part| part.eq_ignore_ascii_case("RTP"));
-    let formats = if is_rtp { read_formats(media, line)? } else { Vec::new() };
+    let is_rtp = media.protocol.split('/').any(|part| part.eq_ignore_ascii_case("RTP"));
+    let formats = if is_rtp { read_formats(media)? } else { Vec::new() };
     let value = |name| attribute(&media.attributes, name).or(attribute(&session.attributes, name)).flatten();
     let milliseconds = |name| value(name).and_then(|text| text.trim().parse().ok()).filter(|&ms| ms > 0);
     let mut attributes = other_attributes(session, media);
     attributes.extend(unresolved_host.map(|host| (UNRESOLVED_HOST.to_string(), Some(host))));
+    let bandwidths = media.bandwidths.iter().take(MAX_BANDWIDTHS);
     Ok(Media {
-        kind: read_kind(&media.media),
-        protocol: media.proto.clone(),
+        kind: read_kind(media.kind),
+        protocol: known(media.protocol),
         address: SocketAddr::new(ip, media.port),
         rtcp: attribute(&media.attributes, "rtcp").flatten().and_then(|text| read_rtcp(text, ip)),
         rtcp_mux: attribute(&media.attributes, "rtcp-mux").is_some(),
         direction: read_direction(&media.attributes).or(read_direction(&session.attributes)).unwrap_or_default(),
-        raw_formats: if formats.is_empty() { media.fmt.clone() } else { String::new() },
+        raw_formats: if formats.is_empty() { single_spaced(media.formats) } else { String::new() },
         formats,
         ptime_ms: milliseconds("ptime"),
         maxptime_ms: milliseconds("maxptime"),
-        bandwidths: media.bandwidths.iter().take(MAX_BANDWIDTHS).map(|b| (b.bwtype.clone(), b.bandwidth)).collect(),
+        bandwidths: bandwidths.map(|&(name, value)| (name.to_string(), value)).collect(),
         attributes,
     })
+}
+
+fn single_spaced(text: &str) -> String {
+    let mut single = String::with_capacity(text.len());
+    for word in text.split_ascii_whitespace() {
+        single.push_str(if single.is_empty() { "" } else { " " });
+        single.push_str(word);
+    }
+    single
 }
 
 fn read_kind(text: &str) -> Kind {
@@ -155,12 +221,14 @@ fn read_kind(text: &str) -> Kind {
 }
 
 /// The address, or an unspecified one and the name that stands in its place.
-fn read_connection(connection: &Connection) -> (IpAddr, Option<String>) {
-    let address = connection.connection_address.split('/').next().unwrap_or_default();
+fn read_connection(connection: Connection<'_>) -> (IpAddr, Option<String>) {
+    let address = connection.address.split('/').next().unwrap_or_default();
     let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
     match bare.parse() {
         Ok(ip) => (ip, None),
-        Err(_) if connection.addrtype == AddrType::Ip6 => (Ipv6Addr::UNSPECIFIED.into(), Some(address.to_string())),
+        Err(_) if connection.family.eq_ignore_ascii_case("IP6") => {
+            (Ipv6Addr::UNSPECIFIED.into(), Some(address.to_string()))
+        }
         Err(_) => (Ipv4Addr::UNSPECIFIED.into(), Some(address.to_string())),
     }
 }
@@ -173,8 +241,8 @@ fn read_rtcp(text: &str, media_ip: IpAddr) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
-fn read_direction(attributes: &[Attribute]) -> Option<Direction> {
-    attributes.iter().find_map(|attribute| direction(&attribute.attribute))
+fn read_direction(attributes: &[Attribute<'_>]) -> Option<Direction> {
+    attributes.iter().find_map(|(name, _)| direction(name))
 }
 
 fn direction(name: &str) -> Option<Direction> {
@@ -188,11 +256,11 @@ fn direction(name: &str) -> Option<Direction> {
 }
 
 /// The payload types in their order, each once. What is no payload type is left out.
-fn read_formats(media: &sdp_types::Media, line: usize) -> Result<Vec<Format>, SdpError> {
+fn read_formats(media: &Section<'_>) -> Result<Vec<Format>, SdpError> {
     let mut formats: Vec<Format> = Vec::new();
-    for (count, word) in media.fmt.split_ascii_whitespace().enumerate() {
+    for (count, word) in media.formats.split_ascii_whitespace().enumerate() {
         if count >= MAX_FORMATS {
-            return Err(error(line, format!("more than {MAX_FORMATS} formats")));
+            return Err(error(media.line, format!("more than {MAX_FORMATS} formats")));
         }
         let Some(payload_type) = word.parse().ok().filter(|&payload_type: &u8| payload_type < 128) else { continue };
         if formats.iter().all(|format| format.payload_type != payload_type) {
@@ -203,20 +271,20 @@ fn read_formats(media: &sdp_types::Media, line: usize) -> Result<Vec<Format>, Sd
 }
 
 /// One payload type. A dynamic one that has no `rtpmap` has no name and no clock rate.
-fn read_format(media: &sdp_types::Media, payload_type: u8) -> Format {
+fn read_format(media: &Section<'_>, payload_type: u8) -> Format {
     let about = |name| {
-        let values = media.attributes.iter().filter(move |attribute| attribute.attribute == name);
-        values.filter_map(|attribute| attribute.value.as_deref()?.trim_start().split_once([' ', '\t'])).find_map(
+        let values = media.attributes.iter().filter(move |(known, _)| *known == name);
+        values.filter_map(|(_, value)| (*value)?.trim_start().split_once([' ', '\t'])).find_map(
             move |(number, rest)| {
                 (number.parse() == Ok(payload_type)).then_some(rest.trim()).filter(|rest| !rest.is_empty())
             },
         )
     };
     let (encoding, clock_rate, channels) = match about("rtpmap").and_then(read_rtpmap) {
-        Some((encoding, clock_rate, channels)) => (encoding.to_string(), clock_rate, channels),
+        Some((encoding, clock_rate, channels)) => (known(encoding), clock_rate, channels),
         None => match assigned(payload_type) {
-            Some((encoding, clock_rate, channels)) => (encoding.to_string(), clock_rate, channels),
-            None => (String::new(), 0, 1),
+            Some((encoding, clock_rate, channels)) => (known(encoding), clock_rate, channels),
+            None => (Cow::Borrowed(""), 0, 1),
         },
     };
     Format { payload_type, encoding, clock_rate, channels, fmtp: about("fmtp").map(str::to_string) }
@@ -241,30 +309,16 @@ pub(super) fn is_read(name: &str) -> bool {
 /// Session attributes that say something about each media line which doesn't say it itself (RFC 8839, RFC 8842).
 const INHERITED: [&str; 5] = ["ice-ufrag", "ice-pwd", "ice-options", "fingerprint", "setup"];
 
-fn other_attributes(session: &Session, media: &sdp_types::Media) -> Vec<(String, Option<String>)> {
-    let own = media.attributes.iter().filter(|attribute| !is_read(&attribute.attribute));
-    let inherited = session.attributes.iter().filter(|inherited| {
-        let name = inherited.attribute.as_str();
-        INHERITED.contains(&name) && attribute(&media.attributes, name).is_none()
-    });
-    own.chain(inherited).map(|attribute| (attribute.attribute.clone(), attribute.value.clone())).collect()
+fn other_attributes(session: &Section<'_>, media: &Section<'_>) -> Vec<(String, Option<String>)> {
+    let own = media.attributes.iter().filter(|(name, _)| !is_read(name));
+    let is_missing = |name: &str| attribute(&media.attributes, name).is_none();
+    let inherited = session.attributes.iter().filter(|(name, _)| INHERITED.contains(name) && is_missing(name));
+    own.chain(inherited).map(|&(name, value)| (name.to_string(), value.map(str::to_string))).collect()
 }
 
 /// The first attribute of that name, with its value if it has one.
-fn attribute<'a>(attributes: &'a [Attribute], name: &str) -> Option<Option<&'a str>> {
-    attributes.iter().find(|attribute| attribute.attribute == name).map(|attribute| attribute.value.as_deref())
-}
-
-fn located(problem: ParserError) -> SdpError {
-    use ParserError as P;
-    let line = match problem {
-        P::InvalidLineFormat(line, _) | P::InvalidFieldEncoding(line, _) | P::InvalidFieldFormat(line, _) => line,
-        P::MissingField(line, _) | P::FieldTrailingData(line, _) | P::InvalidVersion(line, _) => line,
-        P::MultipleVersions(line) | P::MultipleOrigins(line) | P::MultipleConnections(line) => line,
-        P::NoVersion => return error(1, "the description doesn't start with v=0".into()),
-        _ => 0,
-    };
-    error(line, problem.to_string())
+fn attribute<'a>(attributes: &[Attribute<'a>], name: &str) -> Option<Option<&'a str>> {
+    attributes.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
 }
 
 fn error(line: usize, what: String) -> SdpError {

@@ -2,7 +2,7 @@
 
 use super::error::Malformed;
 use super::params::Params;
-use super::token::{number, quoted_length, trim};
+use super::token::{is_unfit_uri, number, quoted_length, trim};
 use super::uri::Uri;
 use std::borrow::Cow;
 
@@ -51,7 +51,7 @@ impl<'a> NameAddr<'a> {
 
     fn checked(display: &'a str, uri: &'a str, params: &'a str) -> Result<NameAddr<'a>, Malformed> {
         // It is copied into other messages as it stands.
-        if uri.is_empty() || uri.bytes().any(|byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f)) {
+        if uri.is_empty() || is_unfit_uri(uri) {
             return Err(Malformed("the URI of an address is empty or holds a space, a quote or a bracket"));
         }
         if !params.is_empty() && !params.starts_with(';') {

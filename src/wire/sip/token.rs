@@ -10,7 +10,42 @@ pub(super) fn is_token_bytes(bytes: &[u8]) -> bool {
 }
 
 pub(super) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+    TOKEN[usize::from(byte)]
+}
+
+const TOKEN: [bool; 256] = {
+    let mut token = bytes(b"-.!%*_+`'~");
+    let mut byte = 0;
+    while byte < 256 {
+        token[byte] |= (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    token
+};
+/// What must not stand in a URI that is copied into other messages as it is.
+const UNFIT: [bool; 256] = {
+    let mut unfit = bytes(b"<>\"\x7f");
+    let mut byte = 0;
+    while byte <= b' ' as usize {
+        unfit[byte] = true;
+        byte += 1;
+    }
+    unfit
+};
+
+const fn bytes(chosen: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < chosen.len() {
+        table[chosen[at] as usize] = true;
+        at += 1;
+    }
+    table
+}
+
+/// Whether a byte of the text is a space, a quote, a bracket or a control character.
+pub(super) fn is_unfit_uri(text: &str) -> bool {
+    text.bytes().any(|byte| UNFIT[usize::from(byte)])
 }
 
 /// Linear white space once a value is unfolded.
@@ -19,7 +54,11 @@ pub(super) fn is_space(byte: u8) -> bool {
 }
 
 pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\r', '\n'])
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let bytes = text.as_bytes();
+    let start = bytes.iter().take_while(|byte| is_blank(byte)).count();
+    let end = bytes.len() - bytes.iter().skip(start).rev().take_while(|byte| is_blank(byte)).count();
+    text.get(start..end).unwrap_or_default()
 }
 
 /// A decimal number without sign; one that is too large is the largest.

@@ -2,7 +2,7 @@
 
 use super::error::Malformed;
 use super::params::Params;
-use super::token::number;
+use super::token::{is_unfit_uri, number};
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -33,7 +33,7 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// The text must be the whole URI, without `<>` and without white space.
     pub fn parse(text: &'a str) -> Result<Uri<'a>, Malformed> {
-        if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f || byte == b'<' || byte == b'>' || byte == b'"') {
+        if is_unfit_uri(text) {
             return Err(Malformed("a URI holds a space, a quote, a bracket or a control character"));
         }
         let (scheme, rest) = text.split_once(':').ok_or(Malformed("a URI has no scheme"))?;
@@ -210,8 +210,8 @@ pub fn escape_user(text: &str) -> Cow<'_, str> {
 }
 
 fn is_scheme(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic)
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
 /// Reads `host[:port]`. Underscores are taken in names, since machines in the field have them.
@@ -223,9 +223,11 @@ pub(super) fn host_and_port(text: &str) -> Result<(&str, Option<u16>), Malformed
             (address, after)
         }
         None => {
-            let end = text.find([':', ' ', '\t']).unwrap_or(text.len());
+            let end = text.bytes().position(|byte| matches!(byte, b':' | b' ' | b'\t')).unwrap_or(text.len());
             let (host, after) = text.split_at(end);
-            if host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
+            if host.is_empty()
+                || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+            {
                 return Err(Malformed("the host is malformed"));
             }
             (host, after)

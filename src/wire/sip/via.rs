@@ -4,7 +4,8 @@ use super::error::Malformed;
 use super::params::Params;
 use super::token::{is_space, is_token, split_list, trim};
 use super::uri::{host_and_port, ip};
-use std::net::{IpAddr, SocketAddr};
+use std::fmt::Write;
+use std::net::SocketAddr;
 
 /// One hop that a message has gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +87,7 @@ pub(super) fn stamped(field: &str, source: SocketAddr) -> Option<String> {
     let head = top.len() - via.params.as_str().len();
     let mut text = String::with_capacity(field.len() + 48);
     text.push_str(top.get(..head)?.trim_end_matches(|c: char| u8::try_from(c).is_ok_and(is_space)));
+    // Writing to memory doesn't fail.
     for (name, value) in via.params.iter() {
         if name.eq_ignore_ascii_case("received") {
             continue;
@@ -93,19 +95,17 @@ pub(super) fn stamped(field: &str, source: SocketAddr) -> Option<String> {
         text.push(';');
         text.push_str(name);
         match value {
-            _ if name.eq_ignore_ascii_case("rport") => text.push_str(&format!("={}", source.port())),
+            _ if name.eq_ignore_ascii_case("rport") => drop(write!(text, "={}", source.port())),
             Some(value) if is_token(value) || value.is_empty() || ip(value).is_some() => {
-                text.push_str(&format!("={value}"));
+                text.push('=');
+                text.push_str(value);
             }
-            Some(value) => text.push_str(&format!("=\"{value}\"")),
+            Some(value) => drop(write!(text, "=\"{value}\"")),
             None => {}
         }
     }
     if wants_port || ip(via.host) != Some(source.ip()) {
-        match source.ip() {
-            IpAddr::V4(address) => text.push_str(&format!(";received={address}")),
-            IpAddr::V6(address) => text.push_str(&format!(";received={address}")),
-        }
+        let _ = write!(text, ";received={}", source.ip());
     }
     if !trim(rest).is_empty() {
         text.push_str(", ");

@@ -1,10 +1,20 @@
 //! Message → bytes.
 
 use super::message::Field;
-use super::token::is_token_byte;
+use super::token::{is_token_byte, is_token_bytes};
 use super::{Message, Method, Name, reason_phrase};
 use bytes::Bytes;
+use std::cell::Cell;
 use std::fmt::{self, Display, Write};
+use std::io;
+
+thread_local! {
+    /// Where messages of this thread are written before their length is known.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A scratch that one large message made larger than this is given back.
+const SCRATCH_BYTES: usize = 16 * 1024;
 
 /// Builds a message. CR, LF and NUL in a value become a space, so that no value can add a line.
 #[derive(Debug)]
@@ -99,19 +109,31 @@ impl Writer {
 
     /// The message. The writer is empty afterwards.
     pub fn finish(&mut self) -> Bytes {
-        let mut bytes = std::mem::take(&mut self.head);
+        let mut head = std::mem::take(&mut self.head);
         let body = std::mem::take(&mut self.body);
-        bytes.extend(format!("Content-Length: {}\r\n\r\n", body.len()).bytes());
-        bytes.extend(body);
+        // Writing to memory doesn't fail.
+        let _ = io::Write::write_fmt(&mut head, format_args!("Content-Length: {}\r\n\r\n", body.len()));
+        // What is sent may be kept for half a minute, so it has no room to spare.
+        let mut bytes = Vec::with_capacity(head.len() + body.len());
+        bytes.extend_from_slice(&head);
+        bytes.extend_from_slice(&body);
+        if head.capacity() <= SCRATCH_BYTES {
+            SCRATCH.set(head);
+        }
         bytes.into()
     }
 
     fn empty() -> Writer {
-        Writer { head: Vec::with_capacity(1024), body: Vec::new() }
+        let mut head = SCRATCH.take();
+        head.clear();
+        Writer { head, body: Vec::new() }
     }
 
     fn field(&mut self, name: &str, value: &dyn Display) {
-        self.head.extend(name.bytes().filter(|&byte| is_token_byte(byte)));
+        match is_token_bytes(name.as_bytes()) {
+            true => self.head.extend_from_slice(name.as_bytes()),
+            false => self.head.extend(name.bytes().filter(|&byte| is_token_byte(byte))),
+        }
         self.head.extend(b": ");
         self.text(value);
         self.head.extend(b"\r\n");
@@ -147,7 +169,10 @@ struct Harmless<'a>(&'a mut Vec<u8>);
 
 impl fmt::Write for Harmless<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.extend(text.bytes().map(|byte| if is_harmful(byte) { b' ' } else { byte }));
+        match memchr::memchr3(b'\r', b'\n', 0, text.as_bytes()) {
+            None => self.0.extend_from_slice(text.as_bytes()),
+            Some(_) => self.0.extend(text.bytes().map(|byte| if is_harmful(byte) { b' ' } else { byte })),
+        }
         Ok(())
     }
 }

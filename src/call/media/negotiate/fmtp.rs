@@ -187,6 +187,9 @@ pub fn events(format: &Format) -> EventSet {
 
 /// The same as text.
 pub fn events_text(events: EventSet) -> String {
+    if events == EventSet::DIGITS {
+        return "0-15".to_owned();
+    }
     let mut text = String::new();
     let mut next = 0u16;
     while let Some(first) = (next..256).find(|&event| events.contains(event as u8)) {
@@ -207,7 +210,7 @@ mod tests {
 
     fn format(encoding: &str, fmtp: &str) -> Format {
         let fmtp = (!fmtp.is_empty()).then(|| fmtp.to_owned());
-        Format { payload_type: 96, encoding: encoding.to_owned(), clock_rate: 90_000, channels: 1, fmtp }
+        Format { payload_type: 96, encoding: encoding.to_owned().into(), clock_rate: 90_000, channels: 1, fmtp }
     }
 
     #[test]

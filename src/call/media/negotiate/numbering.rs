@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     fn format(payload_type: u8, encoding: &str) -> Format {
-        Format { payload_type, encoding: encoding.to_owned(), clock_rate: 8_000, channels: 1, fmtp: None }
+        Format { payload_type, encoding: encoding.to_owned().into(), clock_rate: 8_000, channels: 1, fmtp: None }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::{Agreed, Disagreement, Line, endpoint, fmtp, numbering, onward};
 use crate::media::command::Protocol;
 use crate::wire::description::{Format, Kind, Media};
+use std::borrow::Cow;
 
 /// Repairs and repetitions that depend on numbers which change on the way, or need a stream of their own.
 const BOUND_TO_NUMBERS: [&str; 7] = ["rtx", "ulpfec", "parityfec", "flexfec", "flexfec-03", "rsfec", "uleplc"];
@@ -105,10 +106,16 @@ pub(super) fn shared(ours: &[Format], theirs: &[Format], passes: impl Fn(&Format
 
 /// What stands in place of a payload type for a line that has none.
 fn fax() -> Format {
-    Format { payload_type: 0, encoding: "T38".to_owned(), clock_rate: 8_000, channels: 1, fmtp: None }
+    Format { payload_type: 0, encoding: "T38".into(), clock_rate: 8_000, channels: 1, fmtp: None }
 }
 
-fn written(line: &Line<'_>, like: &Media, protocol: String, formats: Vec<Format>, names: &[(u8, u8)]) -> Media {
+fn written(
+    line: &Line<'_>,
+    like: &Media,
+    protocol: Cow<'static, str>,
+    formats: Vec<Format>,
+    names: &[(u8, u8)],
+) -> Media {
     let number = |wanted: u8| names.iter().find(|(there, _)| *there == wanted).map(|&(_, here)| here);
     Media {
         direction: line.direction,

@@ -262,7 +262,7 @@ fn our_format(codec: Codec, beside: Option<&Media>) -> Format {
         Codec::L16 { rate: 16_000 } => (98, 1, None),
         Codec::L16 { .. } => (99, 1, None),
     };
-    Format { payload_type, encoding: codec.name().to_owned(), clock_rate: codec.clock_rate(), channels, fmtp }
+    Format { payload_type, encoding: codec.name().into(), clock_rate: codec.clock_rate(), channels, fmtp }
 }
 
 /// Telephone-events run on the clock of the sound beside them (RFC 4733 §2.1); everyone has those of 8 kHz.
@@ -287,7 +287,7 @@ fn event_format(clock_rate: u32, beside: Option<&Media>) -> Format {
     };
     Format {
         payload_type: if clock_rate == 8_000 { 101 } else { 102 },
-        encoding: "telephone-event".to_owned(),
+        encoding: "telephone-event".into(),
         clock_rate,
         channels: 1,
         fmtp: Some(fmtp),

@@ -169,11 +169,37 @@ fn a_held_side_gets_nothing() {
     phone.hum(&mut bench, one, 100);
     bench.configure(2, PortSettings { send: None, ..settings(2, Codec::Pcmu, 20) });
     phone.hum(&mut bench, one, 100);
-    assert_eq!(bench.heard_by(two).len(), 5);
+    let before = bench.heard_by(two);
+    assert_eq!(before.len(), 5);
     bench.configure(2, settings(2, Codec::Pcmu, 20));
     phone.hum(&mut bench, one, 100);
     let sent = bench.heard_by(two);
     assert_eq!(sent.len(), 5);
+    // What it didn't want is no loss.
+    assert_eq!(sent[0].rtp().header.sequence, before[4].rtp().header.sequence.wrapping_add(1));
+}
+
+#[test]
+fn what_is_ordered_again_as_it_is_goes_on() {
+    let mut bench = Bench::new();
+    let (one, two) = bench.bridge(settings(1, Codec::Pcmu, 20), settings(2, Codec::Pcmu, 20));
+    let mut phone = Phone::new(1, Codec::Pcmu, 20);
+    phone.hum(&mut bench, one, 100);
+    bench.configure(2, settings(2, Codec::Pcmu, 20));
+    bench.connect(2, Source::Peer(PortId(1)));
+    phone.hum(&mut bench, one, 100);
+    let sent = bench.heard_by(two);
+    assert_eq!(sent.len(), 10);
+    assert!(sent[1..].iter().all(|sent| !sent.rtp().header.marker), "nothing begins anew");
+    // A clip too, which ends when it would have ended.
+    let clip = Arc::new(Clip { rate: 8_000, samples: vec![1_000; 8_000] });
+    for _ in 0..2 {
+        bench.connect(2, Source::Play { clip: Arc::clone(&clip), repeat: false });
+        bench.run(520);
+        bench.configure(2, settings(2, Codec::Pcmu, 20));
+    }
+    assert!(bench.events().iter().any(|event| matches!(event, Event::Finished { port: PortId(2) })));
+    assert_eq!(bench.heard_by(two).len(), 50);
 }
 
 #[test]
