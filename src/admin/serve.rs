@@ -179,7 +179,7 @@ impl Door {
             // The semaphore is never closed.
             let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else { continue };
             let (stream, remote) = Listener::accept(&mut self.listener).await;
-            if let Some(place) = self.census.enter(remote.ip()) {
+            if let Some(place) = self.census.enter(remote.ip(), true) {
                 return (stream, remote, (permit, place));
             }
         }

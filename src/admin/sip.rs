@@ -3,7 +3,7 @@
 use super::answer::Refusal;
 use super::router::AppState;
 use super::serve::Caller;
-use crate::shell::transport::{Guest, Guests};
+use crate::shell::transport::{FIRST_MESSAGE_LIMIT, Guest, Guests};
 use crate::sip::flow::{Flow, Transport};
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
@@ -85,12 +85,14 @@ fn without_port(authority: &str) -> &str {
 }
 
 /// Carries messages both ways until either side has had enough.
-async fn converse(mut socket: WebSocket, mut guest: Guest, guests: &Guests) {
+async fn converse(mut socket: WebSocket, guest: Guest, guests: &Guests) {
     let (idle, patience) = (guests.idle(), guests.message_time());
     let mut pings = interval(PING_INTERVAL);
     pings.tick().await;
     let mut is_asked = false;
-    let mut idle_at = Instant::now() + idle;
+    // As over TCP, line ends and pongs alone keep nobody.
+    let mut idle_at = Instant::now() + FIRST_MESSAGE_LIMIT.min(idle);
+    let mut is_used = false;
     loop {
         let (said, is_message) = tokio::select! {
             waiting = guest.next() => match waiting {
@@ -115,7 +117,8 @@ async fn converse(mut socket: WebSocket, mut guest: Guest, guests: &Guests) {
             }
             () = sleep_until(idle_at) => break,
         };
-        if is_message {
+        is_used |= is_message && said.is_none();
+        if is_message && is_used {
             idle_at = Instant::now() + idle;
         }
         if let Some(message) = said

@@ -88,11 +88,11 @@ pub fn authenticate(exchange: &mut Exchange, now: Now, message: &Message) -> Adm
     let given = claim(message, header, &exchange.settings.sip.domain);
     let source = source_of(message);
     if let Some((user, nonce)) = &given
-        && exchange.guessing.standing(now.time, source, user, nonce) == Standing::Waiting
+        && exchange.guessing.standing(now.time, source, user, &marks(message, nonce)) == Standing::Waiting
     {
         return Admission::Denied { user: Some(user.clone()) };
     }
-    let verdict = judge(exchange, now, message, header);
+    let verdict = judge(exchange, now, message, header, source);
     note_outcome(exchange, now, source, &verdict, message, given);
     match verdict {
         Verdict::Ok { user } => match user_named(exchange, &user) {
@@ -100,7 +100,7 @@ pub fn authenticate(exchange: &mut Exchange, now: Now, message: &Message) -> Adm
             None => Admission::Denied { user: Some(user) },
         },
         Verdict::Missing => Admission::Unknown { stale: false },
-        Verdict::Stale => Admission::Unknown { stale: true },
+        Verdict::Stale | Verdict::Foreign => Admission::Unknown { stale: true },
         Verdict::Wrong { user } => Admission::Denied { user },
     }
 }
@@ -115,10 +115,10 @@ pub fn user_named(exchange: &Exchange, name: &str) -> Option<Identity> {
     })
 }
 
-fn judge(exchange: &mut Exchange, now: Now, message: &Message, header: Name) -> Verdict {
+fn judge(exchange: &mut Exchange, now: Now, message: &Message, header: Name, source: IpAddr) -> Verdict {
     let accounts = &exchange.accounts;
     let hashes = |user: &str| -> Option<Hashes> { accounts.by_name(user).map(|account| account.hashes.clone()) };
-    exchange.verifier.verify(now.time, message, &exchange.settings.sip.domain, header, hashes)
+    exchange.verifier.verify(now.time, message, &exchange.settings.sip.domain, header, source, hashes)
 }
 
 /// Tells what guards against guessing how it came out.
@@ -132,16 +132,18 @@ fn note_outcome(
 ) {
     let is_missing = |name: &str| !name.is_empty() && exchange.accounts.by_name(name).is_none();
     match (verdict, given) {
-        (Verdict::Ok { user }, Some((_, nonce))) => exchange.guessing.proved(now.time, source, user, &nonce),
+        (Verdict::Ok { user }, Some((_, nonce))) => {
+            exchange.guessing.proved(now.time, source, user, &marks(message, &nonce));
+        }
         (Verdict::Wrong { .. }, Some((user, nonce))) => {
             if is_missing(&user) {
                 exchange.guessing.missed(now.time, source, &user);
             }
-            if exchange.guessing.wrong(now.time, source, &user, &nonce) {
+            if exchange.guessing.wrong(now.time, source, &user, &marks(message, &nonce)) {
                 exchange.notice(Notice::Guessing { account: user, source });
             }
         }
-        (Verdict::Missing, _) => {
+        (Verdict::Missing | Verdict::Foreign, _) => {
             let name = claimed_name(message).unwrap_or_default();
             if is_missing(&name) {
                 exchange.guessing.missed(now.time, source, &name);
@@ -154,6 +156,13 @@ fn note_outcome(
 fn nonce_of(challenge: &str) -> Option<String> {
     let mut challenges = challenges(challenge);
     Some(challenges.next()?.ok()?.get("nonce")?.into_owned())
+}
+
+/// What tells a phone from others at its address: the nonce that it answers, and the Call-ID that all of its registrations
+/// have (RFC 3261 §10.2.4) and that nobody else there knows.
+fn marks<'a>(message: &'a Message, nonce: &'a str) -> Vec<&'a str> {
+    let is_registration = *message.method() == Method::Register;
+    [nonce].into_iter().chain(is_registration.then(|| message.call_id())).collect()
 }
 
 /// User and nonce of the credentials that a request has for us.
@@ -184,14 +193,18 @@ pub fn claimed_name(message: &Message) -> Option<String> {
 /// Challenges for whoever must say who they are.
 pub fn challenge(exchange: &mut Exchange, now: Now, message: &Message, stale: bool) -> Vec<(Name, String)> {
     let realm = exchange.settings.sip.domain.clone();
+    let source = source_of(message);
     let challenges = match knows_md5_only(message) || seems_known_by_md5_only(exchange, message) {
-        true => exchange.verifier.challenge_with(now.time, &realm, stale, &[Algorithm::Md5]),
-        false => exchange.verifier.challenge(now.time, &realm, stale),
+        true => exchange.verifier.challenge_with(now.time, &realm, stale, source, &[Algorithm::Md5]),
+        false => exchange.verifier.challenge(now.time, &realm, stale, source),
     };
     if stale && let Some(nonce) = challenges.first().and_then(|challenge| nonce_of(challenge)) {
         let headers = [Name::Authorization, Name::ProxyAuthorization];
-        if let Some((user, _)) = headers.into_iter().find_map(|header| claim(message, header, &realm)) {
-            exchange.guessing.vouch(now.time, source_of(message), &user, &nonce);
+        // Of a nonce that wasn't issued to this source, nothing was judged.
+        if let Some((user, before)) = headers.into_iter().find_map(|header| claim(message, header, &realm))
+            && exchange.verifier.has_issued(&before, &realm, source)
+        {
+            exchange.guessing.vouch(now.time, source, &user, &nonce);
         }
     }
     challenges.into_iter().map(|challenge| (Name::WwwAuthenticate, challenge)).collect()

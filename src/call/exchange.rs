@@ -18,11 +18,12 @@ use crate::call::trunks::{Trunks, Work};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Command, PortId};
-use crate::sip::agent::{Agent, SessionId};
+use crate::sip::agent::{Agent, ClientId, SessionId};
 use crate::sip::announce::Announce;
 use crate::sip::digest::Verifier;
 use crate::sip::flow::Flow;
 use crate::sip::guessing::{GuessLimits, Guessing};
+use crate::sip::locate::{Located, Target};
 use crate::sip::notifier::Notifier;
 use crate::sip::publication::Publications;
 use crate::sip::registrar::Registrar;
@@ -87,6 +88,8 @@ pub struct Exchange {
     /// Ports whose worker had no room for the order to close them.
     closing: IdMap<PortId, usize>,
     tickets: IdMap<Ticket, LegKey>,
+    /// Requests whose connection is gone, and whose host is being looked for.
+    astray: HashMap<Ticket, ClientId>,
     /// Changes of users' settings that the store has yet to keep.
     keeping: HashMap<Ticket, (String, Forwarding)>,
     /// Calls in progress that each user sent on.
@@ -144,6 +147,7 @@ impl Exchange {
             ports: IdMap::default(),
             closing: IdMap::default(),
             tickets: IdMap::default(),
+            astray: HashMap::new(),
             keeping: HashMap::new(),
             forwards: HashMap::new(),
             placed: HashSet::new(),
@@ -252,6 +256,21 @@ impl Exchange {
         self.tickets.remove(&ticket)
     }
 
+    /// Has the host of a request that went astray looked for.
+    pub fn look_for(&mut self, id: ClientId, target: Target) {
+        let ticket = self.new_ticket();
+        self.astray.insert(ticket, id);
+        self.outputs.push_back(Output::Locate { ticket, target });
+    }
+
+    /// Leads such a request to where its host was found; false where the answer is to another question.
+    pub fn lead(&mut self, now: Now, ticket: Ticket, result: &Result<Located<Flow>, String>) -> bool {
+        let Some(id) = self.astray.remove(&ticket) else { return false };
+        let ways = result.as_ref().map(|located| located.order(&mut self.chance)).unwrap_or_default();
+        self.agent.lead(now, id, ways.first().copied());
+        true
+    }
+
     /// Asks the store to keep where a user's calls go; `Input::Kept` follows.
     pub fn keep_forwarding(&mut self, leg: LegKey, user: String, forwarding: Forwarding) {
         self.last_ticket += 1;
@@ -287,6 +306,13 @@ impl Exchange {
 
     pub fn notice(&mut self, notice: Notice) {
         self.outputs.push_back(Output::Notice(notice));
+    }
+
+    /// Whether a trunk or a registered phone is at the other end.
+    pub fn knows(&self, now: Now, flow: Flow) -> bool {
+        self.trunks.at(flow).is_some()
+            || self.registrar.is_on(flow)
+            || self.trunks.reaching_from(flow, now.time).is_some()
     }
 
     /// The trunks beside what they need in order to act.
@@ -329,7 +355,12 @@ impl Exchange {
         (
             self.sessions.len(),
             self.ports.len() + self.closing.len(),
-            self.tickets.len() + self.placed.len() + self.keeping.len() + self.forwards.len() + self.errands.len(),
+            self.tickets.len()
+                + self.astray.len()
+                + self.placed.len()
+                + self.keeping.len()
+                + self.forwards.len()
+                + self.errands.len(),
         )
     }
 }

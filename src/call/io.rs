@@ -7,6 +7,7 @@ use crate::call::record::CallRecord;
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Clip, Command, Event, Prices};
+use crate::sip::agent::ClientId;
 use crate::sip::flow::{Flow, Transmit};
 use crate::sip::locate::{Located, Target};
 use bytes::Bytes;
@@ -20,9 +21,18 @@ pub enum Input {
         flow: Flow,
         bytes: Bytes,
     },
-    /// A send failed, or a connection closed.
+    /// A connection is gone, or couldn't be made.
     FlowFailed {
         flow: Flow,
+    },
+    /// A request of ours can't have arrived: it couldn't be sent, or its connection, which `was_open`, is gone.
+    Unsent {
+        id: ClientId,
+        was_open: bool,
+    },
+    /// A host has said that nobody listens where a datagram of ours went; this is how it began.
+    Returned {
+        beginning: Bytes,
     },
     /// The answer to `Output::Locate`: where to send, with our own address on each way.
     Located {

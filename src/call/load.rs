@@ -13,6 +13,10 @@ const MEMORY: Duration = Duration::from_millis(500);
 /// A measure that is older says nothing: the loop had nothing to do since.
 const STALE: Duration = Duration::from_secs(2);
 
+/// So many times later it begins for those who are known: trunks, and phones that are registered. Strangers are what a flood
+/// is made of.
+const KNOWN: u32 = 4;
+
 /// Where refusing begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LoadLimits {
@@ -38,11 +42,14 @@ impl Load {
         self.lag = Duration::from_micros(u64::try_from(lag).unwrap_or(u64::MAX));
     }
 
-    pub fn shedding(&self, now: Time, limits: LoadLimits) -> Shedding {
-        if now - self.at > STALE {
+    /// `is_known` tells of whoever asks, and is asked where it matters.
+    pub fn shedding(&self, now: Time, limits: LoadLimits, is_known: impl FnOnce() -> bool) -> Shedding {
+        if now - self.at > STALE || self.lag <= limits.calls.min(limits.registrations) {
             return Shedding::default();
         }
-        Shedding { calls: self.share(limits.calls), others: self.share(limits.registrations) }
+        let times = if is_known() { KNOWN } else { 1 };
+        let share = |threshold: Duration| self.share(threshold.saturating_mul(times));
+        Shedding { calls: share(limits.calls), others: share(limits.registrations) }
     }
 
     /// In thousandths.
@@ -70,7 +77,7 @@ mod tests {
             now += 50;
             load.measure(at(now), Duration::from_millis(lag));
         }
-        let shedding = load.shedding(at(now), LIMITS);
+        let shedding = load.shedding(at(now), LIMITS, || false);
         (shedding.calls, shedding.others)
     }
 
@@ -95,16 +102,31 @@ mod tests {
     }
 
     #[test]
+    fn strangers_go_first() {
+        let mut load = Load::default();
+        for turn in 0..100 {
+            load.measure(at(turn * 50), Duration::from_millis(390));
+        }
+        let calls = |is_known| load.shedding(at(5_000), LIMITS, || is_known).calls;
+        assert_eq!((calls(false), calls(true)), (1_000, 0));
+        for turn in 100..200 {
+            load.measure(at(turn * 50), Duration::from_millis(600));
+        }
+        let calls = load.shedding(at(10_000), LIMITS, || true).calls;
+        assert!((450..=500).contains(&calls), "{calls}");
+    }
+
+    #[test]
     fn it_is_over_soon_after_the_load_is() {
         let mut load = Load::default();
         for turn in 0..100 {
             load.measure(at(turn * 50), Duration::from_secs(1));
         }
-        assert_eq!(load.shedding(at(5_000), LIMITS).calls, 1_000);
-        assert_eq!(load.shedding(at(8_000), LIMITS), Shedding::default(), "nothing came since");
+        assert_eq!(load.shedding(at(5_000), LIMITS, || false).calls, 1_000);
+        assert_eq!(load.shedding(at(8_000), LIMITS, || false), Shedding::default(), "nothing came since");
         for turn in 100..140 {
             load.measure(at(turn * 50), Duration::ZERO);
         }
-        assert_eq!(load.shedding(at(7_000), LIMITS), Shedding::default());
+        assert_eq!(load.shedding(at(7_000), LIMITS, || false), Shedding::default());
     }
 }

@@ -139,7 +139,8 @@ impl Phone {
                     self.agent.receive(now, flow, message);
                 }
             }
-            Input::FlowFailed { flow } => self.agent.flow_failed(now, flow),
+            Input::Unsent { id, was_open } => self.agent.unsent(now, id, was_open),
+            Input::Returned { beginning } => self.agent.returned(now, &beginning),
             Input::Media(event) => self.media(now, event),
             Input::Timeout => self.time_out(now),
             Input::HangUp { .. } | Input::EndAll | Input::Drain => self.hang_up(now, "you hung up"),
@@ -235,6 +236,7 @@ impl Phone {
             }
             Event::Invited { session, .. } => self.agent.refuse(now, session, 486, "", Vec::new()),
             Event::Request { id, .. } => self.agent.respond(now, id, 405, "", Vec::new(), None),
+            Event::Astray { id, .. } => self.agent.lead(now, id, None),
             _ => {}
         }
     }

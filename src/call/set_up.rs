@@ -116,7 +116,7 @@ impl Call {
         let speaks = self.offered(&settings, None, None);
         for flows in phones {
             let mut hops = flows.into_iter().map(Hop::to_phone);
-            let Some(Hop { flow, uri, route }) = hops.next() else { continue };
+            let Some(Hop { flow, uri, route, is_pinned }) = hops.next() else { continue };
             let more: VecDeque<Hop> = hops.collect();
             // A flow that is left is not to wait for as long as one that is the last.
             let no_response = (!more.is_empty()).then_some(settings.sip.trunk_timeout);
@@ -131,6 +131,7 @@ impl Call {
                 speaks: speaks.clone(),
                 credentials: None,
                 route,
+                is_pinned,
                 no_response,
             };
             self.dial(exchange, now, destination, format!("user:{}", account.name), account.name.clone(), None);
@@ -181,12 +182,13 @@ impl Call {
         let domain = trunk.domain();
         let credentials = trunk.settings.credentials.as_ref();
         let (uri, route) = (trunk.uri(number), trunk.routes());
-        let hop = |flow| Hop { flow, uri: uri.clone(), route: route.clone() };
+        let hop = |flow| Hop::to_trunk(flow, &uri, &route);
         let destination = Destination {
             flow,
             more: ways.into_iter().map(hop).collect(),
             uri: uri.clone(),
             route: route.clone(),
+            is_pinned: true,
             to: format!("<sip:{}@{domain}>", escape_user(number)),
             from: self.caller.shown.from(&trunk.own_domain(&settings), Audience::Trunk(&trunk.settings.identity)),
             contact_user: credentials

@@ -134,13 +134,15 @@ impl Switch {
             Input::MediaLoad { worker, busy, late } => self.exchange.capacity.measure(now.time, worker, busy, late),
             Input::MediaPrices(prices) => self.exchange.capacity.set_prices(prices),
             Input::FlowFailed { flow } => {
+                self.exchange.registrar.drop_flow(flow);
                 self.exchange.agent.flow_failed(now, flow);
-                // A datagram that couldn't be sent tells nothing of later ones.
-                if flow.transport.is_reliable() {
-                    self.exchange.registrar.drop_flow(flow);
-                }
             }
+            Input::Unsent { id, was_open } => self.exchange.agent.unsent(now, id, was_open),
+            Input::Returned { beginning } => self.exchange.agent.returned(now, &beginning),
             Input::Located { ticket, result } => {
+                if self.exchange.lead(now, ticket, &result) {
+                    return self.pump(now);
+                }
                 let (trunks, mut work) = self.exchange.trunk_work();
                 trunks.located(now, ticket, &result, &mut work);
             }
@@ -390,7 +392,8 @@ impl Switch {
         }
         let limits = &self.exchange.settings.limits;
         let limits = LoadLimits { calls: limits.call_lag, registrations: limits.registration_lag };
-        self.exchange.agent.shed(self.load.shedding(now.time, limits));
+        let shedding = self.load.shedding(now.time, limits, || self.exchange.knows(now, flow));
+        self.exchange.agent.shed(shedding);
         self.exchange.agent.receive(now, flow, message);
     }
 
@@ -408,12 +411,13 @@ impl Switch {
                 trunks.answered(now, id, &message, &mut work);
             }
             Event::Failed { id, cause } => {
-                if self.exchange.notifier.failed(id) || self.exchange.letter_failed(now, id, cause) {
+                if self.exchange.notifier.failed(now.time, id, cause) || self.exchange.letter_failed(now, id, cause) {
                     return;
                 }
                 let (trunks, mut work) = self.exchange.trunk_work();
                 trunks.failed(now, id, cause, &mut work);
             }
+            Event::Astray { id, target } => self.exchange.look_for(id, target),
             Event::Session { session, event } => self.session(now, session, event),
         }
     }

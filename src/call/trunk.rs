@@ -18,7 +18,7 @@ use crate::sip::flow::{Flow, Transport};
 use crate::sip::locate::{Located, Target};
 use crate::sip::qualify::{Qualify, QualifyState};
 use crate::sip::registration::{Registration, RegistrationSettings, RegistrationState};
-use crate::wire::sip::{NameAddr, Scheme, escape_user, reason_phrase};
+use crate::wire::sip::{NameAddr, escape_user, reason_phrase};
 use std::net::{IpAddr, SocketAddr};
 
 pub struct Trunk {
@@ -426,11 +426,7 @@ fn transport(transport: TrunkTransport) -> Transport {
 
 /// Where a Route value leads.
 fn target_of(route: &str) -> Option<Target> {
-    let uri = NameAddr::parse(route).ok()?.parse_uri().ok()?;
-    let transport = Transport::of_uri(&uri);
-    let is_foreign = transport.is_none() && uri.param("transport").is_some();
-    let target = Target { secure: uri.scheme == Scheme::Sips, ..Target::new(uri.host(), uri.port(), transport) };
-    (!is_foreign).then_some(target)
+    Target::of_uri(&NameAddr::parse(route).ok()?.parse_uri().ok()?)
 }
 
 /// A host as it stands in a URI: an IPv6 address in brackets.

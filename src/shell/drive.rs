@@ -19,7 +19,7 @@ use crate::shell::transport::{Arrival, Guests, QUEUE, Transports};
 use crate::shell::{paths, prompt, seed, tls};
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::locate::{Located, Target};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,8 +82,6 @@ pub struct World {
     transports: Transports,
     arrivals: mpsc::Receiver<Arrival>,
     answers: mpsc::Sender<Arrival>,
-    /// Datagrams that wait for their turn.
-    waiting: VecDeque<Arrival>,
     /// Where questions to the world are answered.
     runtime: Handle,
     pub workers: Vec<WorkerHandle>,
@@ -150,7 +148,6 @@ impl World {
             transports,
             arrivals,
             answers,
-            waiting: VecDeque::new(),
             runtime: Handle::current(),
             workers,
             media_news,
@@ -174,7 +171,7 @@ impl World {
     }
 
     pub fn listening(&self) -> Vec<(Transport, SocketAddr)> {
-        let of = |transport| self.transports.listening(transport).iter().map(move |&address| (transport, address));
+        let of = |transport| self.transports.listening(transport).into_iter().map(move |address| (transport, address));
         Transport::ALL.into_iter().flat_map(of).collect()
     }
 
@@ -205,7 +202,7 @@ impl World {
     /// Waits until the machine has something to do.
     pub async fn wait(&mut self, timeout: Option<Time>) -> Option<Arrival> {
         let clock = self.clock;
-        if !self.waiting.is_empty() {
+        if self.transports.waiting() > 0 {
             // Sockets, clocks and signals are looked at all the same.
             tokio::task::yield_now().await;
             return None;
@@ -228,13 +225,12 @@ impl World {
     /// One turn: everything that has arrived, then everything that came of it.
     pub fn turn(&mut self, machine: &mut impl Machine, first: Option<Arrival>) {
         let now = self.clock.now();
-        let World { transports, waiting, .. } = self;
-        transports.receive(QUEUE - waiting.len().min(QUEUE), |arrival| waiting.push_back(arrival));
+        self.transports.receive();
         let mut next = first;
         for _ in 0..TURN {
             // Each has its share, so that a flood of one kind doesn't keep the other out.
             let one = next.take().or_else(|| self.arrivals.try_recv().ok());
-            let other = self.waiting.pop_front();
+            let other = self.transports.next();
             if one.is_none() && other.is_none() {
                 break;
             }
@@ -271,7 +267,7 @@ impl World {
     /// Tells the machine how far the loop lags behind: a turn's length, for each turn that what waits will take.
     fn measure(&mut self, machine: &mut impl Machine, begun: Now) {
         let now = self.clock.now();
-        let turns = 1 + u32::try_from((self.arrivals.len() + self.waiting.len()) / TURN).unwrap_or(u32::MAX);
+        let turns = 1 + u32::try_from((self.arrivals.len() + self.transports.waiting()) / TURN).unwrap_or(u32::MAX);
         self.lag = self.lag.max((now.time - begun.time).saturating_mul(turns));
         if now.time - self.measured >= MEASURE {
             machine.handle(now, Input::Load { lag: std::mem::take(&mut self.lag) });
@@ -293,12 +289,18 @@ impl World {
                 self.messages.received += 1;
                 machine.handle(now, Input::Received { flow, bytes });
             }
-            Arrival::Connected { flow, sender, is_proven } => self.transports.connected(flow, sender, is_proven),
+            Arrival::Connected { flow, line, is_proven } => self.transports.connected(flow, line, is_proven),
+            Arrival::Returned { beginning } => machine.handle(now, Input::Returned { beginning }),
             Arrival::Alias { flow, address } => self.transports.alias(flow, address),
             Arrival::Found { host, flows } => self.transports.found(&host, &flows),
-            Arrival::Closed { flow } => {
-                self.transports.closed(flow);
-                machine.handle(now, Input::FlowFailed { flow });
+            Arrival::Closed { flow, line } => {
+                if self.transports.closed(flow, &line) {
+                    machine.handle(now, Input::FlowFailed { flow });
+                }
+                let (requests, was_open) = line.take_requests();
+                for id in requests {
+                    machine.handle(now, Input::Unsent { id, was_open });
+                }
             }
             Arrival::Answer(input) => machine.handle(now, input),
         }
@@ -371,8 +373,10 @@ impl World {
             }
             for transmit in sends.drain(..) {
                 self.messages.sent += 1;
-                if let Err(flow) = self.transports.send(transmit) {
-                    machine.handle(now, Input::FlowFailed { flow });
+                let transaction = transmit.kind.transaction();
+                let is_sent = self.transports.send(transmit);
+                if let Some(id) = transaction.filter(|_| !is_sent) {
+                    machine.handle(now, Input::Unsent { id, was_open: false });
                 }
             }
         }
@@ -409,8 +413,9 @@ impl World {
         std::mem::take(&mut self.endings)
     }
 
-    /// Tries again what the journal could not take.
+    /// Tries again what the journal could not take, and looks for datagrams that came back while nothing was sent.
     pub fn flush(&mut self) {
+        self.transports.take_returned();
         if let Some(journal) = &mut self.journal {
             journal.flush();
         }
@@ -433,8 +438,11 @@ impl World {
         Ok(located)
     }
 
-    /// Gives the journal back, and ends the workers.
+    /// Gives the journal back, and ends the workers. What it couldn't write by now is lost.
     pub fn close(self) -> Option<Journal> {
+        if let Some(held @ 1..) = self.journal.as_ref().map(Journal::held) {
+            tracing::error!("{held} records of calls are lost: the disk takes none");
+        }
         drop(self.workers);
         self.journal
     }

@@ -40,6 +40,8 @@ use tokio::sync::Notify;
 const ROTATE_BYTES: u64 = 4 << 20;
 /// Bytes of records that wait in memory while the disk takes none: about 4,000 records.
 const HELD_BYTES: usize = 4 << 20;
+/// A batch of so many bytes is written before its turn is over.
+const BATCH_BYTES: usize = 256 << 10;
 /// How long a reader of the books waits for the last records.
 const CATCH_UP: Duration = Duration::from_secs(1);
 
@@ -138,12 +140,17 @@ impl Journal {
         Ok((journal, recovered))
     }
 
-    /// Takes a record into the next batch. Nothing is written before `flush`.
+    /// Takes a record into the next batch. Nothing is written before `flush`, unless the batch is large.
     pub fn append(&mut self, record: &CallRecord) {
         let before = self.buffer.len();
         line::write_record(&mut self.buffer, record);
+        let length = self.buffer.len() - before;
+        // A turn that ends thousands of calls is no reason to lose any: only what can't be written waits.
+        if self.buffer.len() > BATCH_BYTES && !self.shared.spool_fails.load(Ordering::Relaxed) {
+            self.flush();
+        }
         if self.buffer.len() > HELD_BYTES {
-            self.buffer.truncate(before);
+            self.buffer.truncate(self.buffer.len() - length);
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
             tracing::error!(call = %record.id, "the record of a call is lost: the disk takes none, and memory for them is full");
         }
@@ -167,6 +174,11 @@ impl Journal {
         }
         self.shared.wake_recorder();
         self.buffer.is_empty()
+    }
+
+    /// Records that could not be written yet.
+    pub fn held(&self) -> usize {
+        memchr::memchr_iter(b'\n', &self.buffer).count()
     }
 
     /// Why the books can't be kept as they should, each with its mend; empty when all is well.

@@ -8,10 +8,12 @@
 //! ```
 
 mod event;
+mod lost;
 mod receive;
 mod settings;
 mod terms;
 
+pub use crate::sip::transaction::ClientId;
 pub use event::{AskId, Counts, Ending, Event, Failure, RequestId, ServerId, SessionEvent, SessionId};
 pub use settings::{AgentSettings, Busy, Invite, OutgoingRequest, Question, Shedding};
 pub use terms::{Terms, TimerTerms};
@@ -21,12 +23,13 @@ use crate::base::time::{Now, Time};
 use crate::sip::announce::Announce;
 use crate::sip::arena::{Arena, Id};
 use crate::sip::core::{Core, Owner};
+use crate::sip::digest::ClientCredentials;
 use crate::sip::flow::{Body, Flow, Headers, Transmit};
 use crate::sip::outbox::TimerKey;
 use crate::sip::request::{Draft, contact, name_in};
 use crate::sip::response::Answer;
 use crate::sip::session::{Session, TIMERS};
-use crate::sip::transaction::{ClientId, ClientKey, ServerTxId, TransactionTimer};
+use crate::sip::transaction::{ClientKey, Course, ServerTxId, TransactionTimer};
 use crate::wire::sip::{Message, Method, Name, Uuid};
 use std::collections::HashMap;
 
@@ -42,6 +45,8 @@ pub struct Agent {
     /// New sessions that are told 100 unless their owner answers at once.
     untried: Vec<SessionId>,
     shedding: Shedding,
+    /// Sessions by the connection that nobody but the peer can make again.
+    pinned: HashMap<Flow, Vec<SessionId>>,
 }
 
 impl Agent {
@@ -53,16 +58,8 @@ impl Agent {
             requests: Arena::default(),
             untried: Vec::new(),
             shedding: Shedding::default(),
+            pinned: HashMap::new(),
         }
-    }
-
-    /// The shell couldn't send on `flow`, or its connection closed.
-    pub fn flow_failed(&mut self, now: Now, flow: Flow) {
-        self.core.begin(now);
-        for client in self.core.clients.flow_failed(&mut self.core.out, flow) {
-            self.client_failed(client, Failure::Transport);
-        }
-        self.settle();
     }
 
     pub fn handle_timeout(&mut self, now: Now) {
@@ -116,7 +113,9 @@ impl Agent {
     /// Sends a request outside any dialog. Its answers come as [`Event::Response`], its failure as [`Event::Failed`].
     pub fn request(&mut self, now: Now, request: OutgoingRequest) -> RequestId {
         self.core.begin(now);
-        if self.core.clients.len() >= self.core.settings.max_transactions {
+        // A quarter is for calls.
+        let most = self.core.settings.max_transactions;
+        if self.core.clients.len() >= most - most / 4 {
             let id = RequestId(self.requests.spend().number());
             self.core.emit(Event::Failed { id, cause: Failure::Limit });
             return id;
@@ -152,10 +151,17 @@ impl Agent {
     }
 
     /// Settles what the session of an [`Event::Invited`] may use. Where the caller's wishes don't allow for it, the answer
-    /// that says so is given back, to be refused with.
-    pub fn agree(&mut self, now: Now, id: SessionId, terms: Terms) -> Option<(u16, Headers)> {
+    /// that says so is given back, to be refused with. With `credentials` challenges of the caller are answered, where our
+    /// requests go to the very host that called.
+    pub fn agree(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        terms: Terms,
+        credentials: Option<ClientCredentials>,
+    ) -> Option<(u16, Headers)> {
         let mut refusal = None;
-        self.act(now, id, |session, core| refusal = session.agree(core, terms));
+        self.act(now, id, |session, core| refusal = session.agree(core, terms, credentials));
         refusal
     }
 
@@ -345,14 +351,17 @@ impl Agent {
             if self.by_tag.get(&session.local_tag) == Some(&id) {
                 self.by_tag.remove(&session.local_tag);
             }
+            let flow = session.way();
             self.sessions.remove(place);
+            self.unpin(flow, id);
         }
     }
 
     fn index(&mut self, id: SessionId) {
-        if let Some(session) = self.session(id) {
-            self.by_tag.insert(session.local_tag.clone(), id);
-        }
+        let Some(session) = self.session(id) else { return };
+        let (tag, flow) = (session.local_tag.clone(), session.way());
+        self.by_tag.insert(tag, id);
+        self.pin(flow, id);
     }
 
     /// What is left to do after each input: take in new forks, take out what is over.
@@ -377,10 +386,10 @@ impl Agent {
                 self.with(session, |session, core| session.invite_failed(core, client, cause));
             }
             Some(&mut Owner::Reoffer { session, .. }) => {
-                self.with(session, |session, core| session.reoffer_failed(core, client));
+                self.with(session, |session, core| session.reoffer_failed(core, client, cause));
             }
             Some(&mut Owner::Bye(session)) => self.with(session, |session, core| session.bye_failed(core)),
-            Some(&mut Owner::Probe(session)) => self.with(session, |session, core| session.probe_failed(core)),
+            Some(&mut Owner::Probe(session)) => self.with(session, |session, core| session.probe_failed(core, cause)),
             Some(owner @ Owner::Ask(_)) => {
                 let Owner::Ask(asking) = std::mem::replace(owner, Owner::Nobody) else { return };
                 self.with(asking.session, |session, core| session.ask_failed(core, &asking, cause));
@@ -392,7 +401,8 @@ impl Agent {
 
 fn start_request(core: &mut Core, id: RequestId, request: OutgoingRequest) -> ClientId {
     let branch = core.mint.branch();
-    let from = format!("{};tag={}", request.from, request.local_tag.unwrap_or_else(|| core.mint.tag()));
+    let tag = request.local_tag.clone().unwrap_or_else(|| core.mint.tag());
+    let from = format!("{};tag={tag}", request.from);
     let call_id = request.call_id.unwrap_or_else(|| core.mint.call_id());
     let host = request.contact_host.as_deref();
     let at = |user: &String| contact(user, request.flow, &core.settings.announce, host);
@@ -423,5 +433,7 @@ fn start_request(core: &mut Core, id: RequestId, request: OutgoingRequest) -> Cl
         other => other,
     };
     let key = ClientKey::new(&branch, method);
-    core.clients.start(&mut core.out, request.flow, key, bytes, request.max_wait, Owner::Request(id))
+    let is_new = request.local_tag.is_none();
+    let course = Course { flow: request.flow, is_new, is_pinned: request.is_pinned };
+    core.clients.start(&mut core.out, course, key, bytes, request.max_wait, Owner::Request(id))
 }

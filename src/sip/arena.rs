@@ -90,13 +90,6 @@ impl<T> Arena<T> {
         Some(value)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
-        self.places.iter().enumerate().filter_map(|(index, place)| {
-            let id = Id { index: index as u32, generation: place.generation, of: PhantomData };
-            place.value.as_ref().map(|value| (id, value))
-        })
-    }
-
     pub fn len(&self) -> usize {
         self.len
     }

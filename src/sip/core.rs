@@ -3,7 +3,7 @@
 use crate::base::chance::Chance;
 use crate::base::time::Now;
 use crate::sip::agent::{AgentSettings, Event, RequestId, ServerId, SessionId};
-use crate::sip::flow::{Flow, Headers};
+use crate::sip::flow::{Flow, Headers, Kind};
 use crate::sip::mint::Mint;
 use crate::sip::outbox::Outbox;
 use crate::sip::response::{Answer, way_back};
@@ -98,10 +98,11 @@ impl Core {
     /// An answer to a request of which nothing is kept.
     pub fn reply_statelessly(&mut self, flow: Flow, request: Message, status: u16, reason: &str, headers: &Headers) {
         let to_tag = self.mint.stable_tag(&request);
-        let asked = Asked { back: way_back(&request, flow), request, flow, to_tag };
+        let (back, listens) = way_back(&request, flow);
+        let asked = Asked { request, flow, back, listens, to_tag };
         let answer = Answer { status, reason, headers, body: None };
         let bytes = answer.write(&asked, &self.settings);
-        self.out.send(asked.back, bytes);
+        self.out.send(asked.back, bytes, Kind::Answer { listens: asked.listens });
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Way {
     pub uri: String,
     pub routes: Vec<String>,
     pub flow: Flow,
+    /// Nothing but the flow leads there.
+    pub is_pinned: bool,
 }
 
 impl Dialog {
@@ -155,17 +157,19 @@ impl Dialog {
         let first = self.routes.first().and_then(|route| NameAddr::parse(route).ok());
         let Some(first) = first else {
             let flow = if self.behind_nat { self.flow } else { self.towards(&self.target) };
-            return Way { uri: request_uri(&self.target), routes: Vec::new(), flow };
+            let is_pinned = self.behind_nat || flow.transport.is_websocket();
+            return Way { uri: request_uri(&self.target), routes: Vec::new(), flow, is_pinned };
         };
         let hop = first.uri();
         let loose = Uri::parse(hop).is_ok_and(|uri| uri.param("lr").is_some());
         let flow = self.towards(hop);
+        let is_pinned = flow.transport.is_websocket();
         if loose {
-            return Way { uri: request_uri(&self.target), routes: self.routes.clone(), flow };
+            return Way { uri: request_uri(&self.target), routes: self.routes.clone(), flow, is_pinned };
         }
         let mut routes = self.routes.get(1..).unwrap_or_default().to_vec();
         routes.push(format!("<{}>", self.target));
-        Way { uri: request_uri(hop), routes, flow }
+        Way { uri: request_uri(hop), routes, flow, is_pinned }
     }
 
     /// The way to a URI: its address where it is one, otherwise the way that the dialog came.
@@ -177,7 +181,7 @@ impl Dialog {
         let connected = self.flow.transport.is_reliable() && ip == self.flow.remote.ip();
         // Nobody but a browser itself can open a connection between it and us.
         let fixed = self.flow.transport.is_websocket();
-        if other_family || connected || fixed || ip.is_unspecified() || ip.is_multicast() || is_broadcast(ip) {
+        if other_family || connected || fixed || !is_host(ip) {
             return self.flow;
         }
         match uri.port().unwrap_or(self.flow.transport.default_port()) {
@@ -259,8 +263,10 @@ fn is_private(ip: IpAddr) -> bool {
     }
 }
 
-fn is_broadcast(ip: IpAddr) -> bool {
-    matches!(ip, IpAddr::V4(ip) if ip.is_broadcast())
+/// Whether an address can be somebody's.
+pub(crate) fn is_host(ip: IpAddr) -> bool {
+    let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    !(ip.is_unspecified() || ip.is_multicast() || is_broadcast)
 }
 
 #[cfg(test)]

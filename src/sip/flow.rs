@@ -1,5 +1,6 @@
 //! Where a message goes and where it came from.
 
+use crate::sip::transaction::ClientId;
 use crate::wire::sip::{Name, Scheme, Uri};
 use bytes::Bytes;
 use std::fmt;
@@ -132,6 +133,30 @@ impl fmt::Display for Flow {
 pub struct Transmit {
     pub flow: Flow,
     pub bytes: Bytes,
+    pub kind: Kind,
+}
+
+/// What a message is to the shell, where the flow is a connection that may be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nobody hears of its loss.
+    Plain,
+    /// A request of this transaction, which is told if it can't have arrived.
+    Request(ClientId),
+    /// The same, but only an open connection will do: the transaction knows another way.
+    IfOpen(ClientId),
+    /// An answer. Where its connection is gone, one is made to where the peer listens (RFC 3261 §18.2.2).
+    Answer { listens: SocketAddr },
+}
+
+impl Kind {
+    /// The transaction that hears of a loss.
+    pub fn transaction(self) -> Option<ClientId> {
+        match self {
+            Kind::Request(id) | Kind::IfOpen(id) => Some(id),
+            Kind::Plain | Kind::Answer { .. } => None,
+        }
+    }
 }
 
 /// A message body and what it is.

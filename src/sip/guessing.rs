@@ -6,8 +6,9 @@
 //! meanwhile isn't judged at all, and is answered as a wrong one.
 //!
 //! Real users aren't shut out with a guesser. Who proved an account from a source lately is not held to the counts of
-//! the source and of the account; and who answers with a nonce that a right answer came with before is judged even where
-//! the same account is being guessed from the same address, as by a phone with an old password beside a good one.
+//! the source and of the account; and who answers with a mark that a right answer came with before, its nonce or its
+//! Call-ID, is judged even where the same account is being guessed from the same address, as by a phone with an old password
+//! beside a good one.
 
 use crate::base::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +18,8 @@ use std::time::Duration;
 
 /// Bytes of an account's name that are told apart.
 const NAME: usize = 64;
-/// Nonces that vouch for a phone at one source; more phones of one account there take each other's place.
-const NONCES: usize = 4;
+/// Marks that vouch for phones at one source; more phones of one account there take each other's place.
+const MARKS: usize = 8;
 /// What the first wait is.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
@@ -62,13 +63,13 @@ impl Guessing {
         self.limits = limits;
     }
 
-    /// Whether an answer for `account` from `source`, made with `nonce`, is to be judged.
-    pub fn standing(&mut self, now: Time, source: IpAddr, account: &str, nonce: &str) -> Standing {
+    /// Whether an answer for `account` from `source`, with these `marks`, is to be judged.
+    pub fn standing(&mut self, now: Time, source: IpAddr, account: &str, marks: &[&str]) -> Standing {
         self.forget(now);
         let (source, account) = (network(source), cut(account));
         let pair = self.pairs.get(&(source, account.clone()));
         let is_trusted = pair.is_some_and(|pair| pair.trusted_until > now);
-        if pair.is_some_and(|pair| pair.nonces.contains(&digest(nonce))) {
+        if pair.is_some_and(|pair| marks.iter().any(|mark| pair.marks.contains(&digest(mark)))) {
             return Standing::Open;
         }
         let others = [self.sources.get(&source), self.accounts.get(&account)];
@@ -77,8 +78,8 @@ impl Guessing {
         if waits { Standing::Waiting } else { Standing::Open }
     }
 
-    /// The secret was right, with `nonce`: a real user.
-    pub fn proved(&mut self, now: Time, source: IpAddr, account: &str, nonce: &str) {
+    /// The secret was right, with these `marks`: a real user.
+    pub fn proved(&mut self, now: Time, source: IpAddr, account: &str, marks: &[&str]) {
         let limits = self.limits;
         let pair = self.pairs.touch((network(source), cut(account)), now + limits.trusted_for, limits.memory);
         if pair.trusted_until <= now {
@@ -86,7 +87,7 @@ impl Guessing {
             (pair.wrong, pair.shut_until) = (0, Time::default());
         }
         pair.trusted_until = now + limits.trusted_for;
-        pair.vouch(nonce);
+        marks.iter().for_each(|mark| pair.vouch(mark));
     }
 
     /// The secret was right, but its nonce too old: the next one that the user is given vouches for it.
@@ -97,11 +98,11 @@ impl Guessing {
     }
 
     /// A wrong answer. True where it is the one that shuts the source or the account out for the first time.
-    pub fn wrong(&mut self, now: Time, source: IpAddr, account: &str, nonce: &str) -> bool {
+    pub fn wrong(&mut self, now: Time, source: IpAddr, account: &str, marks: &[&str]) -> bool {
         let (limits, source, account) = (self.limits, network(source), cut(account));
         let keep = now + limits.lockout * 2;
         let pair = self.pairs.touch((source, account.clone()), keep, limits.memory);
-        pair.nonces.retain(|known| *known != digest(nonce));
+        pair.marks.retain(|known| !marks.iter().any(|mark| *known == digest(mark)));
         let mut first = pair.strike(now, limits.free, limits.lockout);
         // One phone with an old password isn't a guesser of many accounts, however often it tries.
         if pair.wrong <= limits.free {
@@ -159,8 +160,8 @@ struct Record {
     shut_until: Time,
     silent_until: Time,
     trusted_until: Time,
-    /// Digests of nonces, the oldest first.
-    nonces: Vec<u64>,
+    /// Digests, the oldest first.
+    marks: Vec<u64>,
     missing: Vec<Box<str>>,
     forget_at: Time,
 }
@@ -177,15 +178,13 @@ impl Record {
         self.wrong == free
     }
 
-    fn vouch(&mut self, nonce: &str) {
-        let nonce = digest(nonce);
-        if self.nonces.contains(&nonce) {
-            return;
+    fn vouch(&mut self, mark: &str) {
+        let mark = digest(mark);
+        self.marks.retain(|known| *known != mark);
+        if self.marks.len() >= MARKS {
+            self.marks.remove(0);
         }
-        if self.nonces.len() >= NONCES {
-            self.nonces.remove(0);
-        }
-        self.nonces.push(nonce);
+        self.marks.push(mark);
     }
 }
 
@@ -233,17 +232,18 @@ impl<K: Clone + Ord> Table<K> {
 }
 
 /// Whoever has one IPv6 address has all of its /64.
-fn network(address: IpAddr) -> IpAddr {
+/// All addresses that one host can have: in IPv6 it is given a whole network.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         four => four,
     }
 }
 
-/// Nonces are ours and signed, so that nobody can look for two with one digest.
-fn digest(nonce: &str) -> u64 {
+/// A mark counts once a right answer came with it, so that nobody gains by one that has the digest of another's.
+fn digest(mark: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    nonce.hash(&mut hasher);
+    mark.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -274,18 +274,18 @@ mod tests {
     }
 
     fn is_open(guessing: &mut Guessing, now: Time, account: &str, nonce: &str) -> bool {
-        guessing.standing(now, office(), account, nonce) == Standing::Open
+        guessing.standing(now, office(), account, &[nonce]) == Standing::Open
     }
 
     #[test]
     fn each_wrong_answer_waits_twice_as_long_up_to_the_lockout() {
         let mut guessing = Guessing::new(LIMITS);
-        assert!(!guessing.wrong(at(1), office(), "alice", "n"));
-        assert!(!guessing.wrong(at(1), office(), "alice", "n"));
+        assert!(!guessing.wrong(at(1), office(), "alice", &["n"]));
+        assert!(!guessing.wrong(at(1), office(), "alice", &["n"]));
         assert!(is_open(&mut guessing, at(1), "alice", "n"));
         let mut now = 1;
         for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600] {
-            assert_eq!(guessing.wrong(at(now), office(), "alice", "n"), wait == 1);
+            assert_eq!(guessing.wrong(at(now), office(), "alice", &["n"]), wait == 1);
             assert!(!is_open(&mut guessing, at(now + wait - 1), "alice", "n"), "{wait}");
             assert!(is_open(&mut guessing, at(now + wait), "alice", "n"), "{wait}");
             now += wait;
@@ -298,11 +298,11 @@ mod tests {
     #[test]
     fn an_office_works_on_while_one_of_its_phones_guesses() {
         let mut guessing = Guessing::new(LIMITS);
-        guessing.proved(at(0), office(), "bob", "bobs");
-        guessing.proved(at(0), office(), "alice", "good");
+        guessing.proved(at(0), office(), "bob", &["bobs"]);
+        guessing.proved(at(0), office(), "alice", &["good"]);
         for second in 1..2_000 {
             if is_open(&mut guessing, at(second), "alice", "old password") {
-                guessing.wrong(at(second), office(), "alice", "old password");
+                guessing.wrong(at(second), office(), "alice", &["old password"]);
             }
         }
         assert!(is_open(&mut guessing, at(2_000), "bob", "a fresh one"), "a user who was there before");
@@ -314,9 +314,9 @@ mod tests {
     #[test]
     fn a_source_that_tries_many_accounts_is_shut_out_but_for_its_real_users() {
         let mut guessing = Guessing::new(LIMITS);
-        guessing.proved(at(0), office(), "bob", "bobs");
+        guessing.proved(at(0), office(), "bob", &["bobs"]);
         for account in 0..30 {
-            guessing.wrong(at(1), office(), &format!("user{account}"), "n");
+            guessing.wrong(at(1), office(), &format!("user{account}"), &["n"]);
         }
         assert!(!is_open(&mut guessing, at(500), "carol", "n"));
         assert!(is_open(&mut guessing, at(500), "bob", "n"));
@@ -326,28 +326,42 @@ mod tests {
     #[test]
     fn an_account_that_many_sources_guess_stays_open_where_its_user_is() {
         let mut guessing = Guessing::new(LIMITS);
-        guessing.proved(at(0), office(), "alice", "n");
+        guessing.proved(at(0), office(), "alice", &["n"]);
         for host in 0..30u8 {
-            guessing.wrong(at(1), IpAddr::from([198, 51, 100, host]), "alice", "n");
+            guessing.wrong(at(1), IpAddr::from([198, 51, 100, host]), "alice", &["n"]);
         }
-        assert_eq!(guessing.standing(at(2), IpAddr::from([192, 0, 2, 1]), "alice", "n"), Standing::Waiting);
+        assert_eq!(guessing.standing(at(2), IpAddr::from([192, 0, 2, 1]), "alice", &["n"]), Standing::Waiting);
         assert!(is_open(&mut guessing, at(2), "alice", "a fresh one"));
     }
 
     #[test]
     fn a_nonce_that_was_wrong_once_vouches_for_nobody() {
         let mut guessing = Guessing::new(LIMITS);
-        guessing.proved(at(0), office(), "alice", "seen on the way");
+        guessing.proved(at(0), office(), "alice", &["seen on the way"]);
         for _ in 0..6 {
-            guessing.wrong(at(1), office(), "alice", "seen on the way");
+            guessing.wrong(at(1), office(), "alice", &["seen on the way"]);
         }
         assert!(!is_open(&mut guessing, at(2), "alice", "seen on the way"));
+    }
+
+    /// A phone that begins each refresh without credentials answers another nonce each time, and keeps its Call-ID.
+    #[test]
+    fn a_registration_is_known_by_its_call_id() {
+        let mut guessing = Guessing::new(LIMITS);
+        guessing.proved(at(0), office(), "alice", &["first", "good phone"]);
+        for nonce in ["a", "b", "c", "d", "e", "f"] {
+            guessing.wrong(at(1), office(), "alice", &[nonce, "bad phone"]);
+        }
+        assert_eq!(guessing.standing(at(2), office(), "alice", &["second", "good phone"]), Standing::Open);
+        assert_eq!(guessing.standing(at(2), office(), "alice", &["third", "bad phone"]), Standing::Waiting);
+        guessing.wrong(at(2), office(), "alice", &["second", "good phone"]);
+        assert_eq!(guessing.standing(at(2), office(), "alice", &["fourth", "good phone"]), Standing::Waiting);
     }
 
     #[test]
     fn who_asks_for_missing_accounts_is_a_scanner() {
         let mut guessing = Guessing::new(LIMITS);
-        guessing.proved(at(0), office(), "bob", "n");
+        guessing.proved(at(0), office(), "bob", &["n"]);
         for _ in 0..10 {
             guessing.missed(at(1), office(), "allice");
         }
@@ -364,14 +378,19 @@ mod tests {
     fn memory_is_bounded_and_all_addresses_of_a_host_are_one() {
         let mut guessing = Guessing::new(GuessLimits { memory: 10, ..LIMITS });
         for number in 0..1_000u32 {
-            guessing.wrong(at(1), IpAddr::from([10, 0, (number >> 8) as u8, number as u8]), &format!("{number}"), "n");
+            guessing.wrong(
+                at(1),
+                IpAddr::from([10, 0, (number >> 8) as u8, number as u8]),
+                &format!("{number}"),
+                &["n"],
+            );
             guessing.missed(at(1), office(), &number.to_string().repeat(100));
         }
         assert!(guessing.len() <= 30);
         for number in 0..5u16 {
-            guessing.wrong(at(2), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, number, 1, 2, 3).into(), "alice", "n");
+            guessing.wrong(at(2), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, number, 1, 2, 3).into(), "alice", &["n"]);
         }
         let other = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 9, 9, 9, 9).into();
-        assert_eq!(guessing.standing(at(2), other, "alice", "n"), Standing::Waiting);
+        assert_eq!(guessing.standing(at(2), other, "alice", &["n"]), Standing::Waiting);
     }
 }

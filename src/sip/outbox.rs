@@ -3,7 +3,7 @@
 use crate::base::time::{Now, Time};
 use crate::base::timers::Timers;
 use crate::sip::agent::{Event, SessionId};
-use crate::sip::flow::{Flow, Transmit};
+use crate::sip::flow::{Flow, Kind, Transmit};
 use crate::sip::session::SessionTimer;
 use crate::sip::transaction::TransactionTimer;
 use bytes::Bytes;
@@ -27,9 +27,9 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub fn send(&mut self, flow: Flow, bytes: Bytes) {
+    pub fn send(&mut self, flow: Flow, bytes: Bytes, kind: Kind) {
         if !bytes.is_empty() {
-            self.transmits.push_back(Transmit { flow, bytes });
+            self.transmits.push_back(Transmit { flow, bytes, kind });
         }
     }
 

@@ -101,18 +101,14 @@ pub(crate) fn our_contact(asked: &Asked, settings: &AgentSettings) -> String {
     contact(user, asked.flow, &settings.announce, name.map(String::as_str))
 }
 
-/// Where the answers to a request go: RFC 3261 §18.2.2 and RFC 3581 §4. A `maddr` is not followed, as it would let
-/// anybody point our answers at anybody.
-pub(crate) fn way_back(request: &Message, flow: Flow) -> Flow {
-    if flow.transport.is_reliable() {
-        return flow;
+/// Where the answers to a request go, and where the peer takes a connection if that one is gone: RFC 3261 §18.2.2 and
+/// RFC 3581 §4. A `maddr` is not followed, as it would let anybody point our answers at anybody.
+pub(crate) fn way_back(request: &Message, flow: Flow) -> (Flow, SocketAddr) {
+    let Ok(via) = request.top_via() else { return (flow, flow.remote) };
+    let port = via.port.filter(|&port| port != 0).unwrap_or(flow.transport.default_port());
+    let listens = SocketAddr::new(flow.remote.ip(), port);
+    if flow.transport.is_reliable() || via.rport().is_some() {
+        return (flow, listens);
     }
-    let Ok(via) = request.top_via() else { return flow };
-    match via.rport() {
-        Some(_) => flow,
-        None => {
-            let port = via.port.filter(|&port| port != 0).unwrap_or(5060);
-            flow.towards(SocketAddr::new(flow.remote.ip(), port))
-        }
-    }
+    (flow.towards(listens), listens)
 }

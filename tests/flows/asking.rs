@@ -68,6 +68,7 @@ fn a_message_that_cannot_be_sent_fails_at_once() {
         tandem -> emil MESSAGE
         emil is gone
         tandem -> alice 504 MESSAGE
+        emil listens again
         alice -> tandem BYE
         tandem -> alice 200
         tandem -> emil BYE

@@ -1,7 +1,8 @@
 //! What depends on the transport: requests too large for a datagram, and trunks that have to prove who they are.
 
-use crate::ladder::play_in;
+use crate::ladder::{play, play_in};
 use crate::world::Setting;
+use std::time::Duration;
 use tandem::config::settings::{ClientCertificate, TrunkTransport};
 use tandem_codecs::Codec;
 
@@ -40,6 +41,152 @@ fn a_trunk_that_must_show_a_certificate_is_a_stranger_without() {
         tandem -> acme 401
         acme -> tandem ACK
         quiet alice
+        ",
+    );
+}
+
+/// RFC 3261 §12.2.1.1, RFC 3263: emil's connection is one way to him; his Contact says the other.
+const EMIL_CLOSES: &str = "
+    bob registers
+    emil calls bob (sdp PCMU | Contact: <sip:x@192.0.2.41:5060>)
+    tandem -> bob INVITE
+    bob -> tandem 200 (sdp PCMU)
+    tandem -> bob ACK
+    tandem -> emil 200
+    emil -> tandem ACK
+    emil is gone
+";
+
+#[test]
+fn a_bye_is_heard_though_the_connection_is_gone() {
+    play(&format!(
+        "{EMIL_CLOSES}
+        bob -> tandem BYE
+        tandem -> bob 200
+        tandem -> emil2 BYE [Via ~ SIP/2.0/UDP | uri sip:x@192.0.2.41:5060]
+        wait 500ms
+        tandem -> emil2 BYE
+        emil2 -> tandem 200
+        record [status 200 | by callee]
+        "
+    ));
+}
+
+#[test]
+fn a_request_on_the_wire_when_its_connection_closes_is_sent_again() {
+    play(&format!(
+        "{}
+        bob -> tandem BYE
+        tandem -> bob 200
+        tandem -> emil BYE [Via ~ SIP/2.0/TCP]
+        emil is gone
+        tandem -> emil2 BYE [Via ~ SIP/2.0/UDP]
+        emil2 -> tandem 200
+        record [status 200 | by callee]
+        ",
+        EMIL_CLOSES.replace("emil is gone", "")
+    ));
+}
+
+#[test]
+fn a_proxy_that_is_known_by_name_is_looked_up_once_its_connection_is_gone() {
+    let by_proxy = EMIL_CLOSES.replace("| Contact", "| Record-Route: <sip:proxy.example;lr> | Contact");
+    play(&format!(
+        "dns proxy.example A 192.0.2.41
+        {by_proxy}
+        bob -> tandem BYE
+        tandem -> bob 200
+        tandem -> emil2 BYE [Via ~ SIP/2.0/UDP | Route: <sip:proxy.example;lr>]
+        emil2 -> tandem 200
+        "
+    ));
+    play(&format!(
+        "{by_proxy}
+        bob -> tandem BYE
+        tandem -> bob 200
+        record [status 200 | by callee]
+        "
+    ));
+}
+
+#[test]
+fn two_who_talk_are_not_cut_off_because_a_connection_is_gone() {
+    play_in(
+        |setting| setting.settings.sip.dialog_interval = Duration::from_secs(300),
+        "
+        emil talks to bob (PCMU)
+        emil is gone
+        wait 300s
+        tandem -> bob OPTIONS
+        bob -> tandem 200
+        wait 300s
+        tandem -> bob OPTIONS
+        bob -> tandem 200
+        emil -> tandem BYE
+        tandem -> emil 200
+        tandem -> bob BYE
+        bob -> tandem 200
+        record [status 200 | by caller]
+        ",
+    );
+}
+
+/// RFC 3327 §5.4: the phones of a proxy outlive its connection.
+#[test]
+fn a_phone_behind_a_proxy_is_reached_though_the_proxy_closed_its_connection() {
+    play(
+        "
+        emil -> tandem REGISTER
+        tandem -> emil 401
+        emil -> tandem REGISTER (auth | Supported: path | Path: <sip:192.0.2.41:5060;lr>)
+        tandem -> emil 200
+        emil is gone
+        alice calls emil (sdp PCMU)
+        tandem -> emil2 INVITE [Via ~ SIP/2.0/UDP | Route: <sip:192.0.2.41:5060;lr>]
+        emil2 -> tandem 486
+        tandem -> alice 486
+        ",
+    );
+}
+
+#[test]
+fn a_phone_that_only_its_connection_leads_to_goes_with_it() {
+    play(
+        "
+        emil -> tandem REGISTER
+        tandem -> emil 401
+        emil -> tandem REGISTER (auth | Contact: <sip:x@10.0.0.41:5060>)
+        tandem -> emil 200
+        emil is gone
+        alice calls emil (sdp PCMU)
+        tandem -> alice 480 [no Reason]
+        record [cause 480]
+        ",
+    );
+}
+
+/// RFC 3261 §18.4: what a host sends back ends an attempt to begin something, and nothing that goes on.
+#[test]
+fn a_datagram_that_comes_back_ends_no_call() {
+    play(
+        "
+        alice talks to bob (PCMU)
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> bob BYE
+        bob is gone
+        wait 500ms
+        tandem -> bob BYE
+        bob -> tandem 200
+        alice calls +14155550100 (sdp PCMU)
+        tandem -> acme INVITE
+        acme is gone
+        tandem -> globex INVITE
+        globex -> tandem 180
+        tandem -> alice 180
+        globex is gone
+        globex -> tandem 486
+        tandem -> alice 486
         ",
     );
 }

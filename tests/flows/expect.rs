@@ -67,7 +67,12 @@ pub fn objection(message: &Message, item: &str, before: Option<&Bytes>) -> Optio
 pub fn leak(message: &str, to: &Peer, others: &[Peer]) -> Option<String> {
     // A phone that registers is told of all that its user has.
     let registers = message.contains(" REGISTER\r\n");
-    for other in others.iter().filter(|other| other.name != to.name && !(registers && other.account == to.account)) {
+    let is_another = |other: &&Peer| {
+        // One phone may listen elsewhere than it sends from.
+        let is_at_home = other.flow.remote.ip() == to.flow.remote.ip();
+        other.name != to.name && !(other.account == to.account && (registers || is_at_home))
+    };
+    for other in others.iter().filter(is_another) {
         let address = other.flow.remote.ip();
         // Some live at one address.
         let address = (address != to.flow.remote.ip()).then(|| address.to_string());

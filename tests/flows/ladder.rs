@@ -233,10 +233,8 @@ impl Player {
             [name, "keeps", "line", line] => world.peer(name).keep(line),
             [name, "takes", "line", line] => world.peer(name).take(line),
             [name, "is", "deaf"] => world.peer(name).deaf = true,
-            [name, "is", "gone"] => {
-                let flow = world.peer(name).flow;
-                world.feed(Input::FlowFailed { flow });
-            }
+            [name, "is", "gone"] => world.lose(name),
+            [name, "listens", "again"] => world.listen(name),
             ["silence", "of", name, time] => {
                 let (number, since) = (world.peer(name).heard.expect("a port"), world.time.millis());
                 let port = world.ports.numbered(number).expect("a port").id();

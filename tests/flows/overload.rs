@@ -203,3 +203,41 @@ fn a_call_is_refused_while_the_media_workers_can_carry_no_more() {
         ",
     );
 }
+
+/// A nonce is bound to the network that asked for it: nobody who only writes an office's address on datagrams can have its
+/// users wait.
+#[test]
+fn forged_answers_shut_nobody_out() {
+    let mut raw = Raw::new();
+    let from = "sip:alice@tandem.local";
+    let elsewhere = raw.ask("stranger", request("REGISTER", OURS, from, 1, "")).pop().unwrap();
+    let made_up = signed(&elsewhere, "alice", "guess", "REGISTER", OURS, 1).replace("nonce=\"0", "nonce=\"1");
+    for (number, password) in (10..40).zip(["guess", "alice-password"].into_iter().cycle()) {
+        let line = signed(&elsewhere, "alice", password, "REGISTER", OURS, number as u32);
+        for line in [line, made_up.clone()] {
+            let answer = raw.ask("alice", request("REGISTER", OURS, from, 100 + number, &line)).pop().unwrap();
+            assert_eq!(answer.status(), 401);
+            assert!(answer.header(Name::WwwAuthenticate).unwrap().contains("stale=true"));
+        }
+    }
+    assert_eq!(register(&mut raw, "alice", "alice", "alice-password", 500), 200);
+    let guess = signed(&elsewhere, "alice", "guess", "REGISTER", OURS, 1);
+    assert_eq!(raw.statuses("stranger", request("REGISTER", OURS, from, 600, &guess)), [403]);
+}
+
+#[test]
+fn strangers_are_refused_before_those_who_are_known() {
+    let mut raw = Raw::new();
+    assert_eq!(register(&mut raw, "alice", "alice", "alice-password", 1), 200);
+    for _ in 0..40 {
+        raw.world.time += Duration::from_millis(50);
+        raw.feed(Input::Load { lag: Duration::from_millis(350) });
+    }
+    let call = |raw: &mut Raw, peer: &str, number| {
+        let from = "sip:alice@tandem.local";
+        raw.statuses(peer, request("INVITE", "sip:*43@tandem.local", from, number, ""))
+    };
+    assert_eq!(call(&mut raw, "stranger", 10), [503]);
+    assert_eq!(call(&mut raw, "alice", 11), [401]);
+    raw.assert_empty();
+}

@@ -103,15 +103,18 @@ fn an_account_kept_as_an_md5_hash_is_asked_for_md5_only() {
 }
 
 #[test]
-fn a_closed_connection_takes_its_contacts_along_and_a_datagram_lost_does_not() {
+fn where_nobody_listens_a_call_fails_at_once_and_the_contact_stays() {
     play(
         "
         emil registers
         emil is gone
         alice calls emil (sdp PCMU)
-        tandem -> alice 480
+        tandem -> alice 480 [Reason ~ SIP;cause=503]
         bob registers
+        alice calls bob (sdp PCMU)
+        tandem -> bob INVITE
         bob is gone
+        tandem -> alice 480 [Reason ~ SIP;cause=503]
         alice calls bob (sdp PCMU)
         tandem -> bob INVITE
         bob -> tandem 486

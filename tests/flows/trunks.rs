@@ -478,6 +478,32 @@ fn a_carrier_holds_and_the_phone_is_told() {
     );
 }
 
+/// RFC 3261 §22.2: also in a call that the carrier began.
+#[test]
+fn a_carrier_that_called_us_may_challenge_our_bye() {
+    let challenge = "Proxy-Authenticate: Digest realm=\"acme\", nonce=\"x\", qop=\"auth\", algorithm=MD5";
+    play_in(
+        Setting::account_at_acme,
+        &format!(
+            "
+            bob registers
+            acme -> tandem INVITE bob (sdp PCMU)
+            tandem -> bob INVITE
+            bob -> tandem 200 (sdp PCMU)
+            tandem -> bob ACK
+            tandem -> acme 200
+            acme -> tandem ACK
+            bob -> tandem BYE
+            tandem -> bob 200
+            tandem -> acme BYE [no Proxy-Authorization]
+            acme -> tandem 407 ({challenge})
+            tandem -> acme BYE [Proxy-Authorization ~ username=\"4711\"]
+            acme -> tandem 200
+            "
+        ),
+    );
+}
+
 #[test]
 fn a_trunks_packet_time_holds_both_ways() {
     play_in(

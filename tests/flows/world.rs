@@ -7,7 +7,7 @@ use crate::mailbox::Mailbox;
 use crate::peer::Peer;
 use crate::ports::Ports;
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +22,9 @@ use tandem::dialplan::change::Change;
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
 use tandem::media::command::Command;
+use tandem::sip::agent::ClientId;
 use tandem::sip::digest::Hashes;
-use tandem::sip::flow::{Flow, Transport};
+use tandem::sip::flow::{Flow, Kind, Transmit, Transport};
 use tandem::sip::locate::{Address, Located, Target};
 use tandem::wire::sip::Message;
 use tandem_codecs::Codec;
@@ -31,7 +32,7 @@ use tandem_codecs::Codec;
 pub const REALM: &str = "tandem.local";
 const OURS: [&str; 2] = ["192.0.2.1:5060", "[2001:db8::1]:5060"];
 /// Everyone who may appear; none of the addresses is the beginning of another.
-const PEERS: [(&str, &str, Transport); 18] = [
+const PEERS: [(&str, &str, Transport); 19] = [
     ("alice", "192.0.2.11:5060", Transport::Udp),
     ("alice2", "192.0.2.12:5060", Transport::Udp),
     ("bob", "192.0.2.21:5060", Transport::Udp),
@@ -40,6 +41,8 @@ const PEERS: [(&str, &str, Transport); 18] = [
     ("carol", "192.0.2.31:5060", Transport::Udp),
     ("dora", "[2001:db8::d]:5060", Transport::Udp),
     ("emil", "192.0.2.41:40001", Transport::Tcp),
+    // Where he listens for datagrams.
+    ("emil2", "192.0.2.41:5060", Transport::Udp),
     ("acme", "198.51.100.11:5060", Transport::Udp),
     // Further servers of acme.
     ("acme2", "198.51.100.21:5060", Transport::Udp),
@@ -215,6 +218,10 @@ pub struct World {
     pub dns: Dns,
     /// What each peer was described before its last message.
     pub before: BTreeMap<String, Bytes>,
+    /// Connections that are closed.
+    gone: HashSet<Flow>,
+    /// Requests that went by connections.
+    requests: Vec<(Flow, ClientId)>,
     inputs: VecDeque<Input>,
 }
 
@@ -240,6 +247,8 @@ impl World {
             log: Vec::new(),
             dns: Dns::default(),
             before: BTreeMap::new(),
+            gone: HashSet::new(),
+            requests: Vec::new(),
             inputs: VecDeque::new(),
         };
         for line in setting.dns.lines() {
@@ -303,6 +312,7 @@ impl World {
 
     pub fn say(&mut self, name: &str, bytes: Bytes) {
         let (flow, message) = (self.peer(name).flow, Message::parse(bytes.clone()).expect("a message of a peer"));
+        self.gone.remove(&flow);
         self.note(format!("{name} -> tandem  {}", summary(&message)));
         self.feed(Input::Received { flow, bytes });
     }
@@ -324,7 +334,7 @@ impl World {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Send(transmit) => self.deliver(transmit.flow, transmit.bytes),
+            Output::Send(transmit) => self.send(transmit),
             Output::Media { worker, command } => self.order(worker, command),
             Output::Record(record) => self.books.keep(*record),
             Output::Load { ticket, file } => {
@@ -345,12 +355,56 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, flow: Flow, bytes: Bytes) {
+    /// Over a connection, if that is what it takes.
+    fn send(&mut self, Transmit { flow, bytes, kind }: Transmit) {
+        let is_gone = |flow: &Flow| self.gone.contains(flow);
+        match kind {
+            Kind::Request(id) | Kind::IfOpen(id) if is_gone(&flow) => {
+                self.inputs.push_back(Input::Unsent { id, was_open: false });
+            }
+            Kind::Answer { listens } if is_gone(&flow) => self.deliver(flow.towards(listens), bytes, kind),
+            Kind::Plain if is_gone(&flow) => {}
+            _ => {
+                if flow.transport.is_reliable() {
+                    self.requests.extend(kind.transaction().map(|id| (flow, id)));
+                }
+                self.deliver(flow, bytes, kind);
+            }
+        }
+    }
+
+    /// A peer is away: its host sends the last datagram back, or its connection closes and it takes no other there.
+    pub fn lose(&mut self, name: &str) {
+        let flow = self.peer(name).flow;
+        if !flow.transport.is_reliable() {
+            let last = self.peer(name).asked.last().map(|(message, _)| message.raw().clone());
+            if let Some(beginning) = last.map(|raw| raw.slice(..raw.len().min(200))) {
+                self.feed(Input::Returned { beginning });
+            }
+            return;
+        }
+        self.gone.insert(flow);
+        self.feed(Input::FlowFailed { flow });
+        let (lost, left) = std::mem::take(&mut self.requests).into_iter().partition(|(by, _)| *by == flow);
+        self.requests = left;
+        let lost: Vec<(Flow, ClientId)> = lost;
+        for (_, id) in lost {
+            self.feed(Input::Unsent { id, was_open: true });
+        }
+    }
+
+    /// It takes connections again.
+    pub fn listen(&mut self, name: &str) {
+        let flow = self.peer(name).flow;
+        self.gone.remove(&flow);
+    }
+
+    fn deliver(&mut self, flow: Flow, bytes: Bytes, kind: Kind) {
         let message = Message::parse(bytes.clone()).expect("the switch writes what can be read");
         let Some(index) = self.peers.iter().position(|peer| peer.flow == flow) else {
             // What is too large for a datagram is tried by TCP first, which these peers don't take.
             if flow.transport == Transport::Tcp && self.peers.iter().any(|peer| peer.flow.remote == flow.remote) {
-                self.inputs.push_back(Input::FlowFailed { flow });
+                self.inputs.extend(kind.transaction().map(|id| Input::Unsent { id, was_open: false }));
                 return;
             }
             panic!("a message to nobody, on {flow:?}:\n{message}");

@@ -266,6 +266,7 @@ impl Peer {
                     };
                     self.agent.respond(now, id, status, "", headers, None);
                 }
+                Event::Astray { id, .. } => self.agent.lead(now, id, None),
                 Event::Response { id, message } if self.told(now, id, &message, ledger) => {}
                 Event::Response { id, message } => self.enrolled(now, id, &message, ledger),
                 Event::Failed { id, .. } => {

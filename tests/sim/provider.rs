@@ -1,7 +1,7 @@
 //! A provider's own side: it asks who we are, and knows us once we registered.
 
 use crate::ledger::Ledger;
-use crate::office::{ACME_USER, PASSWORD};
+use crate::office::{self, ACME_USER, PASSWORD};
 use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::base::time::{Now, Time};
@@ -114,17 +114,19 @@ impl Gate {
             false => (Name::Authorization, 401, Name::WwwAuthenticate),
         };
         let hashes = self.hashes.clone();
-        let stale = match self.verifier.verify(now.time, message, REALM, header, |_| Some(hashes.clone())) {
+        let source = office::GATEWAY.ip();
+        let lookup = |_: &str| Some(hashes.clone());
+        let stale = match self.verifier.verify(now.time, message, REALM, header, source, lookup) {
             Verdict::Ok { .. } => return None,
             Verdict::Missing => false,
-            Verdict::Stale => true,
+            Verdict::Stale | Verdict::Foreign => true,
             Verdict::Wrong { .. } => {
                 let call = ledger.call_of(message.call_id());
                 ledger.violation(now.time, call, format!("wrong credentials for {name}"));
                 false
             }
         };
-        let challenges = self.verifier.challenge(now.time, REALM, stale);
+        let challenges = self.verifier.challenge(now.time, REALM, stale, source);
         Some((status, challenges.into_iter().map(|value| (challenge, value)).collect()))
     }
 }

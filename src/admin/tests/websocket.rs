@@ -4,7 +4,7 @@ use super::Fixture;
 use crate::config::settings::Settings;
 use crate::shell::clock::Clock;
 use crate::shell::transport::{Arrival, Transports};
-use crate::sip::flow::{Flow, Transmit, Transport};
+use crate::sip::flow::{Flow, Kind, Transmit, Transport};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -58,8 +58,8 @@ impl Gateway {
     }
 
     async fn connected(&mut self) -> Flow {
-        let Arrival::Connected { flow, sender, is_proven } = self.next().await else { panic!("nobody connected") };
-        self.transports.connected(flow, sender, is_proven);
+        let Arrival::Connected { flow, line, is_proven } = self.next().await else { panic!("nobody connected") };
+        self.transports.connected(flow, line, is_proven);
         flow
     }
 }
@@ -87,16 +87,16 @@ async fn a_browser_speaks_and_is_spoken_to() {
         assert_eq!((by, &bytes[..]), (flow, &b"OPTIONS"[..]));
     }
     for (bytes, heard) in [(&b"SIP/2.0"[..], Message::text("SIP/2.0")), (b"\xff", Message::binary(&b"\xff"[..]))] {
-        gateway.transports.send(Transmit { flow, bytes: Bytes::from_static(bytes) }).unwrap();
+        assert!(gateway.transports.send(Transmit { flow, bytes: Bytes::from_static(bytes), kind: Kind::Plain }));
         assert_eq!(hear(&mut socket).await, Some(heard));
     }
     say(&mut socket, Message::text("\r\n\r\n")).await;
     assert_eq!(hear(&mut socket).await, Some(Message::text("\r\n")));
     drop(socket);
-    let Arrival::Closed { flow: ended } = gateway.next().await else { panic!("it is open") };
-    gateway.transports.closed(ended);
-    let late = Transmit { flow, bytes: Bytes::from_static(b"x") };
-    assert_eq!((ended, gateway.transports.send(late)), (flow, Err(flow)));
+    let Arrival::Closed { flow: ended, line } = gateway.next().await else { panic!("it is open") };
+    assert!(gateway.transports.closed(ended, &line));
+    let late = Transmit { flow, bytes: Bytes::from_static(b"x"), kind: Kind::Plain };
+    assert_eq!((ended, gateway.transports.send(late)), (flow, false));
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn there_is_a_limit_on_sockets_and_on_messages() {
     let flow = gateway.connected().await;
     assert_eq!(gateway.connect(Some("sip"), None).await.err(), Some(503));
     say(&mut socket, Message::text("x".repeat(200_000))).await;
-    let Arrival::Closed { flow: ended } = gateway.next().await else { panic!("it is open") };
+    let Arrival::Closed { flow: ended, .. } = gateway.next().await else { panic!("it is open") };
     assert_eq!(ended, flow);
 }
 

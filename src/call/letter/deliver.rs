@@ -150,7 +150,7 @@ impl Exchange {
         let Some(trunk) = self.trunks.by_name(name) else { return Err(Obstacle::Refused(500)) };
         let (uri, route) = (trunk.uri(number), trunk.routes());
         let ways = trunk.ways(now.time, &mut self.chance).into_iter().take(self.settings.limits.addresses);
-        let mut more: VecDeque<Hop> = ways.map(|flow| Hop { flow, uri: uri.clone(), route: route.clone() }).collect();
+        let mut more: VecDeque<Hop> = ways.map(|flow| Hop::to_trunk(flow, &uri, &route)).collect();
         let Some(hop) = more.pop_front() else { return Err(Obstacle::Refused(503)) };
         let Some(delivery) = self.post.deliveries.get_mut(&key) else { return Ok(()) };
         delivery.user = None;
@@ -208,8 +208,8 @@ impl Exchange {
         if let Some(trunk) = again.trunk.as_deref().and_then(|name| self.trunks.by_name(name)) {
             again.more.retain(|hop| !trunk.is_resting(now.time, hop.flow));
         }
-        let Some(Hop { flow, uri, route }) = again.more.pop_front() else { return false };
-        again.request = OutgoingRequest { flow, uri, routes: route, ..again.request };
+        let Some(Hop { flow, uri, route, is_pinned }) = again.more.pop_front() else { return false };
+        again.request = OutgoingRequest { flow, uri, routes: route, is_pinned, ..again.request };
         again.is_signed = false;
         self.attempt(now, key, again);
         true
@@ -296,12 +296,13 @@ impl Exchange {
 /// The MESSAGE on one way.
 fn request(now: Now, of: &Delivery, hop: Hop, from: String, to: String, told: Headers) -> OutgoingRequest {
     let letter = &of.letter;
-    let Hop { flow, uri, route } = hop;
+    let Hop { flow, uri, route, is_pinned } = hop;
     OutgoingRequest {
         max_forwards: of.hops,
         headers: told.into_iter().chain(headers(now, letter)).collect(),
         body: Some(Body { content_type: letter.content_type.as_str().into(), bytes: letter.body.clone() }),
         routes: route,
+        is_pinned,
         ..OutgoingRequest::new(Method::Message, uri, flow, from, to)
     }
 }

@@ -39,6 +39,8 @@ pub struct Destination {
     pub credentials: Option<ClientCredentials>,
     /// The proxies on the way, as values of Route.
     pub route: Vec<String>,
+    /// As in [`Hop`].
+    pub is_pinned: bool,
     /// How long it may stay without any response.
     pub no_response: Option<Duration>,
 }
@@ -83,11 +85,18 @@ impl Call {
             // Others may have found out meanwhile that it fails as well.
             to.more.retain(|hop| !trunk.is_resting(now.time, hop.flow));
         }
-        let Some(Hop { flow, uri, route }) = to.more.pop_front() else { return false };
+        let Some(Hop { flow, uri, route, is_pinned }) = to.more.pop_front() else { return false };
         // The last flow of a phone is waited for as any phone is.
         let no_response = to.no_response.filter(|_| trunk.is_some() || !to.more.is_empty());
         let LegRecord { target, number, .. } = self.record.legs[leg].clone();
-        self.dial(exchange, now, Destination { flow, uri, route, no_response, ..*to }, target, number, trunk);
+        self.dial(
+            exchange,
+            now,
+            Destination { flow, uri, route, is_pinned, no_response, ..*to },
+            target,
+            number,
+            trunk,
+        );
         true
     }
 
@@ -196,6 +205,7 @@ impl Call {
                 max_forwards: self.caller.max_forwards,
                 no_response: to.no_response,
                 route: to.route,
+                is_pinned: to.is_pinned,
                 terms,
                 ..Invite::new(to.flow, to.uri, to.from, to.to)
             },

@@ -73,7 +73,8 @@ impl Switch {
             _ => None,
         };
         let terms = self.exchange.terms(trunk);
-        let disagreement = self.exchange.agent.agree(now, session, terms);
+        let credentials = trunk.and_then(|name| self.exchange.trunks.by_name(name)?.credentials());
+        let disagreement = self.exchange.agent.agree(now, session, terms, credentials);
         // Like a challenge, it is answered by another attempt.
         if let Some((422, headers)) = disagreement {
             return self.exchange.agent.refuse(now, session, 422, "", headers);

@@ -1,4 +1,4 @@
-//! Where phones can be reached, for the next process: those that need no connection.
+//! Where phones can be reached, for the next process: those that need no connection of theirs.
 
 use super::Store;
 use crate::base::time::{Now, Time, Wall};
@@ -47,7 +47,7 @@ async fn keep(
     user: &str,
     binding: &Binding,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO bindings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)")
+    sqlx::query("INSERT INTO bindings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)")
         .bind(user)
         .bind(&binding.uri)
         .bind(binding.flow.local.to_string())
@@ -63,6 +63,7 @@ async fn keep(
         .bind(binding.path.join(SEPARATOR))
         .bind(binding.behind_nat)
         .bind(&binding.params)
+        .bind(binding.flow.transport.name())
         .execute(&mut **transaction)
         .await
         .map(|_| ())
@@ -70,10 +71,11 @@ async fn keep(
 
 fn of_row(now: Now, row: &SqliteRow) -> Result<(String, Binding), sqlx::Error> {
     let path: String = row.try_get("path")?;
+    let transport = Transport::from_name(row.try_get("transport")?).unwrap_or(Transport::Udp);
     let binding = Binding {
         id: 0,
         uri: row.try_get("uri")?,
-        flow: Flow { transport: Transport::Udp, local: address(row, "local")?, remote: address(row, "remote")? },
+        flow: Flow { transport, local: address(row, "local")?, remote: address(row, "remote")? },
         q: row.try_get("q")?,
         expires_at: now.time + left(now.wall, Wall::from_micros(row.try_get("expires")?)),
         refreshed_at: Time::ZERO,

@@ -4,7 +4,7 @@ use super::{Store, trouble};
 use crate::shell::error::ShellError;
 
 /// Each makes the next version of the schema out of the one before; the file's `user_version` counts those it has had.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE users (
         name TEXT PRIMARY KEY,
@@ -88,6 +88,7 @@ const MIGRATIONS: [&str; 4] = [
     ) STRICT;
     CREATE INDEX bindings_by_user ON bindings (user);
 ",
+    "ALTER TABLE bindings ADD COLUMN transport TEXT NOT NULL DEFAULT 'udp';",
 ];
 
 /// Brings the file up to date in one transaction.

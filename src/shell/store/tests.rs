@@ -106,7 +106,7 @@ async fn phones_are_kept_until_they_expire_and_the_last_word_counts() {
     let (_folder, store) = store().await;
     let at = |seconds: u64| Now::simulated(Time::from_millis(seconds * 1_000), Wall::from_micros(1_000_000));
     let flow = |remote: &str| Flow {
-        transport: Transport::Udp,
+        transport: Transport::Tls,
         local: "[2001:db8::1]:5060".parse().unwrap(),
         remote: remote.parse().unwrap(),
     };

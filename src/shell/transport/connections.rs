@@ -3,6 +3,7 @@
 
 use super::census::{Census, Place};
 use super::guest::Guests;
+use super::line::{Line, Waiting};
 use super::stream::{Terms, converse};
 use super::{Arrival, may_be_missing};
 use crate::base::chance::Chance;
@@ -10,7 +11,7 @@ use crate::config::settings::Settings;
 use crate::shell::clock::Clock;
 use crate::shell::error::ShellError;
 use crate::shell::{seed, tls};
-use crate::sip::flow::{Flow, Transmit, Transport};
+use crate::sip::flow::{Flow, Kind, Transmit, Transport};
 use crate::sip::keep_alive::KeepAlive;
 use crate::wire::sip::Limits;
 use bytes::Bytes;
@@ -29,8 +30,6 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Shorter than a trunk may stay without an answer, so that another way can still be tried.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-/// A peer that doesn't read has so many messages to catch up with.
-pub(super) const WAITING_MESSAGES: usize = 256;
 const BACKLOG: i32 = 1_024;
 /// Names and aliases that are remembered; beyond that all are forgotten, and learnt again.
 const MEMORY: usize = 4_096;
@@ -44,13 +43,15 @@ pub struct Connections {
     /// The address at which a peer listens, and the connection that it lets us use in place of one to there.
     aliases: HashMap<Peer, Peer>,
     shared: Arc<Shared>,
+    /// How long a request may stay without any answer.
+    lifetime: Duration,
     /// Where connections live.
     runtime: Handle,
 }
 
 struct Open {
     flow: Flow,
-    sender: mpsc::Sender<Bytes>,
+    line: Line,
     is_proven: bool,
     /// Whether the peer made it.
     came_in: bool,
@@ -59,6 +60,7 @@ struct Open {
 /// What the tasks of connections share.
 pub(super) struct Shared {
     pub census: Arc<Census>,
+    pub waiting: Waiting,
     pub terms: Terms,
     tls: tls::Current,
     /// Under which names an address was found.
@@ -75,6 +77,7 @@ impl Connections {
         let limits = &settings.limits;
         let shared = Arc::new(Shared {
             census: Arc::new(Census::new(limits)),
+            waiting: Waiting::default(),
             terms: Terms {
                 framing: Limits { body_bytes: limits.message_bytes.max(4_096), ..Limits::default() },
                 message_time: limits.message_time,
@@ -87,7 +90,9 @@ impl Connections {
         });
         let tcp = listen(Transport::Tcp, &settings.sip.tcp, &shared, arrivals)?;
         let tls = listen(Transport::Tls, &settings.sip.tls, &shared, arrivals)?;
-        Ok(Connections { tcp, tls, open: HashMap::new(), aliases: HashMap::new(), shared, runtime: Handle::current() })
+        let lifetime = settings.sip.t1.saturating_mul(64);
+        let (open, aliases, runtime) = (HashMap::new(), HashMap::new(), Handle::current());
+        Ok(Connections { tcp, tls, open, aliases, shared, lifetime, runtime })
     }
 
     pub fn listening(&self, transport: Transport) -> &[SocketAddr] {
@@ -102,8 +107,9 @@ impl Connections {
         Guests::new(Arc::clone(&self.shared), arrivals)
     }
 
-    pub fn connected(&mut self, flow: Flow, sender: mpsc::Sender<Bytes>, is_proven: bool) {
-        self.open.insert((flow.transport, flow.remote), Open { flow, sender, is_proven, came_in: true });
+    pub fn connected(&mut self, flow: Flow, line: Line, is_proven: bool) {
+        line.opened();
+        self.open.insert((flow.transport, flow.remote), Open { flow, line, is_proven, came_in: true });
     }
 
     pub fn alias(&mut self, flow: Flow, address: SocketAddr) {
@@ -117,12 +123,15 @@ impl Connections {
         self.aliases.insert((flow.transport, address), peer);
     }
 
-    pub fn closed(&mut self, flow: Flow) {
+    /// Whether nothing is left of the flow: the peer may have another connection by now.
+    pub fn closed(&mut self, flow: Flow, line: &Line) -> bool {
         let peer = (flow.transport, flow.remote);
-        if self.open.get(&peer).is_some_and(|open| open.sender.is_closed()) {
+        let is_it = |open: &Open| open.line.is(line);
+        if self.open.get(&peer).is_some_and(is_it) {
             self.open.remove(&peer);
             self.aliases.retain(|_, target| *target != peer);
         }
+        !self.open.contains_key(&peer)
     }
 
     /// Remembers the name of an address, for the check of its certificate. Connections that came from there before it was
@@ -136,30 +145,56 @@ impl Connections {
         }
         let is_theirs = |open: &Open| flows.iter().any(|flow| flow.remote.ip() == open.flow.remote.ip());
         for open in self.open.values().filter(|open| open.came_in && !open.is_proven && is_theirs(open)) {
-            // Nothing to send is the order to close.
-            let _ = open.sender.try_send(Bytes::new());
+            open.line.hang_up();
         }
     }
 
-    /// Uses the connection to that peer, or makes one.
-    pub fn send(&mut self, Transmit { flow, bytes }: Transmit, arrivals: &mpsc::Sender<Arrival>) -> Result<(), Flow> {
-        let peer = (flow.transport, flow.remote);
-        let reused = self.aliases.get(&peer).and_then(|target| self.open.get(target));
-        let open = self.open.get(&peer).or(reused).filter(|open| !open.sender.is_closed());
-        if let Some(open) = open {
-            return open.sender.try_send(bytes).map_err(|_| flow);
+    /// Uses the connection to that peer, or makes one. False where neither is possible.
+    pub fn send(&mut self, transmit: Transmit, arrivals: &mpsc::Sender<Arrival>) -> bool {
+        let Transmit { flow, bytes, kind } = transmit;
+        if let Some(line) = self.line(flow) {
+            return self.push(&line, bytes, kind);
+        }
+        let flow = match kind {
+            Kind::IfOpen(_) => return false,
+            Kind::Answer { listens } => flow.towards(listens),
+            Kind::Plain | Kind::Request(_) => flow,
+        };
+        if let Some(line) = self.line(flow) {
+            return self.push(&line, bytes, kind);
         }
         // Nobody can connect to a browser.
         if flow.transport.is_websocket() {
-            return Err(flow);
+            return false;
         }
-        let place = self.shared.census.enter(flow.remote.ip()).ok_or(flow)?;
-        let (sender, waiting) = mpsc::channel(WAITING_MESSAGES);
-        sender.try_send(bytes).map_err(|_| flow)?;
-        let own = sender.clone();
-        self.open.insert(peer, Open { flow, sender, is_proven: false, came_in: false });
-        self.runtime.spawn(connect(flow, waiting, own, Arc::clone(&self.shared), place, arrivals.clone()));
-        Ok(())
+        let Some(place) = self.shared.census.leave(flow.remote.ip()) else { return false };
+        let line = Line::new(&self.shared.waiting);
+        self.push(&line, bytes, kind);
+        let open = Open { flow, line: line.clone(), is_proven: false, came_in: false };
+        self.open.insert((flow.transport, flow.remote), open);
+        self.runtime.spawn(connect(flow, line, Arc::clone(&self.shared), place, arrivals.clone()));
+        true
+    }
+
+    /// What leads to a peer now.
+    fn line(&self, flow: Flow) -> Option<Line> {
+        let peer = (flow.transport, flow.remote);
+        let reused = self.aliases.get(&peer).and_then(|target| self.open.get(target));
+        let open = self.open.get(&peer).filter(|open| !open.line.is_closed()).or(reused);
+        open.map(|open| &open.line).filter(|line| !line.is_closed()).cloned()
+    }
+
+    fn push(&self, line: &Line, bytes: Bytes, kind: Kind) -> bool {
+        match kind.transaction() {
+            Some(id) => line.push_request(bytes, id, self.shared.terms.clock.now().time, self.lifetime),
+            None => line.push(bytes),
+        }
+    }
+}
+
+impl Drop for Connections {
+    fn drop(&mut self) {
+        self.open.values().for_each(|open| open.line.hang_up());
     }
 }
 
@@ -181,6 +216,12 @@ impl Shared {
     fn name_of(&self, address: SocketAddr) -> String {
         let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         names.get(&address).and_then(|names| names.first()).cloned().unwrap_or_else(|| address.ip().to_string())
+    }
+
+    /// Whether a host of ours, such as a trunk's, was found there.
+    fn knows(&self, ip: IpAddr) -> bool {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.keys().any(|address| address.ip() == ip)
     }
 
     fn names_of(&self, ip: IpAddr) -> Vec<String> {
@@ -244,7 +285,7 @@ async fn accept(listener: TcpListener, transport: Transport, shared: Arc<Shared>
         if arrivals.is_closed() {
             return;
         }
-        let Some(place) = shared.census.enter(remote.ip()) else { continue };
+        let Some(place) = shared.census.enter(remote.ip(), shared.knows(remote.ip())) else { continue };
         let Ok(local) = stream.local_addr() else { continue };
         let flow = Flow { transport, local, remote };
         tokio::spawn(take_in(stream, flow, Arc::clone(&shared), place, arrivals.clone()));
@@ -253,11 +294,11 @@ async fn accept(listener: TcpListener, transport: Transport, shared: Arc<Shared>
 
 async fn take_in(stream: TcpStream, flow: Flow, shared: Arc<Shared>, _place: Place, arrivals: mpsc::Sender<Arrival>) {
     let _ = stream.set_nodelay(true);
-    let (sender, waiting) = mpsc::channel(WAITING_MESSAGES);
-    let connected = |is_proven| Arrival::Connected { flow, sender: sender.clone(), is_proven };
+    let line = Line::new(&shared.waiting);
+    let connected = |is_proven| Arrival::Connected { flow, line: line.clone(), is_proven };
     if flow.transport == Transport::Tcp {
         if arrivals.send(connected(false)).await.is_ok() {
-            converse(stream, flow, waiting, sender, &shared.terms, None, false, &arrivals).await;
+            converse(stream, flow, &line, &shared.terms, None, false, &arrivals).await;
         }
         return;
     }
@@ -265,7 +306,7 @@ async fn take_in(stream: TcpStream, flow: Flow, shared: Arc<Shared>, _place: Pla
     match timeout(shared.terms.message_time, handshake).await {
         Ok(Ok((stream, is_proven))) => {
             if arrivals.send(connected(is_proven)).await.is_ok() {
-                converse(stream, flow, waiting, sender, &shared.terms, None, is_proven, &arrivals).await;
+                converse(stream, flow, &line, &shared.terms, None, is_proven, &arrivals).await;
             }
         }
         Ok(Err(why)) => tracing::debug!("no TLS with {flow}: {why}"),
@@ -289,32 +330,25 @@ async fn greet(
     Ok((stream, is_proven))
 }
 
-async fn connect(
-    flow: Flow,
-    waiting: mpsc::Receiver<Bytes>,
-    own: mpsc::Sender<Bytes>,
-    shared: Arc<Shared>,
-    _place: Place,
-    arrivals: mpsc::Sender<Arrival>,
-) {
+async fn connect(flow: Flow, line: Line, shared: Arc<Shared>, _place: Place, arrivals: mpsc::Sender<Arrival>) {
     let stream = match timeout(CONNECT_LIMIT, reach(flow)).await {
         Ok(Ok(stream)) => stream,
-        _ => return gone(waiting, flow, &arrivals).await,
+        _ => return gone(line, flow, &arrivals).await,
     };
     let _ = stream.set_nodelay(true);
     let keep_alive = Some(shared.keep_alive());
     if flow.transport != Transport::Tls {
-        return converse(stream, flow, waiting, own, &shared.terms, keep_alive, false, &arrivals).await;
+        return converse(stream, flow, &line, &shared.terms, keep_alive, false, &arrivals).await;
     }
     let host = shared.name_of(flow.remote);
     match timeout(shared.terms.message_time, introduce(stream, &host, &shared)).await {
         Ok(Ok(stream)) => {
-            return converse(stream, flow, waiting, own, &shared.terms, keep_alive, false, &arrivals).await;
+            return converse(stream, flow, &line, &shared.terms, keep_alive, false, &arrivals).await;
         }
         Ok(Err(why)) => tracing::warn!("no TLS with {host} at {flow}: {why}"),
         Err(_) => tracing::warn!("no TLS with {host} at {flow}: the handshake took too long"),
     }
-    gone(waiting, flow, &arrivals).await;
+    gone(line, flow, &arrivals).await;
 }
 
 /// A peer may know us by our address, so that the connection comes from the one that its requests name.
@@ -335,8 +369,7 @@ async fn introduce(
     TlsConnector::from(config).connect(name, stream).await.map_err(|error| error.to_string())
 }
 
-async fn gone(waiting: mpsc::Receiver<Bytes>, flow: Flow, arrivals: &mpsc::Sender<Arrival>) {
-    // Closed before the loop looks, so that it forgets the connection.
-    drop(waiting);
-    let _ = arrivals.send(Arrival::Closed { flow }).await;
+async fn gone(line: Line, flow: Flow, arrivals: &mpsc::Sender<Arrival>) {
+    line.close();
+    let _ = arrivals.send(Arrival::Closed { flow, line }).await;
 }

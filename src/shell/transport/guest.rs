@@ -2,7 +2,8 @@
 
 use super::Arrival;
 use super::census::Place;
-use super::connections::{Shared, WAITING_MESSAGES};
+use super::connections::Shared;
+use super::line::Line;
 use crate::sip::flow::Flow;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub struct Guests {
 /// A connection, until this is dropped.
 pub struct Guest {
     flow: Flow,
-    waiting: mpsc::Receiver<Bytes>,
+    line: Line,
     arrivals: mpsc::Sender<Arrival>,
     _place: Place,
 }
@@ -32,14 +33,14 @@ impl Guests {
 
     /// A place among the connections; none where there are too many, in all or from that address.
     pub fn place(&self, flow: Flow) -> Option<Place> {
-        self.shared.census.enter(flow.remote.ip())
+        self.shared.census.enter(flow.remote.ip(), false)
     }
 
     /// Takes a connection in; none while the gateway ends.
     pub async fn welcome(&self, flow: Flow, place: Place) -> Option<Guest> {
-        let (sender, waiting) = mpsc::channel(WAITING_MESSAGES);
-        self.arrivals.send(Arrival::Connected { flow, sender, is_proven: false }).await.ok()?;
-        Some(Guest { flow, waiting, arrivals: self.arrivals.clone(), _place: place })
+        let line = Line::new(&self.shared.waiting);
+        self.arrivals.send(Arrival::Connected { flow, line: line.clone(), is_proven: false }).await.ok()?;
+        Some(Guest { flow, line, arrivals: self.arrivals.clone(), _place: place })
     }
 
     pub fn message_bytes(&self) -> usize {
@@ -58,8 +59,8 @@ impl Guests {
 
 impl Guest {
     /// What is to be sent; none when the connection is to be closed.
-    pub async fn next(&mut self) -> Option<Bytes> {
-        self.waiting.recv().await.filter(|bytes| !bytes.is_empty())
+    pub async fn next(&self) -> Option<Bytes> {
+        self.line.next().await
     }
 
     /// Hands a whole message in; false while the gateway ends.
@@ -70,9 +71,9 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        // Closed before the loop looks, so that it forgets the connection.
-        self.waiting.close();
-        if let Err(TrySendError::Full(closed)) = self.arrivals.try_send(Arrival::Closed { flow: self.flow })
+        self.line.close();
+        let closed = Arrival::Closed { flow: self.flow, line: self.line.clone() };
+        if let Err(TrySendError::Full(closed)) = self.arrivals.try_send(closed)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let arrivals = self.arrivals.clone();

@@ -3,12 +3,15 @@
 mod census;
 mod connections;
 mod guest;
+mod line;
 mod pktinfo;
 mod stream;
 mod udp;
 
 pub use census::{Census, Place};
 pub use guest::{Guest, Guests};
+pub use line::Line;
+pub use stream::FIRST_MESSAGE_LIMIT;
 
 use crate::call::io::Input;
 use crate::config::settings::Settings;
@@ -33,7 +36,7 @@ fn may_be_missing(address: SocketAddr, error: &io::Error) -> bool {
     missing
 }
 
-/// What comes from connections and from questions to the world waits here; so many datagrams may wait besides.
+/// What comes from connections and from questions to the world waits here.
 pub const QUEUE: usize = 8_192;
 
 pub enum Arrival {
@@ -44,7 +47,7 @@ pub enum Arrival {
     /// A peer connected.
     Connected {
         flow: Flow,
-        sender: mpsc::Sender<Bytes>,
+        line: Line,
         /// Whether its certificate proved who it is.
         is_proven: bool,
     },
@@ -56,6 +59,11 @@ pub enum Arrival {
     /// A connection closed, or couldn't be made.
     Closed {
         flow: Flow,
+        line: Line,
+    },
+    /// A datagram of ours that can't be delivered came back, at least its beginning.
+    Returned {
+        beginning: Bytes,
     },
     /// A host was looked up, and these are the ways to it.
     Found {
@@ -95,23 +103,37 @@ impl Transports {
         self.udp.readable().await;
     }
 
-    /// Takes at most `limit` datagrams.
-    pub fn receive(&mut self, limit: usize, each: impl FnMut(Arrival)) {
-        self.udp.receive(limit, each);
+    /// Takes what datagrams there are, and room for them.
+    pub fn receive(&mut self) {
+        self.udp.receive();
+    }
+
+    /// How many of them wait to be taken by `next`.
+    pub fn waiting(&self) -> usize {
+        self.udp.waiting()
+    }
+
+    pub fn next(&mut self) -> Option<Arrival> {
+        self.udp.next()
+    }
+
+    /// Looks for datagrams that came back.
+    pub fn take_returned(&mut self) {
+        self.udp.take_returned();
     }
 
     /// Where we listen for this transport.
-    pub fn listening(&self, transport: Transport) -> &[SocketAddr] {
+    pub fn listening(&self, transport: Transport) -> Vec<SocketAddr> {
         match transport {
-            Transport::Udp => self.udp.listening(),
-            Transport::Tcp | Transport::Tls => self.connections.listening(transport),
+            Transport::Udp => self.udp.listening().collect(),
+            Transport::Tcp | Transport::Tls => self.connections.listening(transport).to_vec(),
             // These come by the HTTP server.
-            Transport::Ws | Transport::Wss => &[],
+            Transport::Ws | Transport::Wss => Vec::new(),
         }
     }
 
-    /// Sends, or says that the flow can't be used.
-    pub fn send(&mut self, transmit: Transmit) -> Result<(), Flow> {
+    /// Sends. False where the message can't arrive.
+    pub fn send(&mut self, transmit: Transmit) -> bool {
         match transmit.flow.transport {
             Transport::Udp => self.udp.send(transmit),
             Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
@@ -130,8 +152,8 @@ impl Transports {
         self.connections.guests(self.arrivals.clone())
     }
 
-    pub fn connected(&mut self, flow: Flow, sender: mpsc::Sender<Bytes>, is_proven: bool) {
-        self.connections.connected(flow, sender, is_proven);
+    pub fn connected(&mut self, flow: Flow, line: Line, is_proven: bool) {
+        self.connections.connected(flow, line, is_proven);
     }
 
     pub fn alias(&mut self, flow: Flow, address: SocketAddr) {
@@ -142,8 +164,9 @@ impl Transports {
         self.connections.found(host, flows);
     }
 
-    pub fn closed(&mut self, flow: Flow) {
-        self.connections.closed(flow);
+    /// Whether nothing is left of the flow.
+    pub fn closed(&mut self, flow: Flow, line: &Line) -> bool {
+        self.connections.closed(flow, line)
     }
 }
 

@@ -20,10 +20,21 @@ pub struct Received {
 
 /// Has the kernel tell with each datagram which address it came to.
 pub fn ask(socket: &Socket, is_ipv4: bool) -> io::Result<()> {
-    let (level, option) = match is_ipv4 {
-        true => (libc::IPPROTO_IP, libc::IP_PKTINFO),
-        false => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
-    };
+    match is_ipv4 {
+        true => switch_on(socket, libc::IPPROTO_IP, libc::IP_PKTINFO),
+        false => switch_on(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
+    }
+}
+
+/// Has the kernel keep what hosts and routers send back, for [`returned`].
+pub fn keep_errors(socket: &Socket, is_ipv4: bool) -> io::Result<()> {
+    match is_ipv4 {
+        true => switch_on(socket, libc::IPPROTO_IP, libc::IP_RECVERR),
+        false => switch_on(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+    }
+}
+
+fn switch_on(socket: &Socket, level: libc::c_int, option: libc::c_int) -> io::Result<()> {
     let on: libc::c_int = 1;
     // SAFETY: the value outlives the call, and its length is its own.
     let answer = unsafe {
@@ -36,6 +47,50 @@ pub fn ask(socket: &Socket, is_ipv4: bool) -> io::Result<()> {
         )
     };
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Takes one error that the kernel keeps, with the beginning of the datagram in the buffer: how much of it, where that
+/// can't be delivered (RFC 3261 §18.4), and none for another error.
+pub fn returned(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    let mut control: Control = [0; 16];
+    let mut vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let mut is_undeliverable = false;
+    // SAFETY: the header points to what lives through the call, and what is read afterwards the kernel wrote.
+    let length = unsafe {
+        let mut header: libc::msghdr = MaybeUninit::zeroed().assume_init();
+        header.msg_iov = &mut vector;
+        header.msg_iovlen = 1;
+        header.msg_control = control.as_mut_ptr().cast();
+        header.msg_controllen = size_of::<Control>() as _;
+        let length = libc::recvmsg(socket.as_raw_fd(), &mut header, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT);
+        if length < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let mut message = libc::CMSG_FIRSTHDR(&header);
+        while !message.is_null() {
+            is_undeliverable |= says_undeliverable(message);
+            message = libc::CMSG_NXTHDR(&header, message);
+        }
+        length.unsigned_abs()
+    };
+    Ok(is_undeliverable.then_some(length))
+}
+
+/// # Safety
+/// `message` is a whole control message of the kernel's.
+unsafe fn says_undeliverable(message: *const libc::cmsghdr) -> bool {
+    // SAFETY: by level and type the data begins with what it is read as; it may lie on any address.
+    let told: libc::sock_extended_err = unsafe {
+        match ((*message).cmsg_level, (*message).cmsg_type) {
+            (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) => {
+                ptr::read_unaligned(libc::CMSG_DATA(message).cast())
+            }
+            _ => return false,
+        }
+    };
+    let is_icmp = matches!(told.ee_origin, libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6);
+    let error = i32::try_from(told.ee_errno).unwrap_or_default();
+    is_icmp && matches!(error, libc::ECONNREFUSED | libc::EHOSTUNREACH | libc::ENETUNREACH | libc::ENOPROTOOPT)
 }
 
 /// Takes one datagram.

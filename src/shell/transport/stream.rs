@@ -1,11 +1,13 @@
 //! One connection: messages out of its bytes and back, keep-alives (RFC 5626 §4.4.1), and patience with an end.
 
 use super::Arrival;
+use super::line::Line;
 use crate::shell::clock::Clock;
 use crate::sip::flow::Flow;
 use crate::sip::keep_alive::{Action, KeepAlive};
 use crate::wire::sip::{Frame, Framer, Limits, Message};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, split};
@@ -14,8 +16,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 const PING: &[u8] = b"\r\n\r\n";
 const PONG: &[u8] = b"\r\n";
+/// Messages that wait together are written together, up to so many bytes.
+const PIECE: usize = 64 << 10;
 /// A connection on which nothing ever came is closed after so long; one that was used may rest for longer.
-const FIRST_MESSAGE_LIMIT: Duration = Duration::from_secs(30);
+pub const FIRST_MESSAGE_LIMIT: Duration = Duration::from_secs(30);
 
 /// What holds for every connection.
 #[derive(Clone)]
@@ -28,49 +32,60 @@ pub struct Terms {
     pub clock: Clock,
 }
 
-/// Reads and writes until either side has had enough. `own` leads to `waiting`.
-#[allow(clippy::too_many_arguments, reason = "a connection is all of these, and lives in this call only")]
+/// Reads and writes until either side has had enough.
 pub async fn converse<S: AsyncRead + AsyncWrite>(
     stream: S,
     flow: Flow,
-    mut waiting: mpsc::Receiver<Bytes>,
-    own: mpsc::Sender<Bytes>,
+    line: &Line,
     terms: &Terms,
     keep_alive: Option<KeepAlive>,
     is_proven: bool,
     arrivals: &mpsc::Sender<Arrival>,
 ) {
+    line.opened();
     let (reader, mut writer) = split(stream);
     let writing = async {
-        while let Some(bytes) = waiting.recv().await {
-            // Nothing to send is the order to close.
-            if bytes.is_empty() || !send(&mut writer, &bytes, terms.message_time).await {
+        while let Some(messages) = line.all().await {
+            if !send(&mut writer, messages, terms.message_time).await {
                 break;
             }
         }
         // Lets a TLS peer know that nothing was cut off.
         let _ = timeout(terms.message_time, writer.shutdown()).await;
     };
-    let reading = Reader { flow, own: &own, terms, arrivals, watches_alias: is_proven }.read(reader, keep_alive);
+    let reading = Reader { flow, line, terms, arrivals, watches_alias: is_proven }.read(reader, keep_alive);
     tokio::select! {
         () = writing => {}
         () = reading => {}
     }
-    drop(waiting);
-    let _ = arrivals.send(Arrival::Closed { flow }).await;
+    line.close();
+    let _ = arrivals.send(Arrival::Closed { flow, line: line.clone() }).await;
 }
 
-async fn send(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8], patience: Duration) -> bool {
-    let all = async {
-        writer.write_all(bytes).await?;
-        writer.flush().await
-    };
-    matches!(timeout(patience, all).await, Ok(Ok(())))
+/// Writes messages in as few pieces as they go into. Each piece has to be taken within `patience`.
+async fn send(writer: &mut (impl AsyncWrite + Unpin), messages: VecDeque<Bytes>, patience: Duration) -> bool {
+    let mut messages = messages.into_iter().peekable();
+    let mut piece = BytesMut::new();
+    while let Some(message) = messages.next() {
+        piece.extend_from_slice(&message);
+        if messages.peek().is_some_and(|next| piece.len() + next.len() <= PIECE) {
+            continue;
+        }
+        let all = async {
+            writer.write_all(&piece).await?;
+            writer.flush().await
+        };
+        if !matches!(timeout(patience, all).await, Ok(Ok(()))) {
+            return false;
+        }
+        piece.clear();
+    }
+    true
 }
 
 struct Reader<'a> {
     flow: Flow,
-    own: &'a mpsc::Sender<Bytes>,
+    line: &'a Line,
     terms: &'a Terms,
     arrivals: &'a mpsc::Sender<Arrival>,
     /// Whether the peer may yet ask us to reuse its connection.
@@ -82,8 +97,8 @@ impl Reader<'_> {
         let mut framer = Framer::new(self.terms.framing);
         let mut buffer = vec![0; 16_384];
         // Who was called by us owes us nothing.
-        let mut patience = if keep_alive.is_some() { self.terms.idle } else { FIRST_MESSAGE_LIMIT };
-        let mut idle_at = self.after(patience);
+        let mut is_used = keep_alive.is_some();
+        let mut idle_at = self.after(if is_used { self.terms.idle } else { FIRST_MESSAGE_LIMIT });
         // A message that comes byte by byte has one time limit for all of it.
         let mut begun: Option<Instant> = None;
         loop {
@@ -104,20 +119,23 @@ impl Reader<'_> {
                 messages += 1;
                 match frame {
                     Ok(Frame::Message(bytes)) => {
-                        patience = self.terms.idle;
+                        is_used = true;
                         if !self.hand_in(bytes).await {
                             return;
                         }
                     }
                     // A double CRLF asks for a single one.
-                    Ok(Frame::Ping) => drop(self.own.try_send(Bytes::from_static(PONG))),
+                    Ok(Frame::Ping) => drop(self.line.push(Bytes::from_static(PONG))),
                     Err(_) => return,
                 }
             }
             if let Some(flow) = &mut keep_alive {
                 flow.heard(self.terms.clock.now().time, messages == 0 && !framer.has_begun());
             }
-            idle_at = self.after(patience);
+            // Line ends alone don't make a connection worth keeping.
+            if is_used {
+                idle_at = self.after(self.terms.idle);
+            }
             if framer.has_begun() {
                 begun.get_or_insert(self.after(self.terms.message_time));
             }
@@ -128,7 +146,7 @@ impl Reader<'_> {
     fn ask(&self, keep_alive: &mut Option<KeepAlive>) -> bool {
         let now = self.terms.clock.now().time;
         match keep_alive.as_mut().and_then(|flow| flow.handle_timeout(now)) {
-            Some(Action::Ping) => self.own.try_send(Bytes::from_static(PING)).is_ok(),
+            Some(Action::Ping) => self.line.push(Bytes::from_static(PING)),
             Some(Action::Dead) => false,
             None => true,
         }

@@ -3,12 +3,13 @@
 use super::*;
 use crate::config::settings::{ClientCertificate, Network, Trunk, TrunkTls, TrunkTransport};
 use crate::shell::tls::Tls;
+use crate::sip::agent::ClientId;
+use crate::sip::flow::Kind;
 use crate::wire::stun;
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,6 @@ struct Desk {
 struct Open {
     transports: Transports,
     arrivals: mpsc::Receiver<Arrival>,
-    datagrams: VecDeque<Arrival>,
 }
 
 impl Desk {
@@ -74,7 +74,7 @@ impl Desk {
         let mut transports = Transports::open(&self.settings, Clock::start(), sender).await.unwrap();
         transports.watch().unwrap();
         transports.tls().store(Tls::load(&self.settings).unwrap().map(Arc::new));
-        Open { transports, arrivals, datagrams: VecDeque::new() }
+        Open { transports, arrivals }
     }
 
     /// A TLS client of this machine; `shows` is its certificate.
@@ -108,11 +108,11 @@ impl Open {
         loop {
             let arrival = tokio::time::timeout(Duration::from_secs(10), self.arrival()).await.unwrap();
             match arrival {
-                Arrival::Connected { flow, sender, is_proven } => self.transports.connected(flow, sender, is_proven),
+                Arrival::Connected { flow, line, is_proven } => self.transports.connected(flow, line, is_proven),
                 Arrival::Alias { flow, address } => self.transports.alias(flow, address),
-                Arrival::Closed { flow } => {
-                    self.transports.closed(flow);
-                    return Arrival::Closed { flow };
+                Arrival::Closed { flow, line } => {
+                    self.transports.closed(flow, &line);
+                    return Arrival::Closed { flow, line };
                 }
                 other => return other,
             }
@@ -121,12 +121,12 @@ impl Open {
 
     async fn arrival(&mut self) -> Arrival {
         loop {
-            if let Some(datagram) = self.datagrams.pop_front() {
+            if let Some(datagram) = self.transports.next() {
                 return datagram;
             }
             tokio::select! {
                 arrival = self.arrivals.recv() => return arrival.unwrap(),
-                () = self.transports.readable() => self.transports.receive(64, |one| self.datagrams.push_back(one)),
+                () = self.transports.readable() => self.transports.receive(),
             }
         }
     }
@@ -134,20 +134,20 @@ impl Open {
     async fn message(&mut self) -> (Flow, Bytes) {
         match self.next().await {
             Arrival::Message { flow, bytes } => (flow, bytes),
-            Arrival::Closed { flow } => panic!("{flow} is closed"),
+            Arrival::Closed { flow, .. } => panic!("{flow} is closed"),
             _ => panic!("something else"),
         }
     }
 
     async fn closed(&mut self) -> Flow {
         match self.next().await {
-            Arrival::Closed { flow } => flow,
+            Arrival::Closed { flow, .. } => flow,
             _ => panic!("it isn't closed"),
         }
     }
 
-    fn send(&mut self, flow: Flow, text: &str) -> Result<(), Flow> {
-        self.transports.send(Transmit { flow, bytes: Bytes::from(text.to_owned()) })
+    fn send(&mut self, flow: Flow, text: &str) -> bool {
+        self.transports.send(Transmit { flow, bytes: Bytes::from(text.to_owned()), kind: Kind::Plain })
     }
 }
 
@@ -172,7 +172,7 @@ async fn a_message_comes_and_goes_over_tls() {
     phone.write_all(options("x").as_bytes()).await.unwrap();
     let (flow, bytes) = gateway.message().await;
     assert_eq!((flow.transport, &bytes[..7]), (Transport::Tls, &b"OPTIONS"[..]));
-    gateway.send(flow, "SIP/2.0 200 OK\r\n\r\n").unwrap();
+    assert!(gateway.send(flow, "SIP/2.0 200 OK\r\n\r\n"));
     assert!(read(&mut phone).await.starts_with("SIP/2.0 200"));
     phone.write_all(b"\r\n\r\n").await.unwrap();
     assert_eq!(read(&mut phone).await, "\r\n");
@@ -248,7 +248,7 @@ async fn a_proven_peer_lets_us_reuse_its_connection_and_others_can_not() {
         stream.write_all(options("127.0.0.1:9;branch=z9hG4bKa;alias").as_bytes()).await.unwrap();
         let (flow, _) = gateway.message().await;
         let listens = Flow { remote: "127.0.0.1:9".parse().unwrap(), ..flow };
-        gateway.send(listens, "BYE").unwrap();
+        assert!(gateway.send(listens, "BYE"));
         match is_reused {
             true => assert_eq!(read(&mut stream).await, "BYE"),
             false => assert_eq!(gateway.closed().await, listens),
@@ -272,7 +272,7 @@ async fn a_trunk_has_to_have_a_certificate_of_its_name() {
         let acceptor =
             TlsAcceptor::from(Tls::load(&served).unwrap().unwrap().welcome([192, 0, 2, 1].into(), &[]).config);
         gateway.transports.found("right.example", &[flow]);
-        gateway.send(flow, "hello").unwrap();
+        assert!(gateway.send(flow, "hello"));
         let (stream, from) = listener.accept().await.unwrap();
         assert_eq!(from.ip(), local.ip());
         match (acceptor.accept(stream).await, is_right) {
@@ -374,10 +374,10 @@ async fn a_flow_to_nobody_fails() {
     let mut gateway = desk.open().await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let flow = Flow { transport: Transport::Tcp, local: gateway.at(Transport::Tcp), remote: free };
-    gateway.send(flow, "x").unwrap();
+    assert!(gateway.send(flow, "x"));
     assert_eq!(gateway.closed().await, flow);
     let browser = Flow { transport: Transport::Wss, ..flow };
-    assert_eq!(gateway.send(browser, "x"), Err(browser));
+    assert!(!gateway.send(browser, "x"));
 }
 
 /// RFC 5626 §4.4.2: what a phone behind a NAT learns of its own address, from the address that it asked.
@@ -398,4 +398,110 @@ async fn stun_is_answered_where_sip_is_spoken() {
         assert_eq!(from, ours);
         assert_eq!(stun::mapped(&buffer[..length], &request), Some(phone.local_addr().unwrap()));
     }
+}
+
+/// A flood at one address leaves the other its turns.
+#[tokio::test]
+async fn each_socket_has_its_share() {
+    let mut desk = Desk::new();
+    desk.settings.sip.udp = vec!["127.0.0.1:0".parse().unwrap(), "127.0.0.2:0".parse().unwrap()];
+    let mut gateway = desk.open().await;
+    let at = gateway.transports.listening(Transport::Udp);
+    let phone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for _ in 0..200 {
+        phone.send_to(b"flood", at[0]).await.unwrap();
+    }
+    phone.send_to(b"trunk", at[1]).await.unwrap();
+    // Until the runtime knows of both.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    gateway.transports.receive();
+    let both: Vec<Bytes> = (0..2)
+        .map(|_| match gateway.transports.next() {
+            Some(Arrival::Message { bytes, .. }) => bytes,
+            _ => panic!("no message"),
+        })
+        .collect();
+    assert!(both.iter().any(|bytes| bytes == "trunk"), "{both:?}");
+}
+
+/// RFC 3261 §18.4: the port of a host that is up, where nobody listens.
+#[tokio::test]
+async fn a_datagram_that_nobody_takes_comes_back() {
+    for any in ["0.0.0.0:0", "127.0.0.1:0"] {
+        let mut desk = Desk::new();
+        desk.settings.sip.udp = vec![any.parse().unwrap()];
+        let mut gateway = desk.open().await;
+        let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let flow = Flow { transport: Transport::Udp, local: gateway.at(Transport::Udp), remote: free };
+        let text = options("x;branch=z9hG4bKa").replace("SIP/2.0/TLS", "SIP/2.0/UDP");
+        assert!(gateway.send(flow, &text));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(gateway.send(flow, &text), "what is told of the first is not of the second");
+        match gateway.transports.next() {
+            Some(Arrival::Returned { beginning }) => assert!(text.as_bytes().starts_with(&beginning)),
+            _ => panic!("nothing came back"),
+        }
+    }
+}
+
+/// RFC 3261 §18.2.2: an answer whose connection is gone goes to where the peer listens; a request that knows another way
+/// says so at once.
+#[tokio::test]
+async fn what_a_closed_connection_would_have_carried_goes_elsewhere() {
+    let desk = Desk::new();
+    let mut gateway = desk.open().await;
+    let mut phone = TcpStream::connect(gateway.at(Transport::Tcp)).await.unwrap();
+    phone.write_all(options("x").as_bytes()).await.unwrap();
+    let (flow, _) = gateway.message().await;
+    drop(phone);
+    gateway.closed().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let kind = Kind::Answer { listens: listener.local_addr().unwrap() };
+    assert!(gateway.transports.send(Transmit { flow, bytes: Bytes::from_static(b"SIP/2.0 200"), kind }));
+    let (mut stream, _) = listener.accept().await.unwrap();
+    assert_eq!(read(&mut stream).await, "SIP/2.0 200");
+    let kind = Kind::IfOpen(ClientId::default());
+    assert!(!gateway.transports.send(Transmit { flow, bytes: Bytes::from_static(b"BYE"), kind }));
+}
+
+/// A burst is no reason to give a connection up, and one that ends tells which requests went by it.
+#[tokio::test]
+async fn a_burst_goes_out_whole_and_what_was_lost_is_told() {
+    let desk = Desk::new();
+    let mut gateway = desk.open().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let remote = listener.local_addr().unwrap();
+    let flow = Flow { transport: Transport::Tcp, local: gateway.at(Transport::Tcp), remote };
+    let id = ClientId::default();
+    for _ in 0..5_000 {
+        let bytes = Bytes::from_static(&[b'x'; 100]);
+        assert!(gateway.transports.send(Transmit { flow, bytes, kind: Kind::Request(id) }));
+    }
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut all = vec![0; 500_000];
+    stream.read_exact(&mut all).await.unwrap();
+    drop(stream);
+    let Arrival::Closed { flow: closed, line } = gateway.next().await else { panic!("it is open") };
+    assert_eq!(closed, flow);
+    let (requests, was_open) = line.take_requests();
+    assert_eq!((requests.len(), was_open, line.take_requests().0.len()), (5_000, true, 0));
+}
+
+/// What goes by a new connection isn't lost with the one before it.
+#[tokio::test]
+async fn the_end_of_a_connection_says_nothing_of_the_next() {
+    let desk = Desk::new();
+    let mut gateway = desk.open().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let remote = listener.local_addr().unwrap();
+    let flow = Flow { transport: Transport::Tcp, local: gateway.at(Transport::Tcp), remote };
+    assert!(gateway.send(flow, "one"));
+    drop(listener.accept().await.unwrap());
+    let Some(Arrival::Closed { line: first, .. }) = gateway.arrivals.recv().await else { panic!("it is open") };
+    let kind = Kind::Request(ClientId::default());
+    assert!(gateway.transports.send(Transmit { flow, bytes: Bytes::from_static(b"two"), kind }));
+    assert!(!gateway.transports.closed(flow, &first), "there is another by now");
+    assert_eq!(first.take_requests().0.len(), 0);
+    let (mut stream, _) = listener.accept().await.unwrap();
+    assert_eq!(read(&mut stream).await, "two");
 }

@@ -7,6 +7,7 @@ use crate::sip::flow::{Flow, Transmit, Transport};
 use crate::wire::stun;
 use bytes::Bytes;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -17,29 +18,45 @@ use tokio::net::UdpSocket;
 /// A burst of messages waits here while the loop is busy.
 const BUFFER_BYTES: usize = 4 << 20;
 const DATAGRAM_BYTES: usize = 65_535;
+/// Datagrams and their bytes that may wait for their turn. Each socket has its share, so that a flood at one leaves the others
+/// theirs.
+const WAITING: usize = 8_192;
+const WAITING_BYTES: usize = 16 << 20;
+/// Datagrams that came back and wait to be told of; the rest are forgotten.
+const RETURNED: usize = 256;
+/// As much of one as holds the branch of a request.
+const BEGINNING: usize = 1_024;
 
+#[derive(Default)]
 pub struct Sockets {
-    sockets: Vec<Socket>,
-    addresses: Vec<SocketAddr>,
-    /// The same sockets, once they are read.
-    watched: Vec<UdpSocket>,
+    ports: Vec<Port>,
+    /// Whose turn it is to be served.
+    turn: usize,
     buffer: Vec<u8>,
+    returned: VecDeque<Bytes>,
+}
+
+struct Port {
+    socket: Socket,
+    address: SocketAddr,
+    /// The same socket, once it is read.
+    watched: Option<UdpSocket>,
+    waiting: VecDeque<(Flow, Bytes)>,
+    waiting_bytes: usize,
 }
 
 impl Sockets {
     /// Binds all that can be had. Nothing is read before `watch`.
     pub fn open(listen: &[SocketAddr]) -> Result<Sockets, ShellError> {
-        let (sockets, addresses, watched) = (Vec::new(), Vec::new(), Vec::new());
-        let mut opened = Sockets { sockets, addresses, watched, buffer: vec![0; DATAGRAM_BYTES] };
+        let mut opened = Sockets { buffer: vec![0; DATAGRAM_BYTES], ..Sockets::default() };
         for &address in listen {
             let socket = match bind(address) {
                 Ok(socket) => socket,
                 Err(error) if may_be_missing(address, &error) => continue,
                 Err(error) => return Err(ShellError::bind(format!("udp {address}"), "`udp` of [sip]", &error)),
             };
-            let bound = socket.local_addr().ok().and_then(|address| address.as_socket());
-            opened.sockets.push(socket);
-            opened.addresses.push(bound.unwrap_or(address));
+            let address = socket.local_addr().ok().and_then(|address| address.as_socket()).unwrap_or(address);
+            opened.ports.push(Port { socket, address, watched: None, waiting: VecDeque::new(), waiting_bytes: 0 });
         }
         Ok(opened)
     }
@@ -47,13 +64,14 @@ impl Sockets {
     /// The sockets are read from now on, by the runtime that calls this: by the thread that uses what is read, since to wake
     /// another costs more than a message.
     pub fn watch(&mut self) -> io::Result<()> {
-        let watch = |socket: &Socket| UdpSocket::from_std(socket.try_clone()?.into());
-        self.watched = self.sockets.iter().map(watch).collect::<io::Result<_>>()?;
+        for port in &mut self.ports {
+            port.watched = Some(UdpSocket::from_std(port.socket.try_clone()?.into())?);
+        }
         Ok(())
     }
 
-    pub fn listening(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn listening(&self) -> impl Iterator<Item = SocketAddr> {
+        self.ports.iter().map(|port| port.address)
     }
 
     /// Waits until there is something to `receive`.
@@ -61,64 +79,117 @@ impl Sockets {
         std::future::poll_fn(|context| {
             let is_ready = |socket: &UdpSocket| socket.poll_recv_ready(context).is_ready();
             // Each is asked, so that each may wake us.
-            let ready = self.watched.iter().map(is_ready).fold(false, |one, other| one | other);
+            let watched = self.ports.iter().filter_map(|port| port.watched.as_ref());
+            let ready = watched.map(is_ready).fold(false, |one, other| one | other);
             if ready { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
 
-    /// Takes what the kernel holds, at most `limit` datagrams, and tells those that are messages.
-    pub fn receive(&mut self, limit: usize, mut each: impl FnMut(Arrival)) {
-        let Sockets { watched, addresses, buffer, .. } = self;
-        let mut left = limit;
-        for (socket, address) in watched.iter().zip(addresses) {
-            while left > 0 {
-                let received = socket.try_io(Interest::READABLE, || pktinfo::receive(socket.as_fd(), buffer));
-                left -= 1;
-                match received {
-                    Ok(received) => {
-                        if let Some((flow, bytes)) = message(socket.as_fd(), *address, &received, buffer) {
-                            each(Arrival::Message { flow, bytes });
-                        }
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // An ICMP answer to something that we sent; the socket goes on.
-                    Err(_) => {}
+    /// Takes what the kernel holds, as far as there is room for it.
+    pub fn receive(&mut self) {
+        let share = self.ports.len().max(1);
+        let mut failed = false;
+        for port in &mut self.ports {
+            failed |= port.receive(WAITING / share, WAITING_BYTES / share, &mut self.buffer);
+        }
+        if failed {
+            self.take_returned();
+        }
+    }
+
+    /// How many datagrams wait.
+    pub fn waiting(&self) -> usize {
+        self.returned.len() + self.ports.iter().map(|port| port.waiting.len()).sum::<usize>()
+    }
+
+    /// The next message, of each socket in turn.
+    pub fn next(&mut self) -> Option<Arrival> {
+        if let Some(beginning) = self.returned.pop_front() {
+            return Some(Arrival::Returned { beginning });
+        }
+        for _ in 0..self.ports.len() {
+            self.turn = (self.turn + 1) % self.ports.len();
+            if let Some(port) = self.ports.get_mut(self.turn)
+                && let Some((flow, bytes)) = port.waiting.pop_front()
+            {
+                port.waiting_bytes -= bytes.len();
+                return Some(Arrival::Message { flow, bytes });
+            }
+        }
+        None
+    }
+
+    /// What the kernel has no room for is lost, as it could be on the wire.
+    pub fn send(&mut self, Transmit { flow, bytes, .. }: Transmit) -> bool {
+        let Some(index) = self.port_of(flow) else { return false };
+        let mut sent = self.ports[index].send(flow, &bytes);
+        if sent.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+            // An earlier datagram's ICMP answer is reported here: it says nothing of this one.
+            self.take_returned();
+            sent = self.ports[index].send(flow, &bytes);
+        }
+        let passes = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionRefused)
+                || error.raw_os_error() == Some(libc::ENOBUFS)
+        };
+        sent.as_ref().map_or_else(passes, |_| true)
+    }
+
+    /// Takes the errors that the kernel keeps. They fill the same memory as datagrams, so that they can't stay there.
+    pub fn take_returned(&mut self) {
+        for port in &self.ports {
+            for _ in 0..RETURNED {
+                let Ok(returned) = pktinfo::returned(port.socket.as_fd(), &mut self.buffer[..BEGINNING]) else { break };
+                if let Some(length) = returned.filter(|_| self.returned.len() < RETURNED) {
+                    self.returned.push_back(Bytes::copy_from_slice(&self.buffer[..length.min(BEGINNING)]));
                 }
             }
         }
     }
 
-    /// What the kernel has no room for is lost, as it could be on the wire.
-    pub fn send(&self, Transmit { flow, bytes }: Transmit) -> Result<(), Flow> {
-        let Some((socket, bound)) = self.socket_of(flow) else { return Err(flow) };
-        let sent = match bound.ip().is_unspecified() {
-            true => pktinfo::send(socket.as_fd(), &bytes, flow.local.ip(), flow.remote),
-            false => socket.send_to(&bytes, &SockAddr::from(flow.remote)),
-        };
-        let sent = match sent {
-            // The address may have gone from this machine while the way to the peer has not.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EADDRNOTAVAIL)) => {
-                socket.send_to(&bytes, &SockAddr::from(flow.remote))
+    fn port_of(&self, flow: Flow) -> Option<usize> {
+        let fits =
+            |address: SocketAddr| address.port() == flow.local.port() && address.is_ipv4() == flow.local.is_ipv4();
+        let exact = self.ports.iter().position(|port| port.address == flow.local);
+        exact.or_else(|| self.ports.iter().position(|port| fits(port.address) && port.address.ip().is_unspecified()))
+    }
+}
+
+impl Port {
+    /// True where the kernel reports an error: an ICMP answer to something that we sent. The socket goes on.
+    fn receive(&mut self, most: usize, most_bytes: usize, buffer: &mut [u8]) -> bool {
+        let mut failed = false;
+        let Some(watched) = &self.watched else { return false };
+        while self.waiting.len() < most && self.waiting_bytes < most_bytes {
+            match watched.try_io(Interest::READABLE, || pktinfo::receive(watched.as_fd(), buffer)) {
+                Ok(received) => {
+                    if let Some((flow, bytes)) = message(watched.as_fd(), self.address, &received, buffer) {
+                        self.waiting_bytes += bytes.len();
+                        self.waiting.push_back((flow, bytes));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // Once for all that the kernel has kept; whoever sends more of them is heard the next time.
+                Err(_) if failed => break,
+                Err(_) => failed = true,
             }
-            sent => sent,
-        };
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            // An earlier datagram's ICMP answer may be reported here: it says nothing of this one.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
-            Err(_) => Err(flow),
         }
+        failed
     }
 
-    fn socket_of(&self, flow: Flow) -> Option<(&Socket, SocketAddr)> {
-        let fits =
-            |address: &&SocketAddr| address.port() == flow.local.port() && address.is_ipv4() == flow.local.is_ipv4();
-        let exact = self.addresses.iter().position(|address| *address == flow.local);
-        let index = exact
-            .or_else(|| self.addresses.iter().position(|address| fits(&address) && address.ip().is_unspecified()))?;
-        Some((self.sockets.get(index)?, *self.addresses.get(index)?))
+    fn send(&self, flow: Flow, bytes: &[u8]) -> io::Result<usize> {
+        let sent = match self.address.ip().is_unspecified() {
+            true => pktinfo::send(self.socket.as_fd(), bytes, flow.local.ip(), flow.remote),
+            false => self.socket.send_to(bytes, &SockAddr::from(flow.remote)),
+        };
+        match sent {
+            // The address may have gone from this machine while the way to the peer has not.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EADDRNOTAVAIL)) => {
+                self.socket.send_to(bytes, &SockAddr::from(flow.remote))
+            }
+            sent => sent,
+        }
     }
 }
 
@@ -134,6 +205,8 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
     if address.ip().is_unspecified() {
         pktinfo::ask(&socket, address.is_ipv4())?;
     }
+    // Without them a host that is gone is one that doesn't answer.
+    let _ = pktinfo::keep_errors(&socket, address.is_ipv4());
     socket.bind(&address.into())?;
     Ok(socket)
 }

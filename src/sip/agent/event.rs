@@ -1,6 +1,8 @@
 //! What an agent tells its owner.
 
 use crate::sip::flow::Flow;
+use crate::sip::locate::Target;
+use crate::sip::transaction::ClientId;
 use crate::wire::sip::Message;
 use std::fmt;
 
@@ -50,6 +52,12 @@ pub enum Event {
         id: RequestId,
         cause: Failure,
     },
+    /// The connection of a request of ours is gone. It goes to a host whose address only the owner can find, for
+    /// [`Agent::lead`](super::Agent::lead).
+    Astray {
+        id: ClientId,
+        target: Target,
+    },
     Session {
         session: SessionId,
         event: SessionEvent,
@@ -81,8 +89,8 @@ pub enum SessionEvent {
     ReAcked { message: Message },
     /// The 2xx to our re-INVITE; its ACK is sent already.
     Reanswered { message: Message },
-    /// Our re-INVITE was refused and the session goes on as before.
-    Rerefused { message: Message },
+    /// Our re-INVITE was refused, or couldn't be sent, and the session goes on as before.
+    Rerefused { message: Option<Message> },
     /// It is time to refresh the session, and the peer takes no UPDATE: the owner should
     /// [`reoffer`](super::Agent::reoffer) what it described last.
     RefreshDue,

@@ -4,7 +4,7 @@ use super::{Agent, Event, RequestId, SessionId};
 use crate::base::time::Now;
 use crate::sip::arena::Id;
 use crate::sip::core::Owner;
-use crate::sip::flow::{Flow, Headers};
+use crate::sip::flow::{Flow, Headers, Kind};
 use crate::sip::response::way_back;
 use crate::sip::session::{Accepted, Session, hang_up_fork};
 use crate::sip::transaction::{Arrival, Asked, ClientId, ServerKey};
@@ -49,7 +49,7 @@ impl Agent {
             Some(Owner::Invite(_)) => self.invite_response(client, message),
             Some(Owner::Reoffer { ack: Some((flow, bytes)), .. }) if (200..300).contains(&message.status()) => {
                 let (flow, bytes) = (*flow, bytes.clone());
-                self.core.out.send(flow, bytes);
+                self.core.out.send(flow, bytes, Kind::Plain);
             }
             Some(&mut Owner::Reoffer { session, .. }) => {
                 self.with(session, |session, core| session.reoffer_response(core, client, message));
@@ -85,7 +85,7 @@ impl Agent {
         if (200..=299).contains(&message.status()) {
             match invitation.accepted(&message) {
                 Accepted::First(first) => session = first,
-                Accepted::Again(Some((flow, bytes))) => return self.core.out.send(flow, bytes),
+                Accepted::Again(Some((flow, bytes))) => return self.core.out.send(flow, bytes, Kind::Plain),
                 Accepted::Fork => return hang_up_fork(&mut self.core, client, &message),
                 Accepted::Again(None) | Accepted::TooMany => return,
             }
@@ -255,8 +255,8 @@ impl Agent {
     }
 
     fn asked(&mut self, flow: Flow, request: Message) -> Asked {
-        let back = way_back(&request, flow);
-        Asked { request, flow, back, to_tag: self.core.mint.tag() }
+        let (back, listens) = way_back(&request, flow);
+        Asked { request, flow, back, listens, to_tag: self.core.mint.tag() }
     }
 
     /// The session whose dialog a request names.

@@ -81,6 +81,9 @@ pub struct OutgoingRequest {
     pub contact_host: Option<String>,
     /// How long to wait for a final answer; none for 64*T1.
     pub max_wait: Option<Duration>,
+    /// Nothing but the flow leads there, or the owner knows what else does. Otherwise the request goes to its first Route or
+    /// its URI, should the connection be gone.
+    pub is_pinned: bool,
 }
 
 impl OutgoingRequest {
@@ -102,6 +105,7 @@ impl OutgoingRequest {
             contact_user: None,
             contact_host: None,
             max_wait: None,
+            is_pinned: true,
         }
     }
 }
@@ -143,6 +147,8 @@ pub struct Invite {
     pub no_answer: Option<Duration>,
     /// Values of Route headers, such as `<sip:proxy.example.com;lr>`.
     pub route: Vec<String>,
+    /// As in [`OutgoingRequest`].
+    pub is_pinned: bool,
     pub terms: Terms,
 }
 
@@ -163,6 +169,7 @@ impl Invite {
             no_response: None,
             no_answer: None,
             route: Vec::new(),
+            is_pinned: true,
             terms: Terms::default(),
         }
     }

@@ -5,6 +5,7 @@ use crate::sip::digest::counts::Counts;
 use crate::sip::digest::hash::{Algorithm, Calculation, Hashes, Qop, Variant, equal_in_constant_time, keyed, to_hex};
 use crate::sip::digest::nonce::Mint;
 use crate::wire::sip::{Credentials, Message, Name, Scheme, Uri, quote};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Nonces whose counts are remembered: 2 MiB or so, and enough for as many phones to be in touch within a lifetime.
@@ -28,9 +29,12 @@ pub enum Verdict {
     Ok { user: String },
     /// Nothing for our realm: challenge it.
     Missing,
-    /// The secret is right, but the nonce has expired, is not ours (as after a restart), or was used with this count
-    /// before: challenge it with `stale`, and the phone answers without asking its owner.
+    /// The secret is right, but the nonce has expired, or was used with this count before: challenge it with `stale`, and the
+    /// phone answers without asking its owner.
     Stale,
+    /// The nonce is none that was issued to this source, as after a restart. Nothing was judged, since anybody can send this
+    /// in the name of any source: challenge it with `stale`.
+    Foreign,
     /// The user is unknown, or the secret or the request is another: challenge it as if nothing had come.
     Wrong { user: Option<String> },
 }
@@ -48,19 +52,31 @@ impl Verifier {
     }
 
     /// Values of `WWW-Authenticate` or `Proxy-Authenticate`, a field each, the strongest first (RFC 8760 §2.4).
-    pub fn challenge(&mut self, now: Time, realm: &str, stale: bool) -> Vec<String> {
-        self.challenge_with(now, realm, stale, &[Algorithm::Sha256, Algorithm::Md5])
+    pub fn challenge(&mut self, now: Time, realm: &str, stale: bool, source: IpAddr) -> Vec<String> {
+        self.challenge_with(now, realm, stale, source, &[Algorithm::Sha256, Algorithm::Md5])
     }
 
     /// The same for some algorithms only: an account that is kept as an MD5 hash can't answer SHA-256.
-    pub fn challenge_with(&mut self, now: Time, realm: &str, stale: bool, algorithms: &[Algorithm]) -> Vec<String> {
-        let nonce = self.mint.issue(now, realm);
+    pub fn challenge_with(
+        &mut self,
+        now: Time,
+        realm: &str,
+        stale: bool,
+        source: IpAddr,
+        algorithms: &[Algorithm],
+    ) -> Vec<String> {
+        let nonce = self.mint.issue(now, realm, source);
         let quoted = quote(realm);
         let stale = if stale { ", stale=true" } else { "" };
         let challenge = |algorithm: &Algorithm| {
             format!("Digest realm={quoted}, nonce=\"{nonce}\", qop=\"auth\", algorithm={}{stale}", algorithm.as_str())
         };
         algorithms.iter().map(challenge).collect()
+    }
+
+    /// Whether a nonce was issued to the network of this source.
+    pub fn has_issued(&self, nonce: &str, realm: &str, source: IpAddr) -> bool {
+        self.mint.read(nonce, realm, source).is_some()
     }
 
     /// A number below `whole` that is always the same for one name and that nobody else can work out.
@@ -70,7 +86,7 @@ impl Verifier {
         usize::try_from(number % u64::try_from(whole.max(1)).unwrap_or(u64::MAX)).unwrap_or(0)
     }
 
-    /// Judges the credentials for `realm` in `header`, which is [`Name::Authorization`] or [`Name::ProxyAuthorization`].
+    /// Judges the credentials of a request from `source` for `realm` in `header`, which is [`Name::Authorization`] or [`Name::ProxyAuthorization`].
     ///
     /// `lookup` finds an account's hashes by the user's name as it was given. It looks into hashes that were made
     /// before: making them on the way would tell by its time who has an account. An ACK or a CANCEL is never judged, as
@@ -81,13 +97,14 @@ impl Verifier {
         message: &Message,
         realm: &str,
         header: Name,
+        source: IpAddr,
         lookup: impl Fn(&str) -> Option<Hashes>,
     ) -> Verdict {
         let fields = message.fields().filter(|field| field.kind() == header);
         for field in fields {
             let Ok(credentials) = Credentials::parse(field.value()) else { continue };
             if credentials.is_digest() && credentials.get("realm").as_deref() == Some(realm) {
-                return self.judge(now, message, realm, &credentials, lookup);
+                return self.judge(now, message, realm, &credentials, source, lookup);
             }
         }
         Verdict::Missing
@@ -99,19 +116,21 @@ impl Verifier {
         message: &Message,
         realm: &str,
         credentials: &Credentials<'_>,
+        source: IpAddr,
         lookup: impl Fn(&str) -> Option<Hashes>,
     ) -> Verdict {
+        let nonce = credentials.get("nonce").and_then(|nonce| self.mint.read(&nonce, realm, source));
+        let Some(nonce) = nonce else { return Verdict::Foreign };
         let Some(user) = credentials.get("username") else { return Verdict::Wrong { user: None } };
         let user = user.into_owned();
         let hashes = lookup(&user);
         if !self.is_right(message, credentials, hashes.as_ref()) {
             return Verdict::Wrong { user: Some(user) };
         }
-        let nonce = credentials.get("nonce").and_then(|nonce| self.mint.read(&nonce, realm));
         let lifetime_ms = u64::try_from(self.lifetime.as_millis()).unwrap_or(u64::MAX);
         let oldest_ms = now.millis().saturating_sub(lifetime_ms);
         self.counts.forget_before(oldest_ms);
-        let alive = nonce.filter(|nonce| (oldest_ms..=now.millis()).contains(&nonce.issued_ms));
+        let alive = Some(nonce).filter(|nonce| (oldest_ms..=now.millis()).contains(&nonce.issued_ms));
         // Without a count (RFC 2069) a nonce serves once, since nothing else would tell a replay.
         let counted = credentials.get("qop").and(credentials.get("nc"));
         let count = counted.map_or(Some(1), |count| u32::from_str_radix(&count, 16).ok());
@@ -121,7 +140,7 @@ impl Verifier {
         }
     }
 
-    /// Whether the response fits the request and the account; the nonce may be anyone's. Takes as long where there is
+    /// Whether the response fits the request and the account. Takes as long where there is
     /// no account.
     fn is_right(&self, message: &Message, credentials: &Credentials<'_>, hashes: Option<&Hashes>) -> bool {
         let Some(given) = Given::read(credentials) else { return false };
@@ -209,6 +228,7 @@ mod tests {
     use crate::wire::sip::{Method, Writer};
 
     const REALM: &str = "example.net";
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
     const LIFETIME: Duration = Duration::from_secs(300);
 
     fn verifier() -> Verifier {
@@ -257,60 +277,60 @@ mod tests {
 
     #[test]
     fn challenges_list_the_strongest_first() {
-        let challenges = verifier().challenge(at(0), "a \"b\" \\", false);
+        let challenges = verifier().challenge(at(0), "a \"b\" \\", false, HERE);
         assert_eq!(challenges.len(), 2);
         assert!(challenges[0].ends_with("algorithm=SHA-256"), "{}", challenges[0]);
         assert!(challenges[1].ends_with("algorithm=MD5"), "{}", challenges[1]);
         assert!(challenges[0].starts_with(r#"Digest realm="a \"b\" \\", nonce=""#));
         assert!(challenges.iter().all(|challenge| challenge.contains("qop=\"auth\"")));
-        assert!(verifier().challenge(at(0), REALM, true)[0].ends_with("stale=true"));
+        assert!(verifier().challenge(at(0), REALM, true, HERE)[0].ends_with("stale=true"));
     }
 
     #[test]
     fn both_algorithms_are_verified() {
         let mut verifier = verifier();
-        for challenge in verifier.challenge(at(0), REALM, false) {
+        for challenge in verifier.challenge(at(0), REALM, false, HERE) {
             let message = answered(&challenge, "s3cret", 1);
             let fresh = &mut Verifier::new([9; 32], LIFETIME);
-            assert_eq!(fresh.verify(at(1), &message, REALM, Name::Authorization, alice), ok());
+            assert_eq!(fresh.verify(at(1), &message, REALM, Name::Authorization, HERE, alice), ok());
             let message = answered(&challenge, "secret", 1);
-            assert_eq!(fresh.verify(at(1), &message, REALM, Name::Authorization, alice), wrong());
+            assert_eq!(fresh.verify(at(1), &message, REALM, Name::Authorization, HERE, alice), wrong());
         }
     }
 
     #[test]
     fn without_credentials_for_the_realm_they_are_missing() {
         let mut verifier = verifier();
-        let mut verdict = |message: &Message| verifier.verify(at(0), message, REALM, Name::Authorization, alice);
+        let mut verdict = |message: &Message| verifier.verify(at(0), message, REALM, Name::Authorization, HERE, alice);
         assert_eq!(verdict(&register("")), Verdict::Missing);
         assert_eq!(verdict(&register("Basic YTpi")), Verdict::Missing);
         assert_eq!(verdict(&register("Digest username=\"alice\", realm=\"other\"")), Verdict::Missing);
-        assert_eq!(verdict(&register("Digest realm=\"example.net\"")), Verdict::Wrong { user: None });
-        assert_eq!(verdict(&register("Digest realm=\"example.net\", username=\"alice\"")), wrong());
+        assert_eq!(verdict(&register("Digest realm=\"example.net\"")), Verdict::Foreign);
+        assert_eq!(verdict(&register("Digest realm=\"example.net\", username=\"alice\"")), Verdict::Foreign);
     }
 
     #[test]
     fn credentials_for_another_realm_beside_ours_do_no_harm() {
         let mut verifier = verifier();
-        let challenge = verifier.challenge(at(0), REALM, false).remove(0);
+        let challenge = verifier.challenge(at(0), REALM, false, HERE).remove(0);
         let value = answered(&challenge, "s3cret", 1).header(Name::Authorization).unwrap().to_owned();
         let mut writer = Writer::request(&Method::Register, "sip:example.net");
         writer.header(Name::CSeq, "1 REGISTER");
         writer.header(Name::Authorization, "Digest username=\"x\", realm=\"other\", nonce=\"1\"");
         writer.header(Name::Authorization, value);
         let message = Message::parse(writer.finish()).unwrap();
-        assert_eq!(verifier.verify(at(0), &message, REALM, Name::Authorization, alice), ok());
-        assert_eq!(verifier.verify(at(0), &message, REALM, Name::ProxyAuthorization, alice), Verdict::Missing);
+        assert_eq!(verifier.verify(at(0), &message, REALM, Name::Authorization, HERE, alice), ok());
+        assert_eq!(verifier.verify(at(0), &message, REALM, Name::ProxyAuthorization, HERE, alice), Verdict::Missing);
     }
 
     #[test]
     fn an_unknown_user_looks_like_a_wrong_password() {
         let mut verifier = verifier();
-        let challenge = verifier.challenge(at(0), REALM, false).remove(0);
+        let challenge = verifier.challenge(at(0), REALM, false, HERE).remove(0);
         let challenges = [challenge.as_str()].into_iter();
         let value =
             answer(challenges, &credentials("mallory", "x"), "REGISTER", "sip:example.net", b"", 1, "c").unwrap();
-        let verdict = verifier.verify(at(0), &register(&value), REALM, Name::Authorization, alice);
+        let verdict = verifier.verify(at(0), &register(&value), REALM, Name::Authorization, HERE, alice);
         assert_eq!(verdict, Verdict::Wrong { user: Some("mallory".to_owned()) });
     }
 
@@ -318,21 +338,21 @@ mod tests {
     fn an_account_with_an_md5_hash_only_answers_md5_only() {
         let mut verifier = verifier();
         let md5_only = |user: &str| alice(user).map(|hashes| Hashes { ha1_sha256: None, ..hashes });
-        let challenges = verifier.challenge(at(0), REALM, false);
+        let challenges = verifier.challenge(at(0), REALM, false, HERE);
         let [sha256, md5] = [0, 1].map(|i| answered(&challenges[i], "s3cret", 1));
-        assert_eq!(verifier.verify(at(0), &sha256, REALM, Name::Authorization, md5_only), wrong());
-        assert_eq!(verifier.verify(at(0), &md5, REALM, Name::Authorization, md5_only), ok());
-        let challenges = verifier.challenge_with(at(0), REALM, false, &[Algorithm::Md5]);
+        assert_eq!(verifier.verify(at(0), &sha256, REALM, Name::Authorization, HERE, md5_only), wrong());
+        assert_eq!(verifier.verify(at(0), &md5, REALM, Name::Authorization, HERE, md5_only), ok());
+        let challenges = verifier.challenge_with(at(0), REALM, false, HERE, &[Algorithm::Md5]);
         assert_eq!(challenges.len(), 1);
     }
 
     #[test]
     fn a_replay_is_stale() {
         let mut verifier = verifier();
-        let challenge = verifier.challenge(at(0), REALM, false).remove(0);
+        let challenge = verifier.challenge(at(0), REALM, false, HERE).remove(0);
         let mut verdict = |nc| {
             let message = answered(&challenge, "s3cret", nc);
-            verifier.verify(at(1), &message, REALM, Name::Authorization, alice)
+            verifier.verify(at(1), &message, REALM, Name::Authorization, HERE, alice)
         };
         assert_eq!(verdict(1), ok());
         assert_eq!(verdict(1), Verdict::Stale);
@@ -342,21 +362,24 @@ mod tests {
     }
 
     #[test]
-    fn an_old_a_foreign_and_a_made_up_nonce_are_stale_with_the_right_password_only() {
+    fn an_old_nonce_is_stale_with_the_right_password_only_and_a_foreign_one_is_not_judged() {
         let mut verifier = verifier();
-        let challenge = verifier.challenge(at(0), REALM, false).remove(0);
-        let foreign = Verifier::new([1; 32], LIFETIME).challenge(at(0), REALM, false).remove(0);
-        let future = verifier.challenge(at(1_000), REALM, false).remove(0);
+        let challenge = verifier.challenge(at(0), REALM, false, HERE).remove(0);
+        let foreign = Verifier::new([1; 32], LIFETIME).challenge(at(0), REALM, false, HERE).remove(0);
+        let future = verifier.challenge(at(1_000), REALM, false, HERE).remove(0);
+        let elsewhere = verifier.challenge(at(0), REALM, false, [192, 0, 2, 8].into()).remove(0);
         let made_up = format!("Digest realm=\"{REALM}\", nonce=\"abc\", qop=\"auth\", algorithm=SHA-256");
         let mut verdict = |seconds, challenge: &str, password| {
             let message = answered(challenge, password, 1);
-            verifier.verify(at(seconds), &message, REALM, Name::Authorization, alice)
+            verifier.verify(at(seconds), &message, REALM, Name::Authorization, HERE, alice)
         };
         assert_eq!(verdict(301, &challenge, "s3cret"), Verdict::Stale);
         assert_eq!(verdict(301, &challenge, "wrong"), wrong());
-        for bad in [&foreign, &future, &made_up] {
-            assert_eq!(verdict(1, bad, "s3cret"), Verdict::Stale);
-            assert_eq!(verdict(1, bad, "wrong"), wrong());
+        assert_eq!(verdict(1, &future, "s3cret"), Verdict::Stale);
+        assert_eq!(verdict(1, &future, "wrong"), wrong());
+        for bad in [&foreign, &made_up, &elsewhere] {
+            assert_eq!(verdict(1, bad, "s3cret"), Verdict::Foreign);
+            assert_eq!(verdict(1, bad, "wrong"), Verdict::Foreign);
         }
         assert_eq!(verdict(300, &challenge, "s3cret"), ok());
     }
@@ -364,20 +387,20 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_what_left_it_is_stale() {
         let mut verifier = Verifier::with_memory([9; 32], LIFETIME, 2);
-        let challenges: Vec<_> = (0..3).map(|i| verifier.challenge(at(i), REALM, false).remove(0)).collect();
+        let challenges: Vec<_> = (0..3).map(|i| verifier.challenge(at(i), REALM, false, HERE).remove(0)).collect();
         for challenge in &challenges {
             let message = answered(challenge, "s3cret", 1);
-            assert_eq!(verifier.verify(at(5), &message, REALM, Name::Authorization, alice), ok());
+            assert_eq!(verifier.verify(at(5), &message, REALM, Name::Authorization, HERE, alice), ok());
         }
         let oldest = answered(&challenges[0], "s3cret", 2);
-        assert_eq!(verifier.verify(at(5), &oldest, REALM, Name::Authorization, alice), Verdict::Stale);
+        assert_eq!(verifier.verify(at(5), &oldest, REALM, Name::Authorization, HERE, alice), Verdict::Stale);
         let youngest = answered(&challenges[2], "s3cret", 2);
-        assert_eq!(verifier.verify(at(5), &youngest, REALM, Name::Authorization, alice), ok());
+        assert_eq!(verifier.verify(at(5), &youngest, REALM, Name::Authorization, HERE, alice), ok());
     }
 
     /// Credentials as an old or an odd phone writes them.
     fn by_hand(verifier: &mut Verifier, algorithm: &str, qop: &str, uri: &str, body: &[u8]) -> String {
-        let challenge = verifier.challenge(at(0), REALM, false).remove(1);
+        let challenge = verifier.challenge(at(0), REALM, false, HERE).remove(1);
         let nonce = challenge.split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
         let calculation = Calculation {
             variant: Variant::from_name(Some(algorithm)).unwrap(),
@@ -405,21 +428,21 @@ mod tests {
         for (algorithm, qop) in [("MD5", "auth"), ("md5-sess", "auth"), ("SHA-256-sess", "AUTH"), ("MD5", "auth-int")] {
             let value = by_hand(&mut verifier, algorithm, qop, "sip:example.net", b"body");
             let message = request("sip:example.net", &value, b"body");
-            assert_eq!(verifier.verify(at(0), &message, REALM, Name::Authorization, alice), ok(), "{value}");
+            assert_eq!(verifier.verify(at(0), &message, REALM, Name::Authorization, HERE, alice), ok(), "{value}");
         }
         let value = by_hand(&mut verifier, "MD5", "auth-int", "sip:example.net", b"body");
         let tampered = request("sip:example.net", &value, b"other");
-        assert_eq!(verifier.verify(at(0), &tampered, REALM, Name::Authorization, alice), wrong());
+        assert_eq!(verifier.verify(at(0), &tampered, REALM, Name::Authorization, HERE, alice), wrong());
     }
 
     #[test]
     fn rfc_2069_serves_once_a_nonce_and_with_md5_only() {
         let mut verifier = verifier();
         let message = register(&by_hand(&mut verifier, "MD5", "", "sip:example.net", b""));
-        assert_eq!(verifier.verify(at(0), &message, REALM, Name::Authorization, alice), ok());
-        assert_eq!(verifier.verify(at(0), &message, REALM, Name::Authorization, alice), Verdict::Stale);
+        assert_eq!(verifier.verify(at(0), &message, REALM, Name::Authorization, HERE, alice), ok());
+        assert_eq!(verifier.verify(at(0), &message, REALM, Name::Authorization, HERE, alice), Verdict::Stale);
         let message = register(&by_hand(&mut verifier, "SHA-256", "", "sip:example.net", b""));
-        assert_eq!(verifier.verify(at(0), &message, REALM, Name::Authorization, alice), wrong());
+        assert_eq!(verifier.verify(at(0), &message, REALM, Name::Authorization, HERE, alice), wrong());
     }
 
     #[test]
@@ -447,14 +470,14 @@ mod tests {
         }
         let mut verifier = verifier();
         let value = by_hand(&mut verifier, "MD5", "auth", "sip:bob@example.net", b"");
-        assert_eq!(verifier.verify(at(0), &register(&value), REALM, Name::Authorization, alice), wrong());
+        assert_eq!(verifier.verify(at(0), &register(&value), REALM, Name::Authorization, HERE, alice), wrong());
     }
 
     proptest::proptest! {
         #[test]
         fn no_credentials_panic_or_get_in(text in "(Digest )?[ -~]{0,200}") {
             let mut verifier = verifier();
-            let verdict = verifier.verify(at(0), &register(&text), REALM, Name::Authorization, alice);
+            let verdict = verifier.verify(at(0), &register(&text), REALM, Name::Authorization, HERE, alice);
             let got_in = matches!(verdict, Verdict::Ok { .. });
             proptest::prop_assert!(!got_in);
         }

@@ -9,6 +9,7 @@ pub use search::Search;
 
 use crate::base::chance::Chance;
 use crate::sip::flow::Transport;
+use crate::wire::sip::{Scheme, Uri};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,6 +30,14 @@ pub struct Target {
 impl Target {
     pub fn new(host: impl Into<String>, port: Option<u16>, transport: Option<Transport>) -> Target {
         Target { host: host.into(), port, transport, secure: false }
+    }
+
+    /// None where the URI asks for a transport that we don't have.
+    pub fn of_uri(uri: &Uri<'_>) -> Option<Target> {
+        let transport = Transport::of_uri(uri);
+        let is_foreign = transport.is_none() && uri.param("transport").is_some();
+        let target = Target { secure: uri.scheme == Scheme::Sips, ..Target::new(uri.host(), uri.port(), transport) };
+        (!is_foreign).then_some(target)
     }
 }
 

@@ -17,7 +17,7 @@ pub use subscription::{Ending, unsolicited};
 
 use crate::base::time::Time;
 use crate::base::timers::Timers;
-use crate::sip::agent::{OutgoingRequest, RequestId};
+use crate::sip::agent::{Failure, OutgoingRequest, RequestId};
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::{Body, Flow};
 use crate::sip::registrar::Outcome;
@@ -31,6 +31,8 @@ const EVENT_ID: usize = 128;
 const TARGET: usize = 1_024;
 /// Refused notifications in a row after which a subscription is given up, of refusals that don't end it by themselves.
 const PATIENCE: u8 = 3;
+/// When a NOTIFY is tried again for which there was no room.
+const AGAIN: Duration = Duration::from_secs(2);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NotifierLimits {
@@ -260,10 +262,17 @@ impl Notifier {
         true
     }
 
-    /// A NOTIFY has no answer and will have none: nobody is there (§4.2.2).
-    pub fn failed(&mut self, request: RequestId) -> bool {
+    /// A NOTIFY has no answer and will have none: nobody is there (§4.2.2). One that a limit of ours kept back says nothing of
+    /// the watcher, and is sent later.
+    pub fn failed(&mut self, now: Time, request: RequestId, cause: Failure) -> bool {
         let Some(id) = self.requests.remove(&request) else { return false };
-        self.remove(id);
+        match self.subscriptions.get_mut(&id) {
+            Some(subscription) if cause == Failure::Limit => {
+                (subscription.in_flight, subscription.request, subscription.due) = (false, None, true);
+                self.timers.set(Timer::Pause(id), now + AGAIN);
+            }
+            _ => self.remove(id),
+        }
         true
     }
 

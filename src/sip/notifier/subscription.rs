@@ -81,6 +81,7 @@ impl Subscription {
             local_tag: Some(self.dialog.local_tag.clone()),
             contact_user: Some(escape_user(&self.resource).into_owned()),
             routes: way.routes,
+            is_pinned: way.is_pinned,
             headers: vec![(Name::Event, event), (Name::SubscriptionState, state)],
             body,
             ..OutgoingRequest::new(Method::Notify, way.uri, way.flow, from, self.dialog.remote.clone())
@@ -98,6 +99,7 @@ pub fn unsolicited(package: Package, address: &str, phone: Binding, text: String
         headers: vec![event, state],
         body: Some(Body { content_type: package.content_type().into(), bytes: text.into() }),
         contact_user: Some(String::new()),
+        is_pinned: phone.is_pinned(),
         routes: phone.path,
         ..OutgoingRequest::new(Method::Notify, phone.uri, phone.flow, address.clone(), address)
     }

@@ -189,7 +189,7 @@ fn a_watcher_who_is_gone_is_forgotten() {
     assert_eq!(desk.notifier.count(), 0, "who refuses again and again is given up");
     desk.subscribe("alice", "bob", "");
     desk.tell();
-    assert!(desk.notifier.failed(RequestId(desk.requests)));
+    assert!(desk.notifier.failed(desk.now, RequestId(desk.requests), Failure::Timeout));
     assert_eq!((desk.notifier.count(), desk.notifier.poll_timeout()), (0, None));
     assert!(desk.notifier.requests.is_empty() && desk.notifier.by_tag.is_empty() && desk.notifier.watched.is_empty());
 }
@@ -225,4 +225,15 @@ fn a_notify_goes_within_the_dialog() {
     assert_eq!((request.call_id.as_deref(), request.cseq), (Some("c"), Some(1)));
     assert_eq!(request.contact_user.as_deref(), Some("bob"));
     assert!(request.headers.contains(&(Name::Event, "dialog;id=7".to_owned())));
+}
+
+#[test]
+fn a_limit_of_ours_says_nothing_of_a_watcher() {
+    let mut desk = Desk::new();
+    desk.subscribe("alice", "bob", "");
+    assert_eq!(desk.tell().len(), 1);
+    assert!(desk.notifier.failed(desk.now, RequestId(desk.requests), Failure::Limit));
+    assert_eq!((desk.notifier.count(), desk.tell().len()), (1, 0));
+    desk.wait(3);
+    assert_eq!(desk.tell().len(), 1, "it is told later");
 }

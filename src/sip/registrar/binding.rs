@@ -54,6 +54,17 @@ impl Binding {
         }
     }
 
+    /// Whether nothing but its flow leads there: no proxy that can be connected to, nor the phone itself. A flow that the
+    /// phone keeps is the one to use (RFC 5626 §5.3).
+    pub fn is_pinned(&self) -> bool {
+        self.flow.transport.is_websocket() || self.path.is_empty() && (self.behind_nat || self.reg_id.is_some())
+    }
+
+    /// Whether a connection that closes takes it along.
+    pub(super) fn ends_with_flow(&self) -> bool {
+        self.flow.transport.is_reliable() && self.is_pinned()
+    }
+
     /// Whole seconds until it expires, the last one counted in full.
     pub fn expires_in(&self, now: Time) -> u64 {
         (self.expires_at - now).as_nanos().div_ceil(1_000_000_000) as u64

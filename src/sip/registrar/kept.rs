@@ -1,6 +1,6 @@
 //! Bindings outlive a restart where somebody keeps them: the registrar says whose have changed, and takes them back.
 //!
-//! Only a phone that is reached by datagrams is still there afterwards. A connection ends with the process, and its phone
+//! A phone to which only its connection leads isn't there afterwards: the connection ends with the process, and the phone
 //! registers again when it notices.
 
 use super::{Binding, Registrar};
@@ -20,7 +20,7 @@ impl Registrar {
         while taken.len() < limit {
             let Some(user) = self.unkept.as_mut().and_then(BTreeSet::pop_first) else { break };
             let current = self.users.get(&user).map(Vec::as_slice).unwrap_or_default();
-            let bindings = current.iter().filter(|binding| !binding.flow.transport.is_reliable()).cloned().collect();
+            let bindings = current.iter().filter(|binding| !binding.ends_with_flow()).cloned().collect();
             taken.push((user, bindings));
         }
         taken

@@ -108,8 +108,10 @@ pub struct Registrar {
     users: BTreeMap<String, Vec<Binding>>,
     /// Whose a binding is, by its id.
     owners: HashMap<u64, String>,
-    /// Bindings by their connection; of flows that can close only.
+    /// Bindings by their connection, where nothing else leads there.
     flows: HashMap<Flow, Vec<u64>>,
+    /// How many bindings there are on each way.
+    ways: HashMap<Flow, usize>,
     expiry: Timers<u64>,
     last_id: u64,
     /// Signs temporary addresses of phones, of which so many were given out.
@@ -129,6 +131,7 @@ impl Registrar {
             users: BTreeMap::new(),
             owners: HashMap::new(),
             flows: HashMap::new(),
+            ways: HashMap::new(),
             expiry: Timers::default(),
             last_id: 0,
             secret: [0; 32],
@@ -218,11 +221,17 @@ impl Registrar {
         self.users.iter().flat_map(|(user, bindings)| bindings.iter().map(move |binding| (user.as_str(), binding)))
     }
 
+    /// Whether a phone registered by this way.
+    pub fn is_on(&self, flow: Flow) -> bool {
+        self.ways.contains_key(&flow)
+    }
+
     pub fn count(&self) -> usize {
         self.owners.len()
     }
 
-    /// Removes the bindings that came over a connection which has closed.
+    /// Removes the bindings that nothing but a connection which has closed leads to (RFC 5626 §5.3). The others are reached
+    /// by their Path (RFC 3327 §5.4), or where their Contact says.
     pub fn drop_flow(&mut self, flow: Flow) {
         for id in self.flows.remove(&flow).unwrap_or_default() {
             self.remove(id, Removal::FlowClosed);
@@ -348,7 +357,8 @@ impl Registrar {
             self.epochs.insert(binding.epoch, binding.id);
         }
         self.expiry.set(binding.id, binding.expires_at);
-        if binding.flow.transport.is_reliable() {
+        *self.ways.entry(binding.flow).or_default() += 1;
+        if binding.ends_with_flow() {
             self.flows.entry(binding.flow).or_default().push(binding.id);
         }
     }
@@ -364,6 +374,12 @@ impl Registrar {
             return;
         };
         self.epochs.remove(&epoch);
+        if let Some(count) = self.ways.get_mut(&flow) {
+            *count -= 1;
+            if *count == 0 {
+                self.ways.remove(&flow);
+            }
+        }
         if let Some(ids) = self.flows.get_mut(&flow) {
             ids.retain(|&other| other != id);
             if ids.is_empty() {

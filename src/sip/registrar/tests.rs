@@ -318,6 +318,26 @@ fn nat_shows_by_addresses_that_differ() {
 }
 
 #[test]
+fn a_closed_connection_takes_those_along_to_whom_nothing_else_leads() {
+    let kept = |fields: &[&str]| {
+        let mut desk = Desk::new();
+        desk.registrar.tell_unkept();
+        let tcp = flow(Transport::Tcp, "192.0.2.7:40000");
+        let outcome = desk.registrar.register(at(0), "alice", &register("c", 1, fields), tcp);
+        assert_eq!(outcome.status, 200, "{fields:?}");
+        let kept = desk.registrar.take_unkept(1)[0].1.len();
+        desk.registrar.drop_flow(tcp);
+        assert_eq!(desk.registrar.count(), kept, "what stays now stays over a restart");
+        kept == 1
+    };
+    assert!(kept(&["Contact: <sip:a@192.0.2.7;transport=tcp>"]), "the phone listens there");
+    assert!(kept(&["Contact: <sip:a@10.0.0.7>", "Supported: path", "Path: <sip:192.0.2.9;lr>"]), "a proxy does");
+    assert!(!kept(&["Contact: <sip:a@10.0.0.7>"]), "behind a NAT");
+    let outbound = "Contact: <sip:a@192.0.2.7>;reg-id=1;+sip.instance=\"<urn:uuid:1>\"";
+    assert!(!kept(&["Supported: outbound, path", outbound]), "the phone keeps the flow");
+}
+
+#[test]
 fn a_closed_connection_takes_its_bindings_along() {
     let mut desk = Desk::new();
     let (one, two) = (flow(Transport::Tcp, "192.0.2.7:40000"), flow(Transport::Tcp, "192.0.2.7:40001"));
@@ -389,6 +409,8 @@ fn check_invariants(desk: &Desk, now: Now) {
     assert_eq!(registrar.count(), registrar.expiry.len());
     let over_tcp = registrar.iter().filter(|(_, binding)| binding.flow.transport == Transport::Tcp).count();
     assert_eq!(over_tcp, registrar.flows.values().map(Vec::len).sum::<usize>());
+    assert_eq!(registrar.count(), registrar.ways.values().sum::<usize>());
+    assert!(registrar.iter().all(|(_, binding)| registrar.is_on(binding.flow)));
 }
 
 proptest! {
@@ -448,7 +470,7 @@ fn what_another_process_kept_is_bound_again_until_it_expires() {
     desk.registrar.tell_unkept();
     desk.ask(0, &register("c", 1, &["Contact: <sip:a@192.0.2.7>;q=0.5;expires=600, <sip:b@192.0.2.7>;expires=60"]));
     let tcp = flow(Transport::Tcp, "192.0.2.7:40000");
-    desk.registrar.register(at(1), "alice", &register("d", 1, &["Contact: <sip:c@192.0.2.7>;expires=600"]), tcp);
+    desk.registrar.register(at(1), "alice", &register("d", 1, &["Contact: <sip:c@10.0.0.7>;expires=600"]), tcp);
     let kept = desk.registrar.take_unkept(10);
     assert_eq!(kept.len(), 1);
     let (user, bindings) = &kept[0];

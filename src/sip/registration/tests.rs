@@ -57,7 +57,7 @@ impl Desk {
 
     /// A 401 as our own verifier would ask.
     fn challenge(&mut self, seconds: u64, asked: &Register, stale: bool) {
-        let challenges = self.verifier.challenge(at(seconds), REALM, stale);
+        let challenges = self.verifier.challenge(at(seconds), REALM, stale, [192, 0, 2, 1].into());
         let headers: Vec<_> = challenges.iter().map(|text| (Name::WwwAuthenticate, text.as_str())).collect();
         self.answer(seconds, asked, 401, &headers);
     }
@@ -70,7 +70,7 @@ impl Desk {
         }
         let message = Message::parse(writer.finish()).unwrap();
         let lookup = |_: &str| Some(Hashes::from_password("4711", REALM, "pw"));
-        self.verifier.verify(at(seconds), &message, REALM, Name::Authorization, lookup)
+        self.verifier.verify(at(seconds), &message, REALM, Name::Authorization, [192, 0, 2, 1].into(), lookup)
     }
 
     /// Seconds until the next try.

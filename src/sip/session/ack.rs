@@ -7,7 +7,7 @@ use crate::sip::agent::{SessionId, Terms};
 use crate::sip::core::{Core, Owner};
 use crate::sip::dialog::{Dialog, Sent};
 use crate::sip::digest::{ClientCredentials, Responder};
-use crate::sip::flow::{Body, Flow, Headers};
+use crate::sip::flow::{Body, Flow, Headers, Kind};
 use crate::sip::transaction::ClientId;
 use crate::wire::sip::{Message, Method, Uuid};
 use bytes::Bytes;
@@ -76,14 +76,16 @@ pub(super) struct Due {
 impl Due {
     pub fn acknowledge(self, core: &mut Core, contact: &str, dialog: &Dialog, body: Option<&Body>) {
         let (flow, bytes) = self.prepare(core, contact, dialog, body);
-        core.out.send(flow, bytes);
+        core.out.send(flow, bytes, Kind::Plain);
     }
 
     /// Has it ready for each 2xx that comes, and not for one that was here.
     pub fn prepare(self, core: &mut Core, contact: &str, dialog: &Dialog, body: Option<&Body>) -> (Flow, Bytes) {
         let branch = core.mint.branch();
         let request = Request { method: Method::Ack, headers: Headers::new(), body };
-        let (flow, bytes) = request.write(core, dialog, self.cseq, &branch, contact, &self.credentials);
+        let way = dialog.way();
+        let flow = way.flow;
+        let bytes = request.write(core, dialog, &way, self.cseq, &branch, contact, &self.credentials);
         match core.clients.owner_mut(self.client) {
             Some(Owner::Invite(invitation)) => {
                 if let Some(acked) = invitation.acks.iter_mut().find(|acked| acked.tag == dialog.remote_tag) {

@@ -4,7 +4,7 @@ use super::{Session, Stage};
 use crate::sip::agent::SessionEvent;
 use crate::sip::core::{Core, Owner};
 use crate::sip::request;
-use crate::sip::transaction::{ClientId, ClientKey, ServerTxId};
+use crate::sip::transaction::{ClientId, ClientKey, Course, ServerTxId};
 use crate::wire::sip::{Message, Method, Name};
 
 /// Our wish to cancel.
@@ -26,7 +26,8 @@ impl Cancel {
         // A peer that doesn't know CANCEL may never answer the INVITE (§9.1).
         let lifetime = core.timing().lifetime();
         core.clients.limit(&mut core.out, client, lifetime);
-        core.clients.start(&mut core.out, flow, key, bytes, None, Owner::Nobody);
+        let course = Course { flow, is_new: false, is_pinned: true };
+        core.clients.start(&mut core.out, course, key, bytes, None, Owner::Nobody);
     }
 }
 

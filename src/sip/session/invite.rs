@@ -12,7 +12,7 @@ use crate::sip::digest::Responder;
 use crate::sip::flow::Headers;
 use crate::sip::request::{Draft, contact};
 use crate::sip::session::Invitation;
-use crate::sip::transaction::{ClientId, ClientKey};
+use crate::sip::transaction::{ClientId, ClientKey, Course};
 use crate::wire::sip::{Message, Method, Name, SessionPair, Uuid};
 
 pub(crate) struct Calling {
@@ -120,7 +120,8 @@ impl Session {
         }));
         let bytes = draft.write();
         let key = ClientKey::new(&branch, Method::Invite);
-        let client = core.clients.start(&mut core.out, invite.flow, key, bytes, invite.no_response, owner);
+        let course = Course { flow: invite.flow, is_new: true, is_pinned: invite.is_pinned };
+        let client = core.clients.start(&mut core.out, course, key, bytes, invite.no_response, owner);
         (client, credentials)
     }
 

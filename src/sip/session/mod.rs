@@ -29,7 +29,7 @@ pub(crate) use ask::Asking;
 use invite::Calling;
 pub(crate) use prack::Acknowledgement;
 
-use crate::sip::agent::{Ending, Event, Question, SessionEvent, SessionId, Terms};
+use crate::sip::agent::{Ending, Event, Failure, Question, SessionEvent, SessionId, Terms};
 use crate::sip::core::Core;
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::Responder;
@@ -135,6 +135,8 @@ struct Up {
     unpracked: Option<(u32, u32)>,
     /// Attempts of the OPTIONS under way.
     probe: Option<u8>,
+    /// Those in a row that couldn't be sent.
+    astray: u8,
     /// Other requests of ours that wait for an answer.
     asking: usize,
     /// A BYE, with what it says, that waits for the peer's ACK (§15).
@@ -151,6 +153,7 @@ impl Up {
             unacked: None,
             unpracked: None,
             probe: None,
+            astray: 0,
             asking: 0,
             bye: None,
             farewell: None,
@@ -163,6 +166,26 @@ impl Session {
         match &self.stage {
             Stage::Up(up) => up.dialog.flow(),
             _ => self.flow,
+        }
+    }
+
+    /// The way of the INVITE that began it.
+    pub fn way(&self) -> Flow {
+        self.flow
+    }
+
+    /// The connection that the INVITE came or went by is gone, and nobody can make it again. What isn't answered can't be.
+    pub fn flow_failed(&mut self, core: &mut Core) {
+        match &self.stage {
+            Stage::Alerting(alerting) => {
+                core.reply(alerting.server, 487, Vec::new());
+                self.finish(core, SessionEvent::Cancelled { reason: None });
+            }
+            Stage::Calling(calling) => {
+                let client = calling.client;
+                self.invite_failed(core, client, Failure::Transport);
+            }
+            Stage::Up(_) | Stage::Leaving(_) | Stage::Over => {}
         }
     }
 

@@ -2,8 +2,12 @@
 
 use super::send::Request;
 use super::{Session, SessionTimer, Stage};
+use crate::sip::agent::Failure;
 use crate::sip::core::{Core, Owner};
 use crate::wire::sip::{Message, Method};
+
+/// So many questions in a row that couldn't be sent end the session.
+const ASTRAY: u8 = 3;
 
 impl Session {
     pub(super) fn probe(&mut self, core: &mut Core) {
@@ -29,6 +33,7 @@ impl Session {
             return;
         }
         let Some(mut attempts) = up.probe.take() else { return };
+        up.astray = 0;
         match message.status() {
             481 => self.peer_gone(core, true),
             408 => self.peer_gone(core, false),
@@ -37,8 +42,14 @@ impl Session {
         }
     }
 
-    pub fn probe_failed(&mut self, core: &mut Core) {
-        if matches!(&self.stage, Stage::Up(up) if up.probe.is_some()) {
+    /// No answer is one as well. A peer that takes no connection now may do so the next time: its media say more.
+    pub fn probe_failed(&mut self, core: &mut Core, cause: Failure) {
+        let Stage::Up(up) = &mut self.stage else { return };
+        if up.probe.take().is_none() {
+            return;
+        }
+        up.astray = if cause == Failure::Transport { up.astray + 1 } else { ASTRAY };
+        if up.astray >= ASTRAY {
             self.peer_gone(core, false);
         }
     }

@@ -3,7 +3,7 @@
 use super::ack::Due;
 use super::send::Request;
 use super::{Session, SessionTimer, Stage};
-use crate::sip::agent::{Busy, SessionEvent};
+use crate::sip::agent::{Busy, Failure, SessionEvent};
 use crate::sip::core::{Core, Owner};
 use crate::sip::dialog::Dialog;
 use crate::sip::flow::{Body, Headers};
@@ -138,7 +138,7 @@ impl Session {
             _ if self.takes_challenge(&message, &mut ours.attempts) && !ours.is_stale => self.send_reoffer(core, ours),
             422 if self.is_raised(&message) && !ours.is_stale => self.send_reoffer(core, ours),
             status if ours.is_refresh => self.refresh_refused(core, status),
-            _ => self.emit(core, SessionEvent::Rerefused { message }),
+            _ => self.emit(core, SessionEvent::Rerefused { message: Some(message) }),
         }
     }
 
@@ -208,9 +208,15 @@ impl Session {
         withdrawn
     }
 
-    pub fn reoffer_failed(&mut self, core: &mut Core, client: ClientId) {
-        if self.ours.take_if(|ours| ours.client() == Some(client)).is_some() && self.is_up() {
-            self.peer_gone(core, false);
+    /// No answer ends the session. One that couldn't be sent is as if it had been refused; where nobody can refresh the
+    /// session any more, that ends it in time.
+    pub fn reoffer_failed(&mut self, core: &mut Core, client: ClientId, cause: Failure) {
+        let Some(ours) = self.ours.take_if(|ours| ours.client() == Some(client)) else { return };
+        match cause {
+            _ if !self.is_up() => {}
+            Failure::Transport if ours.is_refresh => self.emit(core, SessionEvent::Settled),
+            Failure::Transport => self.emit(core, SessionEvent::Rerefused { message: None }),
+            Failure::Timeout | Failure::Limit => self.peer_gone(core, false),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use super::Session;
 use crate::sip::core::{Core, Owner};
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, Way};
 use crate::sip::digest::Responder;
-use crate::sip::flow::{Body, Flow, Headers};
+use crate::sip::flow::{Body, Headers};
 use crate::sip::request::{Draft, name_in};
-use crate::sip::transaction::{ClientId, ClientKey};
+use crate::sip::transaction::{ClientId, ClientKey, Course};
 use crate::wire::sip::{Message, Method, Name};
 use bytes::Bytes;
 
@@ -39,25 +39,27 @@ impl Request<'_> {
         owner: Owner,
     ) -> (ClientId, Headers) {
         let cseq = dialog.next_cseq();
-        let uri = dialog.way().uri;
-        let credentials = credentials(core, responder, &self.method, &uri, self.body);
+        let way = dialog.way();
+        let credentials = credentials(core, responder, &self.method, &way.uri, self.body);
         let branch = core.mint.branch();
-        let (flow, bytes) = self.write(core, dialog, cseq, &branch, contact, &credentials);
+        let bytes = self.write(core, dialog, &way, cseq, &branch, contact, &credentials);
         let key = ClientKey::new(&branch, self.method.clone());
-        (core.clients.start(&mut core.out, flow, key, bytes, None, owner), credentials)
+        let course = Course { flow: way.flow, is_new: false, is_pinned: way.is_pinned };
+        (core.clients.start(&mut core.out, course, key, bytes, None, owner), credentials)
     }
 
-    /// The text and the way of it (RFC 3261 §12.2.1.1).
+    /// The text of it on its way (RFC 3261 §12.2.1.1).
+    #[allow(clippy::too_many_arguments, reason = "a request is all of these")]
     pub fn write(
         &self,
         core: &Core,
         dialog: &Dialog,
+        way: &Way,
         cseq: u32,
         branch: &str,
         contact: &str,
         credentials: &Headers,
-    ) -> (Flow, Bytes) {
-        let way = dialog.way();
+    ) -> Bytes {
         let mut headers = self.headers.clone();
         if !dialog.session.local.is_nil() {
             headers.push((Name::SessionId, dialog.session.to_string()));
@@ -83,7 +85,7 @@ impl Request<'_> {
             body: self.body,
             user_agent: &core.settings.user_agent,
         };
-        (way.flow, draft.write())
+        draft.write()
     }
 }
 

@@ -4,15 +4,24 @@ use super::{Session, Stage};
 use crate::config::settings::Prack;
 use crate::sip::agent::Terms;
 use crate::sip::core::Core;
+use crate::sip::digest::{ClientCredentials, Responder};
 use crate::sip::flow::Headers;
 use crate::sip::request::SUPPORTED;
 use crate::wire::sip::Name;
 
 impl Session {
     /// Takes on the owner's terms for the caller's INVITE; where that doesn't go with them, gives the answer that says so.
-    pub fn agree(&mut self, core: &Core, terms: Terms) -> Option<(u16, Headers)> {
+    pub fn agree(
+        &mut self,
+        core: &Core,
+        terms: Terms,
+        credentials: Option<ClientCredentials>,
+    ) -> Option<(u16, Headers)> {
         self.terms = terms;
         let Stage::Alerting(alerting) = &self.stage else { return None };
+        // Whoever calls in a peer's name with a Contact of their own gets no answer to guess its password by (CVE-2021-41158).
+        let stays_there = alerting.dialog.way().flow.remote.ip() == self.flow.remote.ip();
+        self.responder = credentials.filter(|_| stays_there).map(Responder::new);
         let invite = &core.servers.asked(alerting.server)?.request;
         let insists = invite.has_token(Name::Require, "100rel");
         match terms.prack {

@@ -304,7 +304,8 @@ fn a_broken_flow_fails_what_was_not_answered() {
     let mut pair = quiet();
     pair.lose(|_, _| true);
     pair.invite();
-    pair.agents[0].flow_failed(pair.now(), pair.flow(0));
+    let sent = pair.agents[0].poll_transmit().unwrap();
+    pair.agents[0].unsent(pair.now(), sent.kind.transaction().unwrap(), false);
     let events = pair.collect(LONG);
     assert_eq!(names(&events, 0), ["Failed"]);
     pair.assert_empty();

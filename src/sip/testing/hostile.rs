@@ -83,7 +83,7 @@ fn act(agent: &mut Agent, now: Now, verb: u8, id: SessionId) {
         4 => agent.cancel(now, id, None),
         5 => _ = agent.reoffer(now, id, Some(Body::sdp("again"))),
         6 => agent.reanswer(now, id, [200, 488, 999][usize::from(verb) % 3], "", Vec::new(), None),
-        7 => _ = agent.agree(now, id, TERMS),
+        7 => _ = agent.agree(now, id, TERMS, None),
         8 => agent.refuse(now, id, 999, "", Vec::new()),
         _ => agent.respond(now, ServerId(id.0), 200, "", Vec::new(), None),
     }
@@ -118,7 +118,7 @@ proptest! {
                 agents[side].handle_timeout(now);
                 while let Some(event) = agents[side].poll_event() {
                     if let Event::Invited { session, .. } = event {
-                        agents[side].agree(now, session, TERMS);
+                        agents[side].agree(now, session, TERMS, None);
                         sessions[side].push(session);
                     }
                 }

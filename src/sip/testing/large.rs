@@ -29,8 +29,8 @@ impl Desk {
         (id, self.agent.poll_transmit().unwrap())
     }
 
-    fn fail(&mut self, flow: Flow) -> Option<Transmit> {
-        self.agent.flow_failed(self.now(), flow);
+    fn fail(&mut self, sent: &Transmit) -> Option<Transmit> {
+        self.agent.unsent(self.now(), sent.kind.transaction().unwrap(), false);
         self.agent.poll_transmit()
     }
 
@@ -70,7 +70,7 @@ fn a_small_request_stays_in_a_datagram() {
 fn where_tcp_is_refused_datagrams_serve_and_tcp_is_left_alone_for_a_while() {
     let mut desk = Desk::new();
     let (_, sent) = desk.call(1_300);
-    let again = desk.fail(sent.flow).unwrap();
+    let again = desk.fail(&sent).unwrap();
     assert_eq!((again.flow.transport, via(&again).as_str()), (Transport::Udp, "UDP"));
     assert_eq!(again.bytes.len(), sent.bytes.len());
     // As a datagram it may be lost, and is repeated.
@@ -87,15 +87,15 @@ fn a_connection_that_breaks_after_an_answer_is_not_made_up_for() {
     let mut desk = Desk::new();
     let (_, sent) = desk.call(1_300);
     desk.answer(&sent, 100);
-    assert_eq!(desk.fail(sent.flow), None);
+    assert_eq!(desk.fail(&sent), None);
 }
 
 #[test]
 fn a_way_that_fails_twice_has_failed() {
     let mut desk = Desk::new();
     let (session, sent) = desk.call(1_300);
-    let again = desk.fail(sent.flow).unwrap();
-    assert_eq!(desk.fail(again.flow), None);
+    let again = desk.fail(&sent).unwrap();
+    assert_eq!(desk.fail(&again), None);
     let failed = std::iter::from_fn(|| desk.agent.poll_event()).any(|event| {
         matches!(event, Event::Session { session: of, event: SessionEvent::Failed { cause: Failure::Transport } } if of == session)
     });

@@ -26,7 +26,7 @@ impl Owners {
         match event {
             Event::Invited { session, .. } => {
                 self.seen[side].entry(session).or_default();
-                agent.agree(now, session, self.terms);
+                agent.agree(now, session, self.terms, None);
                 if self.terms.prack != Prack::Never {
                     agent.progress(now, session, 183, "", Vec::new(), Some(Body::sdp("early")));
                 }

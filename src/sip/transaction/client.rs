@@ -79,6 +79,22 @@ impl Client {
         }
     }
 
+    /// Sends it once more, by another way; its time goes on.
+    pub fn again(&mut self, request: Bytes, reliable: bool) -> Effects {
+        let State::Trying { pause } = &mut self.state else { return Effects::new() };
+        *pause = self.timing.t1;
+        (self.request, self.reliable) = (request.clone(), reliable);
+        let mut effects: Effects = smallvec![Effect::Send(request)];
+        if !reliable {
+            effects.push(Effect::Start(Timer::E, self.timing.t1));
+        }
+        effects
+    }
+
+    pub fn request(&self) -> &Bytes {
+        &self.request
+    }
+
     /// Whether nothing at all was answered yet.
     pub fn is_trying(&self) -> bool {
         matches!(self.state, State::Trying { .. })

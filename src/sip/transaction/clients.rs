@@ -1,20 +1,21 @@
 //! All client transactions: responses find theirs, and what its machine wants is carried out.
 
-use super::large::{Fallback, Refusals};
+use super::large::{DATAGRAM_BYTES, Fallback, Refusals, over, over_connection};
 use super::timer::{CLIENT, Timer, Timing};
 use super::{Client, ClientKey, Effect, Effects, InviteClient, TransactionTimer};
 use crate::sip::agent::Failure;
 use crate::sip::arena::{Arena, Id};
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Kind};
+use crate::sip::locate::Target;
 use crate::sip::outbox::{Outbox, TimerKey};
 use crate::sip::request;
-use crate::wire::sip::{Message, Method};
+use crate::wire::sip::{Message, Method, Name, NameAddr, Uri};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// Which client transaction; `O` is whatever its user keeps with it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct ClientId(u64);
 
 pub struct Clients<O> {
@@ -30,9 +31,44 @@ struct Entry<O> {
     machine: Machine,
     key: ClientKey,
     flow: Flow,
+    course: Course,
+    /// Only an open connection will do.
+    if_open: bool,
+    /// It was sent a second time, after its connection was lost.
+    is_repeated: bool,
     owner: O,
     /// Some while the request, which is too large for a datagram, goes over TCP.
     fallback: Option<Box<Fallback>>,
+}
+
+/// What a request goes by, and what becomes of it where that fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Course {
+    pub flow: Flow,
+    /// It begins something, so that its user is told at once of a datagram that can't be sent. In a dialog that is a loss
+    /// as any other, and made up for by the next retransmission.
+    pub is_new: bool,
+    /// Nothing but the flow leads there. Otherwise the request's first Route or its Request-URI does as well (RFC 3261
+    /// §8.1.2), should the connection be gone.
+    pub is_pinned: bool,
+}
+
+impl Course {
+    /// Whether the request itself says where it may go instead, should a connection be gone. One that was made because the
+    /// request is too large for a datagram is no way of its own.
+    fn knows_another(&self) -> bool {
+        self.flow.transport.is_reliable() && !self.is_pinned
+    }
+}
+
+/// What is to be done about a request that can't have arrived.
+pub(crate) enum Lost {
+    /// Nothing, or it is done.
+    Settled,
+    /// Its user is to be told.
+    Failed,
+    /// It is to be led to where it says that it goes.
+    Astray { flow: Flow, target: Target },
 }
 
 enum Machine {
@@ -55,12 +91,13 @@ impl<O> Clients<O> {
     pub(crate) fn start(
         &mut self,
         out: &mut Outbox,
-        flow: Flow,
+        course: Course,
         key: ClientKey,
         request: Bytes,
         patience: Option<Duration>,
         owner: O,
     ) -> ClientId {
+        let flow = course.flow;
         // A text must not fill datagrams, whatever the peer takes (RFC 3428 §8).
         let must = *key.method() == Method::Message;
         let moved = self.refusals.over_tcp(flow, &request, out.now.time, must);
@@ -68,7 +105,9 @@ impl<O> Clients<O> {
         let fallback = fallback.map(|_| Box::new(Fallback { flow, request: request.clone(), patience }));
         let (flow, request) = moved.unwrap_or((flow, request));
         let (machine, effects) = Machine::start(key.method(), request, self.timing, flow, patience);
-        let id = ClientId(self.entries.insert(Entry { machine, key: key.clone(), flow, owner, fallback }).number());
+        let if_open = course.knows_another();
+        let entry = Entry { machine, key: key.clone(), flow, course, if_open, is_repeated: false, owner, fallback };
+        let id = ClientId(self.entries.insert(entry).number());
         self.by_key.insert(key, id);
         self.carry_out(out, id, effects);
         id
@@ -101,37 +140,81 @@ impl<O> Clients<O> {
         told.then_some(Failure::Timeout)
     }
 
-    /// All transactions whose request can't have arrived because `flow` is broken.
-    pub(crate) fn flow_failed(&mut self, out: &mut Outbox, flow: Flow) -> Vec<ClientId> {
-        let of_flow = self.entries.iter().filter(|(_, entry)| entry.flow == flow);
-        let ids: Vec<_> = of_flow.map(|(id, _)| ClientId(id.number())).collect();
-        let mut failed = Vec::new();
-        for id in ids {
-            if self.fall_back(out, id) {
-                continue;
-            }
-            let effects = match self.entry_mut(id).map(|entry| &mut entry.machine) {
-                Some(Machine::Invite(machine)) => machine.failed(),
-                Some(Machine::Other(machine)) => machine.failed(),
-                None => continue,
-            };
-            if effects.contains(&Effect::Failed) {
-                failed.push(id);
-            }
-            self.carry_out(out, id, effects);
+    /// A request can't have arrived: nothing could be sent, or its connection, which `was_open`, is lost. After an answer
+    /// of any kind that doesn't matter (RFC 3261 §17.1.4).
+    pub(crate) fn unsent(&mut self, out: &mut Outbox, id: ClientId, was_open: bool) -> Lost {
+        let Some(entry) = self.entry_mut(id) else { return Lost::Settled };
+        if entry.machine.is_answered() || self.fall_back(out, id) {
+            return Lost::Settled;
         }
-        failed
+        let Some(entry) = self.entry_mut(id) else { return Lost::Settled };
+        let flow = entry.flow;
+        if !flow.transport.is_reliable() {
+            return if entry.course.is_new { self.fail(out, id) } else { Lost::Settled };
+        }
+        if !std::mem::replace(&mut entry.is_repeated, true) {
+            let target =
+                Some(entry).filter(|entry| entry.course.knows_another()).and_then(|entry| entry.machine.target());
+            if let Some(target) = target {
+                return Lost::Astray { flow, target };
+            }
+            // A peer that restarted takes a new connection. A browser makes its own.
+            if was_open && !flow.transport.is_websocket() {
+                self.send_again(out, id, flow);
+                return Lost::Settled;
+            }
+        }
+        self.fail(out, id)
+    }
+
+    /// Sends a request that went astray by the way that was found for it, or gives it up where there is none.
+    pub(crate) fn lead(&mut self, out: &mut Outbox, id: ClientId, way: Option<Flow>) -> Lost {
+        match way {
+            Some(flow) if self.send_again(out, id, flow) => Lost::Settled,
+            _ => self.fail(out, id),
+        }
+    }
+
+    /// The host of this request says that nobody listens there. The beginning of the datagram is all that it sends back, and
+    /// proves that it had it: nobody else knows the branch. True where the user is to be told.
+    pub(crate) fn returned(&mut self, out: &mut Outbox, beginning: &[u8]) -> Option<ClientId> {
+        let id = *self.by_key.get(&ClientKey::of_beginning(beginning)?)?;
+        let is_datagram = !self.entry_mut(id)?.flow.transport.is_reliable();
+        (is_datagram && matches!(self.unsent(out, id, false), Lost::Failed)).then_some(id)
+    }
+
+    fn fail(&mut self, out: &mut Outbox, id: ClientId) -> Lost {
+        let effects = match self.entry_mut(id).map(|entry| &mut entry.machine) {
+            Some(Machine::Invite(machine)) => machine.failed(),
+            Some(Machine::Other(machine)) => machine.failed(),
+            None => return Lost::Settled,
+        };
+        let told = effects.contains(&Effect::Failed);
+        self.carry_out(out, id, effects);
+        if told { Lost::Failed } else { Lost::Settled }
+    }
+
+    /// False where that isn't possible any more.
+    fn send_again(&mut self, out: &mut Outbox, id: ClientId, flow: Flow) -> bool {
+        let Some(entry) = self.entry_mut(id) else { return false };
+        let flow = if entry.machine.request().len() > DATAGRAM_BYTES { over_connection(flow) } else { flow };
+        let Some(request) = over(entry.flow.transport, flow.transport, entry.machine.request()) else { return false };
+        (entry.flow, entry.if_open) = (flow, false);
+        let reliable = flow.transport.is_reliable();
+        let effects = match &mut entry.machine {
+            Machine::Invite(machine) => machine.again(request, reliable),
+            Machine::Other(machine) => machine.again(request, reliable),
+        };
+        let is_sent = !effects.is_empty();
+        self.carry_out(out, id, effects);
+        is_sent
     }
 
     /// Sends a large request in datagrams, where nothing was answered over TCP. False if it didn't go by TCP.
     fn fall_back(&mut self, out: &mut Outbox, id: ClientId) -> bool {
         let timing = self.timing;
         let Some(entry) = self.entry_mut(id) else { return false };
-        let is_answered = match &entry.machine {
-            Machine::Invite(machine) => !machine.is_calling(),
-            Machine::Other(machine) => !machine.is_trying(),
-        };
-        let Some(fallback) = entry.fallback.take().filter(|_| !is_answered) else { return false };
+        let Some(fallback) = entry.fallback.take() else { return false };
         let Fallback { flow, request, patience } = *fallback;
         let (machine, effects) = Machine::start(entry.key.method(), request, timing, flow, patience);
         (entry.machine, entry.flow) = (machine, flow);
@@ -188,10 +271,11 @@ impl<O> Clients<O> {
     }
 
     fn carry_out(&mut self, out: &mut Outbox, id: ClientId, effects: Effects) {
-        let Some(flow) = self.entry_mut(id).map(|entry| entry.flow) else { return };
+        let Some(entry) = self.entry_mut(id) else { return };
+        let (flow, kind) = (entry.flow, if entry.if_open { Kind::IfOpen(id) } else { Kind::Request(id) });
         for effect in effects {
             match effect {
-                Effect::Send(bytes) => out.send(flow, bytes),
+                Effect::Send(bytes) => out.send(flow, bytes, kind),
                 Effect::Start(timer, after) => out.start(key(id, timer), after),
                 Effect::Stop(timer) => out.stop(key(id, timer)),
                 Effect::Over => self.over.push(id),
@@ -216,6 +300,31 @@ impl Machine {
         } else {
             let (machine, effects) = Client::start(request, timing, reliable, patience);
             (Machine::Other(machine), effects)
+        }
+    }
+}
+
+impl Machine {
+    fn request(&self) -> &Bytes {
+        match self {
+            Machine::Invite(machine) => machine.request(),
+            Machine::Other(machine) => machine.request(),
+        }
+    }
+
+    fn is_answered(&self) -> bool {
+        match self {
+            Machine::Invite(machine) => !machine.is_calling(),
+            Machine::Other(machine) => !machine.is_trying(),
+        }
+    }
+
+    /// Where the request says that it goes: its first Route, or else its Request-URI (RFC 3261 §8.1.2).
+    fn target(&self) -> Option<Target> {
+        let request = Message::parse(self.request().clone()).ok()?;
+        match request.values(Name::Route).next() {
+            Some(route) => Target::of_uri(&NameAddr::parse(route).ok()?.parse_uri().ok()?),
+            None => Target::of_uri(&Uri::parse(request.request_uri()).ok()?),
         }
     }
 }

@@ -126,6 +126,18 @@ impl InviteClient {
         }
     }
 
+    /// Sends it once more, by another way; its time goes on.
+    pub fn again(&mut self, request: Bytes, reliable: bool) -> Effects {
+        let State::Calling { pause } = &mut self.state else { return Effects::new() };
+        *pause = self.timing.t1;
+        (self.request, self.reliable) = (request.clone(), reliable);
+        let mut effects: Effects = smallvec![Effect::Send(request)];
+        if !reliable {
+            effects.push(Effect::Start(Timer::A, self.timing.t1));
+        }
+        effects
+    }
+
     /// The transport could not deliver (§17.1.4). Once anything has answered, the peer is there and its final answer may
     /// still come another way.
     pub fn failed(&mut self) -> Effects {

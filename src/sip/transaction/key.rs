@@ -18,6 +18,17 @@ impl ClientKey {
         ClientKey { branch: branch.into(), method }
     }
 
+    /// Of a request of ours, of which only the beginning is there; none where that ends before the branch does.
+    pub fn of_beginning(text: &[u8]) -> Option<ClientKey> {
+        const VIA: &[u8] = b"\r\nVia: ";
+        const BRANCH: &[u8] = b";branch=";
+        let method = Method::parse(std::str::from_utf8(text.split(|&byte| byte == b' ').next()?).ok()?)?;
+        let via = text.get(memchr::memmem::find(text, VIA)? + VIA.len()..)?;
+        let value = via.get(memchr::memmem::find(via, BRANCH)? + BRANCH.len()..)?;
+        let end = value.iter().position(|byte| matches!(byte, b';' | b'\r'))?;
+        Some(ClientKey::new(std::str::from_utf8(value.get(..end)?).ok()?, method))
+    }
+
     pub fn method(&self) -> &Method {
         &self.method
     }

@@ -20,7 +20,8 @@ mod servers;
 pub mod timer;
 
 pub use client::Client;
-pub use clients::{ClientId, Clients};
+pub(crate) use clients::Lost;
+pub use clients::{ClientId, Clients, Course};
 pub use invite_client::InviteClient;
 pub use invite_server::InviteServer;
 pub use key::{ClientKey, ServerKey};

@@ -3,11 +3,12 @@
 use super::timer::{SERVER, Timer, Timing};
 use super::{Effect, Effects, InviteServer, Server, ServerKey, TransactionTimer};
 use crate::sip::arena::{Arena, Id};
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Flow, Kind};
 use crate::sip::outbox::{Outbox, TimerKey};
 use crate::wire::sip::{Message, Method};
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 /// Which server transaction.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -26,8 +27,9 @@ struct Entry<O> {
     machine: Machine,
     key: ServerKey,
     merge: Option<Box<str>>,
-    /// The way that answers go.
+    /// The way that answers go, and where the peer takes connections, should that one be gone.
     back: Flow,
+    listens: SocketAddr,
     /// None once it has an answer after which nobody looks at it any more: that is kept for half a minute.
     asked: Option<Box<Asked>>,
     owner: O,
@@ -41,6 +43,8 @@ pub struct Asked {
     pub flow: Flow,
     /// The way that answers go (RFC 3261 §18.2.2, RFC 3581).
     pub back: Flow,
+    /// Where the peer takes connections, should the one that `back` is be gone.
+    pub listens: SocketAddr,
     /// The To tag of our answers, where the request has none.
     pub to_tag: String,
 }
@@ -86,8 +90,8 @@ impl<O> Servers<O> {
             (Machine::Other(machine), effects)
         };
         let merge = merge_key(&asked.request);
-        let (back, asked) = (asked.back, Some(Box::new(asked)));
-        let entry = Entry { machine, key: key.clone(), merge: merge.clone(), back, asked, owner };
+        let (back, listens, asked) = (asked.back, asked.listens, Some(Box::new(asked)));
+        let entry = Entry { machine, key: key.clone(), merge: merge.clone(), back, listens, asked, owner };
         let id = ServerTxId(self.entries.insert(entry).number());
         self.by_key.insert(key, id);
         if let Some(merge) = merge {
@@ -183,10 +187,10 @@ impl<O> Servers<O> {
     }
 
     fn carry_out(&mut self, out: &mut Outbox, id: ServerTxId, effects: Effects) {
-        let Some(back) = self.entry_mut(id).map(|entry| entry.back) else { return };
+        let Some((back, listens)) = self.entry_mut(id).map(|entry| (entry.back, entry.listens)) else { return };
         for effect in effects {
             match effect {
-                Effect::Send(bytes) => out.send(back, bytes),
+                Effect::Send(bytes) => out.send(back, bytes, Kind::Answer { listens }),
                 Effect::Start(timer, after) => out.start(timer_key(id, timer), after),
                 Effect::Stop(timer) => out.stop(timer_key(id, timer)),
                 Effect::Over => self.over.push(id),

@@ -44,7 +44,7 @@ impl Peer {
         };
         ledger.invited(now.time, call, &self.name, message.call_id());
         let terms = self.terms(true);
-        if let Some((status, headers)) = self.agent.agree(now, id, terms) {
+        if let Some((status, headers)) = self.agent.agree(now, id, terms, None) {
             ledger.violation(now.time, Some(call), format!("{} had to answer {status}", self.name));
             return self.agent.refuse(now, id, status, "", headers);
         }

@@ -4,7 +4,7 @@ use super::{Peer, Role};
 use crate::ledger::Ledger;
 use std::time::Duration;
 use tandem::base::time::{Now, Time};
-use tandem::sip::flow::{Flow, Transmit};
+use tandem::sip::flow::{Flow, Kind, Transmit};
 use tandem::wire::sip::{Message, Name};
 
 pub struct Watch {
@@ -64,7 +64,7 @@ impl Peer {
         let fields = message.fields().filter(|field| kept.contains(&field.kind()));
         let head: String = fields.map(|field| format!("{}: {}\r\n", field.kind().as_str(), field.value())).collect();
         let text = format!("SIP/2.0 {status}\r\n{head}Content-Length: 0\r\n\r\n");
-        self.outbox.push_back(Transmit { flow, bytes: text.into() });
+        self.outbox.push_back(Transmit { flow, bytes: text.into(), kind: Kind::Plain });
     }
 
     /// A document comes in.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tandem::base::time::Time;
 use tandem::call::io::Input;
-use tandem::sip::flow::{Flow, Transmit, Transport};
+use tandem::sip::flow::{Flow, Kind, Transmit, Transport};
 use tandem::wire::sip::Message;
 
 impl World {
@@ -38,13 +38,13 @@ impl World {
     pub(super) fn be_rude(&mut self) {
         let flow = Flow { transport: Transport::Udp, local: office::BOOR, remote: office::GATEWAY };
         while let Some(bytes) = self.boor.poll_transmit(self.time) {
-            self.transmit(Transmit { flow, bytes: bytes.into() });
+            self.transmit(Transmit { flow, bytes: bytes.into(), kind: Kind::Plain });
         }
         self.wind(Clock::Boor, self.boor.poll_timeout());
     }
 
     pub(super) fn transmit(&mut self, transmit: Transmit) {
-        let Transmit { flow, bytes } = transmit;
+        let Transmit { flow, bytes, kind } = transmit;
         self.datagrams += 1;
         self.leave_a_mark(&bytes);
         let is_inbound = flow.local != office::GATEWAY;
@@ -53,7 +53,7 @@ impl World {
         let delays = match (flow.transport, cut) {
             (Transport::Udp, None) => self.profile.faults.carry(&mut self.chance),
             (Transport::Udp, Some(_)) => Vec::new(),
-            (Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss, cut) => self.stream(flow, cut),
+            (Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss, cut) => self.stream(flow, kind, cut),
         };
         if let Some(trace) = &mut self.trace
             && let Ok(message) = Message::parse(bytes.clone())
@@ -89,9 +89,11 @@ impl World {
     }
 
     /// A connection loses nothing and keeps the order, unless it is closed. Where it is cut, all comes later.
-    fn stream(&mut self, flow: Flow, cut: Option<Time>) -> Vec<Duration> {
+    fn stream(&mut self, flow: Flow, kind: Kind, cut: Option<Time>) -> Vec<Duration> {
         if flow.local == office::GATEWAY && !self.places.contains(&flow.remote) {
-            self.after(Duration::ZERO, Happening::Answer(Input::FlowFailed { flow }));
+            if let Some(id) = kind.transaction() {
+                self.after(Duration::ZERO, Happening::Answer(Input::Unsent { id, was_open: false }));
+            }
             return Vec::new();
         }
         let soonest =
