@@ -257,6 +257,11 @@ impl Peer {
             Ok(body) => {
                 talk.is_behind = false;
                 self.agent.reanswer(now, id, 200, "", Vec::new(), Some(body));
+                // No line is ever taken back (RFC 3264 §8).
+                if talk.voice.has_outgrown_its_offer() && self.agent.withdraw(now, id) {
+                    talk.asking = false;
+                    talk.voice.withdraw();
+                }
             }
             Err(why) => {
                 ledger.violation(now.time, Some(talk.call), format!("re-INVITE to {}: {why}", self.name));
