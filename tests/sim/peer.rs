@@ -5,6 +5,7 @@ mod place;
 mod refer;
 mod session;
 mod talk;
+mod update;
 mod watch;
 
 pub use place::Call;

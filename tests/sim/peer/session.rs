@@ -1,6 +1,7 @@
 //! What happens in a peer's calls, and what it does in them.
 
 use super::talk::{Side, Stage, Talk};
+use super::update::{EARLY, update};
 use super::{Errand, Peer, Role};
 use crate::ledger::{Final, Ledger, NO_CALL, Speech};
 use crate::network::below;
@@ -9,7 +10,7 @@ use crate::sound::Tag;
 use crate::voice::Voice;
 use std::time::Duration;
 use tandem::base::time::{Now, Time};
-use tandem::sip::agent::{AskId, Ending, Question, SessionEvent, SessionId};
+use tandem::sip::agent::{Ending, SessionEvent, SessionId};
 use tandem::wire::description::Direction;
 use tandem::wire::sip::{Message, Method, Name, NameAddr};
 
@@ -19,8 +20,6 @@ const LAST_INSPECTION: Duration = Duration::from_millis(500);
 /// A word is so many packets, said at once, and then there is a pause.
 const WORD: usize = 3;
 const PAUSE: Duration = Duration::from_millis(1_500);
-/// When something is said of the media before the answer, once it may be.
-const EARLY: Duration = Duration::from_secs(3);
 
 impl Peer {
     /// Its sides of some calls that are answered; none where it couldn't hear and speak ever since `since`.
@@ -224,12 +223,12 @@ impl Peer {
             Step::Transfer => return self.transfer(now, id, ledger),
             Step::Ask => return self.ask_in_call(now, id),
         };
-        if talk.talking.updates && body.is_some() {
-            let update = Question { method: Method::Update, headers: Vec::new(), body };
-            talk.updating = self.agent.ask(now, id, update).ok().map(|ask| (ask, step));
-            talk.asking = talk.updating.is_some();
-        } else {
-            talk.asking = self.agent.reoffer(now, id, body).is_ok();
+        match body {
+            Some(body) if talk.talking.updates => {
+                talk.updating = update(&mut self.agent, now, id, body).map(|ask| (ask, step));
+                talk.asking = talk.updating.is_some();
+            }
+            body => talk.asking = self.agent.reoffer(now, id, body).is_ok(),
         }
         if talk.asking {
             talk.changed = now.time;
@@ -258,6 +257,11 @@ impl Peer {
             Ok(body) => {
                 talk.is_behind = false;
                 self.agent.reanswer(now, id, 200, "", Vec::new(), Some(body));
+                // No line is ever taken back (RFC 3264 §8).
+                if talk.voice.has_outgrown_its_offer() && self.agent.withdraw(now, id) {
+                    talk.asking = false;
+                    talk.voice.withdraw();
+                }
             }
             Err(why) => {
                 ledger.violation(now.time, Some(talk.call), format!("re-INVITE to {}: {why}", self.name));
@@ -377,52 +381,6 @@ impl Peer {
         self.agent.ack(now, id, body);
         ledger.concluded(now.time, call, Final::Answered);
         self.schedule(now.time, id);
-    }
-
-    /// What came of an UPDATE that offers something.
-    fn updated(&mut self, now: Now, id: SessionId, ask: AskId, answer: Option<&Message>, ledger: &mut Ledger) {
-        let Some(talk) = self.talks.get_mut(&id) else { return };
-        let Some((_, step)) = talk.updating.take_if(|(known, _)| *known == ask) else { return };
-        (talk.asking, talk.changed) = (false, now.time);
-        match answer {
-            Some(answer) if answer.status() < 300 => {
-                if let Err(why) = talk.voice.accept(answer) {
-                    ledger.violation(now.time, Some(talk.call), format!("answer to {}'s UPDATE: {why}", self.name));
-                }
-            }
-            answer => {
-                talk.voice.withdraw();
-                // It is at odds with an offer of the gateway's (RFC 3311 §5.2).
-                if answer.is_some_and(|answer| [491, 500].contains(&answer.status())) {
-                    let again = now.time + Duration::from_secs(1) + below(&mut self.chance, Duration::from_secs(3));
-                    self.errands.set(Errand::Step(id, step), again);
-                }
-            }
-        }
-    }
-
-    /// It says something else of its media before the call is answered (RFC 3311).
-    pub(super) fn update_early(&mut self, now: Now, id: SessionId) {
-        let Some(talk) = self.talks.get_mut(&id).filter(|talk| !talk.is_up() && !talk.asking) else { return };
-        let wish = [Direction::SendRecv, Direction::SendOnly][self.chance.below(2) as usize];
-        let body = talk.voice.offer(wish, false);
-        match self.agent.reoffer(now, id, Some(body)) {
-            Ok(()) => (talk.asking, talk.is_updated, talk.changed) = (true, true, now.time),
-            Err(_) => talk.voice.withdraw(),
-        }
-    }
-
-    /// An UPDATE of the gateway's before the call is answered.
-    fn answer_early(&mut self, now: Now, id: SessionId, message: &Message, ledger: &mut Ledger) {
-        let Some(talk) = self.talks.get_mut(&id) else { return };
-        talk.is_updated = true;
-        match talk.voice.answer(message) {
-            Ok(body) => self.agent.reanswer(now, id, 200, "", Vec::new(), Some(body)),
-            Err(why) => {
-                ledger.violation(now.time, Some(talk.call), format!("early UPDATE to {}: {why}", self.name));
-                self.agent.reanswer(now, id, 488, "", Vec::new(), None);
-            }
-        }
     }
 
     fn reoffered(&mut self, now: Now, id: SessionId, message: Message, ledger: &mut Ledger) {
