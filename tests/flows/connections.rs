@@ -84,7 +84,7 @@ fn a_trunk_that_knows_us_by_name_is_told_that_name() {
         alice calls +15550190000 (sdp PCMU)
         tandem -> gamma INVITE [Via ~ SIP/2.0/TLS sbc.office.example:5060; | Contact: <sip:+15550100001@sbc.office.example:5060;transport=tls>]
         gamma -> tandem 200 (sdp PCMU)
-        tandem -> gamma ACK
+        tandem -> gamma ACK [Via ~ SIP/2.0/TLS sbc.office.example:5060;]
         tandem -> alice 200 [Contact ~ @192.0.2.1:5060>]
         alice -> tandem ACK
         alice -> tandem BYE

@@ -4,7 +4,7 @@ use crate::profile::Profile;
 use crate::sound::tone;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tandem::base::chance::Chance;
 use tandem::call::account::forwarding::Forwarding;
@@ -200,10 +200,13 @@ fn forwarding(user: &str) -> Forwarding {
     }
 }
 
+/// What every other file holds, made once.
+static CLIP: OnceLock<Arc<Clip>> = OnceLock::new();
+
 pub fn clip(file: &str) -> Result<Arc<Clip>, String> {
     match file {
         "missing.wav" => Err("no such file".to_owned()),
-        _ => Ok(Arc::new(Clip { rate: 8_000, samples: tone(8_000, 16_000) })),
+        _ => Ok(Arc::clone(CLIP.get_or_init(|| Arc::new(Clip { rate: 8_000, samples: tone(8_000, 16_000) })))),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::network::below;
 use crate::office::GATEWAY;
 use crate::profile::WorkerFaults;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub struct Worker {
     batch: Batch,
     range: Range,
     open: BTreeMap<PortId, u16>,
+    /// Ports that couldn't be opened, of which the switch may not have heard when it has them closed.
+    failed: BTreeSet<PortId>,
     /// Open ports by their number.
     numbers: BTreeMap<u16, PortId>,
     /// The number of the port that each slot of the engine has, or had last.
@@ -60,6 +62,7 @@ impl Worker {
             batch: Batch::new(BATCH_PACKETS),
             range: Range::new(PORTS),
             open: BTreeMap::new(),
+            failed: BTreeSet::new(),
             numbers: BTreeMap::new(),
             slots: Vec::new(),
             learnt: BTreeMap::new(),
@@ -88,7 +91,9 @@ impl Worker {
         match command {
             Command::Open { port, .. } => self.open(now, port),
             Command::Close { port } => {
-                self.know(port, "Close");
+                if !self.failed.remove(&port) {
+                    self.know(port, "Close");
+                }
                 self.engine.command(now, Command::Close { port }, &mut self.batch);
                 self.flush();
                 if let Some(number) = self.open.remove(&port) {
@@ -167,6 +172,7 @@ impl Worker {
 
     fn open(&mut self, now: Time, port: PortId) {
         if self.chance.happens(self.faults.open_fails) {
+            self.failed.insert(port);
             return self.engine.open_failed(port, "the system has no descriptor left".to_owned());
         }
         match self.range.take(now) {

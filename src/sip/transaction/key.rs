@@ -48,7 +48,7 @@ impl ServerKey {
                 key.push_str(via.host);
                 key.make_ascii_lowercase();
                 // Writing to memory doesn't fail.
-                let _ = write!(key, ":{port}\n");
+                let _ = writeln!(key, ":{port}");
                 key.push_str(method.as_str());
                 key.push('\n');
                 key.push_str(branch);
