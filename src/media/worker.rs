@@ -388,7 +388,10 @@ impl Worker {
     fn sleep(&mut self) -> usize {
         let due = self.engine.next_due().min(self.sockets.next_due());
         self.wanted = due.max(self.now());
-        self.rest(due);
+        let gathered = self.rest(due);
+        if gathered > 0 {
+            return gathered;
+        }
         let mut timeout = (due != Time::NEVER).then(|| (due - self.now()).min(ALARM));
         if self.held.is_some() {
             // The switch is behind with our events and doesn't ring when it has caught up.
@@ -409,15 +412,17 @@ impl Worker {
         self.commands.is_empty() && !self.bell.ended.load(Ordering::SeqCst)
     }
 
-    /// Lets packets gather while many come; orders end the rest.
-    fn rest(&mut self, due: Time) {
+    /// Lets packets gather while many come; tells how many sockets are known to be ready.
+    fn rest(&mut self, due: Time) -> usize {
         let now = self.now();
         let span = self.pace.rest(self.begun, now).min(due - now);
-        if !span.is_zero() && !self.is_behind && self.held.is_none() && self.may_sleep() {
-            syscalls::rest(span, self.bell.fd.as_fd());
-            self.note_sleep(now + span);
-            self.bell.asleep.store(false, Ordering::Relaxed);
+        if span.is_zero() || self.is_behind || self.held.is_some() || !self.may_sleep() {
+            return 0;
         }
+        let ready = self.sockets.gather(span, self.bell.fd.as_fd());
+        self.bell.asleep.store(false, Ordering::Relaxed);
+        self.note_sleep(now + span);
+        ready
     }
 }
 

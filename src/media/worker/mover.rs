@@ -3,7 +3,7 @@
 
 use crate::config::settings::Io;
 use crate::media::batch::{Batch, Channel, Outgoing, Slot};
-use crate::media::worker::syscalls::{CALL_PACKETS, Epoll, Receiver, Sender, send_one};
+use crate::media::worker::syscalls::{self, CALL_PACKETS, Epoll, Receiver, Sender, send_one};
 use crate::media::worker::token::Token;
 use crate::media::worker::uring::Uring;
 use std::io;
@@ -86,6 +86,18 @@ impl Mover {
             Mover::Epoll(polled) => {
                 polled.ready = polled.epoll.wait(timeout);
                 polled.ready
+            }
+        }
+    }
+
+    /// Rests for so long, and tells how many answers there are; none where a wait has to be asked for them. The bell may end
+    /// the rest.
+    pub fn gather(&mut self, span: Duration, bell: BorrowedFd<'_>) -> usize {
+        match self {
+            Mover::Uring(uring) => uring.gather(span),
+            Mover::Epoll(_) => {
+                syscalls::rest(span, bell);
+                0
             }
         }
     }

@@ -162,6 +162,12 @@ impl Sockets {
         self.mover.wait(timeout)
     }
 
+    /// Rests for so long; tells how many answers `ready` has already.
+    pub fn gather(&mut self, span: Duration, bell: BorrowedFd<'_>) -> usize {
+        self.turn += 1;
+        self.mover.gather(span, bell)
+    }
+
     /// Whether more may be there than the last wait told.
     pub fn is_full(&self) -> bool {
         self.mover.is_full()

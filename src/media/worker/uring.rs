@@ -172,6 +172,16 @@ impl Uring {
         self.told.len()
     }
 
+    /// Rests for so long, and tells how many answers have gathered. The kernel looks at all sockets that are ready then, up to
+    /// what it may tell at once, and not at twenty only.
+    pub fn gather(&mut self, span: Duration) -> usize {
+        self.give_back();
+        let span = Timespec::from(span);
+        let _ = self.ring.submitter().submit_with_args(usize::from(BUFFERS), &SubmitArgs::new().timespec(&span));
+        self.take_told();
+        self.told.len()
+    }
+
     /// Has the kernel do what there is to do, without a wait.
     fn look(&mut self) -> io::Result<usize> {
         const GET_EVENTS: u32 = 1;
