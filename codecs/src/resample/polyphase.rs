@@ -14,24 +14,27 @@ pub struct Polyphase<'a> {
     pub down: usize,
 }
 
-/// Which phase is next, and over which samples it lies.
+/// Which phase is next, and over which samples it lies; by how much both go on.
 struct Place {
     at: usize,
     phase: usize,
+    step: usize,
+    phase_step: usize,
 }
 
 impl Polyphase<'_> {
     #[inline(always)]
     fn place(&self, due: usize) -> Place {
-        Place { at: due / self.up, phase: due % self.up }
+        let (step, phase_step) = (self.down / self.up, self.down % self.up);
+        Place { at: due / self.up, phase: due % self.up, step, phase_step }
     }
 
     /// The coefficients and the samples of the next output.
     #[inline(always)]
     fn next<'a>(&'a self, place: &mut Place, window: &'a [i16]) -> (&'a [i16], &'a [i16]) {
         let pair = (&self.phases[place.phase * self.taps..][..self.taps], &window[place.at..][..self.taps]);
-        place.at += self.down / self.up;
-        place.phase += self.down % self.up;
+        place.at += place.step;
+        place.phase += place.phase_step;
         if place.phase >= self.up {
             place.phase -= self.up;
             place.at += 1;
@@ -64,7 +67,7 @@ pub mod definition {
 }
 
 /// Four outputs at a time, whose sums over the lanes are then taken together. `narrow` serves where the taps are no
-/// multiple of what `simd` takes at a time.
+/// multiple of what `simd` takes at a time. Each number of taps that a filter has is compiled apart, without a loop.
 #[inline(always)]
 pub fn filter_in_lanes<S: Simd, N: Simd>(
     simd: S,
@@ -74,24 +77,35 @@ pub fn filter_in_lanes<S: Simd, N: Simd>(
     window: &[i16],
     output: &mut [i16],
 ) {
-    if bank.taps.is_multiple_of(S::Vector::LANES * 2) {
-        filter_by_fours(simd, bank, due, window, output);
-    } else if bank.taps.is_multiple_of(N::Vector::LANES * 2) {
-        filter_by_fours(narrow, bank, due, window, output);
-    } else {
-        definition::filter(bank, due, window, output);
+    match bank.taps {
+        32 => filter_by_fours::<S, 32>(simd, bank, due, window, output),
+        48 if 48 % (S::Vector::LANES * 2) == 0 => filter_by_fours::<S, 48>(simd, bank, due, window, output),
+        48 if 48 % (N::Vector::LANES * 2) == 0 => filter_by_fours::<N, 48>(narrow, bank, due, window, output),
+        64 => filter_by_fours::<S, 64>(simd, bank, due, window, output),
+        96 => filter_by_fours::<S, 96>(simd, bank, due, window, output),
+        128 => filter_by_fours::<S, 128>(simd, bank, due, window, output),
+        192 => filter_by_fours::<S, 192>(simd, bank, due, window, output),
+        _ => definition::filter(bank, due, window, output),
     }
 }
 
 #[inline(always)]
-fn filter_by_fours<S: Simd>(simd: S, bank: &Polyphase<'_>, due: usize, window: &[i16], output: &mut [i16]) {
+fn filter_by_fours<S: Simd, const TAPS: usize>(
+    simd: S,
+    bank: &Polyphase<'_>,
+    due: usize,
+    window: &[i16],
+    output: &mut [i16],
+) {
     let mut place = bank.place(due);
     for four in output.chunks_mut(4) {
         // No closure here: a compiler may keep what is within one apart from the level's instructions.
         let mut sums = [simd.splat(0); 4];
         for sum in &mut sums[..four.len()] {
             let (coefficients, samples) = bank.next(&mut place, window);
-            *sum = dot_product(simd, coefficients, samples);
+            if let (Some(coefficients), Some(samples)) = (coefficients.first_chunk(), samples.first_chunk()) {
+                *sum = dot_product::<S, TAPS>(simd, coefficients, samples);
+            }
         }
         for (out, sum) in four.iter_mut().zip(S::Vector::sums(sums)) {
             *out = to_sample(sum);
@@ -99,13 +113,15 @@ fn filter_by_fours<S: Simd>(simd: S, bank: &Polyphase<'_>, due: usize, window: &
     }
 }
 
-/// Products of both, added up in lanes; a rest of fewer than a vector's samples is left out.
+/// Products of both, added up in lanes.
 #[inline(always)]
-fn dot_product<S: Simd>(simd: S, a: &[i16], b: &[i16]) -> S::Vector {
+fn dot_product<S: Simd, const TAPS: usize>(simd: S, a: &[i16; TAPS], b: &[i16; TAPS]) -> S::Vector {
     let mut sum = simd.splat(0);
     let width = S::Vector::LANES * 2;
-    for (a, b) in a.chunks_exact(width).zip(b.chunks_exact(width)) {
-        sum = sum + simd.load_pairs(a).pair_product(simd.load_pairs(b));
+    let mut tap = 0;
+    while tap + width <= TAPS {
+        sum = sum + simd.load_pairs(&a[tap..]).pair_product(simd.load_pairs(&b[tap..]));
+        tap += width;
     }
     sum
 }

@@ -167,7 +167,7 @@ impl Noise {
                     3 => (voice * 20_000.0) as i16 + noise / 100,
                     4 => noise,
                     _ => {
-                        if n / pitch % 2 == 0 {
+                        if (n / pitch).is_multiple_of(2) {
                             i16::MAX
                         } else {
                             i16::MIN

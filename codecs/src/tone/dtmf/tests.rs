@@ -214,7 +214,7 @@ fn syllable(noise: &mut Noise, pcm: &mut Vec<i16>) {
         Formant::new(noise.between(2_000.0, 3_400.0), noise.between(80.0, 250.0)),
     ];
     let (mut pitch, glide) = (noise.between(75.0, 420.0), noise.between(0.99995, 1.00005));
-    let (is_voiced, loudness) = (noise.next() % 5 != 0, noise.between(200.0, 12_000.0));
+    let (is_voiced, loudness) = (!noise.next().is_multiple_of(5), noise.between(200.0, 12_000.0));
     let mut phase = 0.0;
     let start = pcm.len();
     let mut loudest = 1.0f64;
@@ -233,7 +233,7 @@ fn syllable(noise: &mut Noise, pcm: &mut Vec<i16>) {
     }
     let scale = loudness / (loudest / 1e6);
     pcm.extend(sound.into_iter().map(|value| (value * scale) as i16));
-    if noise.next() % 3 == 0 {
+    if noise.next().is_multiple_of(3) {
         let pause = noise.next() as usize % 1_200;
         pcm.extend((0..pause).map(|_| (noise.next() % 40) as i16 - 20));
     }
