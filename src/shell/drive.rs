@@ -230,7 +230,7 @@ impl World {
         for _ in 0..TURN {
             // Each has its share, so that a flood of one kind doesn't keep the other out.
             let one = next.take().or_else(|| self.arrivals.try_recv().ok());
-            let other = self.transports.next();
+            let other = self.transports.take();
             if one.is_none() && other.is_none() {
                 break;
             }

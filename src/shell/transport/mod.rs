@@ -108,13 +108,13 @@ impl Transports {
         self.udp.receive();
     }
 
-    /// How many of them wait to be taken by `next`.
+    /// How many of them wait to be taken by `take`.
     pub fn waiting(&self) -> usize {
         self.udp.waiting()
     }
 
-    pub fn next(&mut self) -> Option<Arrival> {
-        self.udp.next()
+    pub fn take(&mut self) -> Option<Arrival> {
+        self.udp.take()
     }
 
     /// Looks for datagrams that came back.

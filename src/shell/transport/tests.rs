@@ -121,7 +121,7 @@ impl Open {
 
     async fn arrival(&mut self) -> Arrival {
         loop {
-            if let Some(datagram) = self.transports.next() {
+            if let Some(datagram) = self.transports.take() {
                 return datagram;
             }
             tokio::select! {
@@ -416,7 +416,7 @@ async fn each_socket_has_its_share() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     gateway.transports.receive();
     let both: Vec<Bytes> = (0..2)
-        .map(|_| match gateway.transports.next() {
+        .map(|_| match gateway.transports.take() {
             Some(Arrival::Message { bytes, .. }) => bytes,
             _ => panic!("no message"),
         })
@@ -431,13 +431,13 @@ async fn a_datagram_that_nobody_takes_comes_back() {
         let mut desk = Desk::new();
         desk.settings.sip.udp = vec![any.parse().unwrap()];
         let mut gateway = desk.open().await;
-        let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let flow = Flow { transport: Transport::Udp, local: gateway.at(Transport::Udp), remote: free };
         let text = options("x;branch=z9hG4bKa").replace("SIP/2.0/TLS", "SIP/2.0/UDP");
         assert!(gateway.send(flow, &text));
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(gateway.send(flow, &text), "what is told of the first is not of the second");
-        match gateway.transports.next() {
+        match gateway.transports.take() {
             Some(Arrival::Returned { beginning }) => assert!(text.as_bytes().starts_with(&beginning)),
             _ => panic!("nothing came back"),
         }

@@ -104,7 +104,7 @@ impl Sockets {
     }
 
     /// The next message, of each socket in turn.
-    pub fn next(&mut self) -> Option<Arrival> {
+    pub fn take(&mut self) -> Option<Arrival> {
         if let Some(beginning) = self.returned.pop_front() {
             return Some(Arrival::Returned { beginning });
         }
