@@ -8,6 +8,8 @@
 //! cargo bench --bench registrar -- --contacts 100000
 //! ```
 
+#[path = "shared/cpu.rs"]
+mod cpu;
 #[path = "shared/heap.rs"]
 mod heap;
 
@@ -115,9 +117,9 @@ impl Bench {
             while !waiting.is_empty() {
                 let requests: Vec<_> =
                     waiting.iter_mut().map(|phone| (phone.flow(), phone.register(&mut self.chance))).collect();
-                let began = thread_cpu_us();
+                let began = cpu::thread_us();
                 let answers: Vec<Vec<u8>> = requests.into_iter().map(|(flow, bytes)| self.ask(flow, bytes)).collect();
-                cost += thread_cpu_us() - began;
+                cost += cpu::thread_us() - began;
                 let mut again = Vec::new();
                 for (phone, answer) in waiting.into_iter().zip(answers) {
                     let answer = Message::parse(answer.into()).expect("an answer that can be read");
@@ -221,14 +223,4 @@ fn resident_mib() -> f64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib: f64 = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or_default();
     kib / 1024.0
-}
-
-fn thread_cpu_us() -> f64 {
-    // SAFETY: the kernel writes to a value that outlives the call.
-    let time = unsafe {
-        let mut time: libc::timespec = std::mem::zeroed();
-        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time);
-        time
-    };
-    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
 }

@@ -7,6 +7,8 @@
 //! cargo bench --bench switch -- --calls 1000000        and that memory stays flat
 //! ```
 
+#[path = "shared/cpu.rs"]
+mod cpu;
 #[path = "shared/heap.rs"]
 mod heap;
 #[path = "call_setup/sip.rs"]
@@ -211,10 +213,10 @@ impl Bench {
         let mut inputs = VecDeque::from([input]);
         let mut sent = Vec::new();
         while let Some(input) = inputs.pop_front() {
-            let began = thread_cpu_us();
+            let began = cpu::thread_us();
             heap::inside(|| self.switch.handle(now, input));
             self.outputs.extend(std::iter::from_fn(|| heap::inside(|| self.switch.poll_output())));
-            self.cost += thread_cpu_us() - began;
+            self.cost += cpu::thread_us() - began;
             for output in self.outputs.drain(..) {
                 match &output {
                     Output::Send(transmit) => sent.push(String::from_utf8_lossy(&transmit.bytes).into_owned()),
@@ -245,14 +247,4 @@ fn flow(remote: &str) -> Flow {
 
 fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address")
-}
-
-fn thread_cpu_us() -> f64 {
-    // SAFETY: the kernel writes to a value that outlives the call.
-    let time = unsafe {
-        let mut time: libc::timespec = std::mem::zeroed();
-        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time);
-        time
-    };
-    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
 }
