@@ -320,6 +320,48 @@ fn an_offer_of_the_old_call_that_is_refused_is_followed_by_that_of_the_new_one()
 }
 
 #[test]
+fn lines_that_were_added_before_the_move_are_kept() {
+    play(&format!(
+        "{REFERRED}
+        alice -> tandem re-INVITE (sdp PCMU; video VP8)
+        tandem -> alice 100
+        tandem -> bob INVITE [sdp audio first=PCMU; video VP8/99]
+        bob -> tandem 200 (sdp PCMU; video VP8/99)
+        tandem -> bob ACK
+        tandem -> alice 200 [sdp PCMU; video VP8/99]
+        alice -> tandem ACK
+        carol -> tandem 200 (sdp PCMU)
+        tandem -> carol ACK
+        tandem -> bob NOTIFY
+        tandem -> bob BYE
+        bob -> tandem 200 NOTIFY
+        bob -> tandem 200 BYE
+        tandem -> alice INVITE [sdp audio first=PCMU; video refused]
+        {TOGETHER}"
+    ));
+}
+
+#[test]
+fn lines_that_are_being_added_give_way_to_the_move() {
+    play(&format!(
+        "{REFERRED}
+        alice -> tandem re-INVITE (sdp PCMU; video VP8)
+        tandem -> alice 100
+        tandem -> bob INVITE [sdp audio first=PCMU; video VP8/99]
+        carol -> tandem 200 (sdp PCMU)
+        tandem -> carol ACK
+        tandem -> alice 491 INVITE
+        tandem -> bob NOTIFY
+        tandem -> bob BYE
+        bob -> tandem 200 NOTIFY
+        bob -> tandem 200 BYE
+        bob -> tandem 487 INVITE
+        tandem -> alice INVITE [sdp audio first=PCMU]
+        {TOGETHER}"
+    ));
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     play(
         "
