@@ -441,7 +441,7 @@ fn greet(settings: &Settings, http: SocketAddr, https: Option<SocketAddr>, world
     };
     println!("  media                     UDP ports {first}-{last}, {workers} by {io}");
     for ((one, other), ns) in &prices.transcode_ns {
-        tracing::info!("{} to {} and back costs {} µs of CPU a packet", one.name(), other.name(), ns / 1_000);
+        tracing::debug!("{} to {} and back costs {} µs of CPU a packet", one.name(), other.name(), ns / 1_000);
     }
     println!("  SIP domain                {}", settings.sip.domain);
     println!("  dial                      *43 echo   *60 speaking clock and *65 your number come with a later release");

@@ -35,8 +35,8 @@ fn a_phone_behind_a_nat_is_called_long_after_it_registered_and_calls() {
         gateway.await_registered(user, 1);
     }
     let registered = Instant::now();
-    let (log, house) = (gateway.log(), nat::HOUSE.to_string());
-    assert!(log.contains(&format!("@{house}:5060 from udp:{}:", nat::OUTSIDE)), "{log}");
+    let seen = format!("@{}:5060 from udp:{}:", nat::HOUSE, nat::OUTSIDE);
+    wait::until("the log to say so", seconds(5), || gateway.log().contains(&seen).then_some(()));
     wait::until("the router to forget", MEMORY * 4, || (registered.elapsed() > MEMORY * 2).then_some(()));
 
     bob.dial(&format!("sip:alice@{DOMAIN}"));

@@ -45,6 +45,8 @@ impl Peer {
                 let headers = vec![(Name::Event, package.to_owned()), (Name::Expires, expires.to_string())];
                 let call_id = self.ask(now, Method::Subscribe, &target, headers, None, None);
                 if let Some(call_id) = call_id.filter(|_| package == "dialog") {
+                    // Whoever asks a second time has begun anew, and isn't told twice.
+                    self.watches.retain(|_, watch| watch.user != target);
                     self.watches.insert(call_id, Watch::new(&target, Duration::from_secs(expires)));
                 }
             }
