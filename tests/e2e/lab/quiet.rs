@@ -24,18 +24,19 @@ pub fn beside_others() -> RwLockReadGuard<'static, ()> {
 const STALL: Duration = Duration::from_millis(30);
 
 /// Tries to hear well. Where it is told why it didn't, it tries again if the machine stood still meanwhile, as a virtual
-/// one does when its host is busy; on a machine that ran all the time it tries just once more.
+/// one does when its host is busy; on a machine that ran all the time it tries just once more. Where the machine never
+/// runs for long enough, nothing is proved, and that is said.
 #[track_caller]
 pub fn hearing(attempt: impl Fn() -> Result<(), String>) {
     let mut unexplained = 0;
-    for _ in 0..6 {
+    for _ in 0..5 {
         let (result, late) = watched(&attempt);
         let Err(why) = result else { return };
         unexplained += usize::from(late < STALL);
         assert!(unexplained < 2, "{why}; the machine was late by {late:?} at most");
         println!("again, for the machine was late by {late:?}: {why}");
     }
-    panic!("the machine stands still too often to hear how well sound arrives");
+    skipped("the machine stands still too often to hear how well sound arrives");
 }
 
 /// Runs something, and tells by how much one of the processors was late meanwhile at most.
