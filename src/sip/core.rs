@@ -9,8 +9,8 @@ use crate::sip::outbox::Outbox;
 use crate::sip::response::{Answer, way_back};
 use crate::sip::session::{Acknowledgement, Asking, Invitation, Session};
 use crate::sip::transaction::timer::Timing;
-use crate::sip::transaction::{Asked, ClientId, Clients, ServerTxId, Servers};
-use crate::wire::sip::Message;
+use crate::sip::transaction::{Asked, ClientId, Clients, Dismissed, ServerKey, ServerTxId, Servers};
+use crate::wire::sip::{Message, Method};
 use bytes::Bytes;
 
 pub(crate) struct Core {
@@ -20,6 +20,7 @@ pub(crate) struct Core {
     pub clients: Clients<Owner>,
     /// INVITE transactions know their session.
     pub servers: Servers<Option<SessionId>>,
+    pub dismissed: Dismissed,
     /// Further answers of a forked INVITE, to be hung up.
     pub forks: Vec<Fork>,
     /// Questions that were ever asked in sessions, by which they are numbered.
@@ -57,6 +58,7 @@ impl Core {
             out: Outbox::default(),
             clients: Clients::new(timing),
             servers: Servers::new(timing),
+            dismissed: Dismissed::default(),
             forks: Vec::new(),
             asks: 0,
         }
@@ -95,14 +97,30 @@ impl Core {
         self.answer(id, &Answer { status, reason: "", headers: &headers, body: None });
     }
 
-    /// An answer to a request of which nothing is kept.
+    /// An answer to a request of which nothing is kept, but for what a late copy of an INVITE has to be told.
     pub fn reply_statelessly(&mut self, flow: Flow, request: Message, status: u16, reason: &str, headers: &Headers) {
         let to_tag = self.mint.stable_tag(&request);
         let (back, listens) = way_back(&request, flow);
         let asked = Asked { request, flow, back, listens, to_tag };
         let answer = Answer { status, reason, headers, body: None };
         let bytes = answer.write(&asked, &self.settings);
+        if *asked.request.method() == Method::Invite
+            && !flow.transport.is_reliable()
+            && let Some(key) = ServerKey::of(&asked.request, &Method::Invite)
+            && let Ok(cseq) = asked.request.cseq()
+        {
+            self.dismissed.keep(self.out.now.time, self.timing().lifetime(), key, cseq.number, bytes.clone());
+        }
         self.out.send(asked.back, bytes, Kind::Answer { listens: asked.listens });
+    }
+
+    /// The answer to a request of which nothing was kept, once more for a copy of it; false for any other request.
+    pub fn reply_as_before(&mut self, flow: Flow, key: &ServerKey, request: &Message) -> bool {
+        let answer = request.cseq().ok().and_then(|cseq| self.dismissed.answer(self.out.now.time, key, cseq.number));
+        let Some(bytes) = answer else { return false };
+        let (back, listens) = way_back(request, flow);
+        self.out.send(back, bytes, Kind::Answer { listens });
+        true
     }
 }
 

@@ -137,6 +137,7 @@ fn only_so_many_calls_at_once() {
     );
 }
 
+/// A copy of what was refused is no other call, though by now it could be made.
 #[test]
 fn no_call_without_a_record() {
     play(
@@ -146,6 +147,9 @@ fn no_call_without_a_record() {
         alice -> tandem INVITE bob (sdp PCMU)
         tandem -> alice 503 [Retry-After ~ 1]
         records are kept again
+        alice -> tandem again
+        tandem -> alice 503 [Retry-After ~ 1]
+        quiet bob
         alice calls bob (sdp PCMU)
         tandem -> bob INVITE
         bob -> tandem 486

@@ -102,6 +102,9 @@ impl Agent {
         if self.core.servers.arrive(&mut self.core.out, &key, &method) == Arrival::Absorbed {
             return;
         }
+        if method == Method::Invite && self.core.reply_as_before(flow, &key, &message) {
+            return;
+        }
         if message.check().is_err() {
             return self.answer_unreadable(flow, message);
         }

@@ -11,6 +11,7 @@
 
 mod client;
 mod clients;
+mod dismissed;
 mod invite_client;
 mod invite_server;
 mod key;
@@ -22,6 +23,7 @@ pub mod timer;
 pub use client::Client;
 pub(crate) use clients::Lost;
 pub use clients::{ClientId, Clients, Course};
+pub(crate) use dismissed::Dismissed;
 pub use invite_client::InviteClient;
 pub use invite_server::InviteServer;
 pub use key::{ClientKey, ServerKey};
