@@ -385,6 +385,8 @@ impl Peer {
         }
         self.is_cut_off = true;
         self.move_on();
+        // Nothing leads to it by the address that it gave, so it will ask again for what it watches.
+        self.watches.clear();
         if let Role::Phone(_) = &self.role {
             self.errands.set(Errand::Register, now.time + below(&mut self.chance, Duration::from_secs(2)));
         }

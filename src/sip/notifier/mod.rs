@@ -29,7 +29,8 @@ use subscription::Subscription;
 /// Bound of what an Event header's `id` may be, in bytes.
 const EVENT_ID: usize = 128;
 const TARGET: usize = 1_024;
-/// Refused notifications in a row after which a subscription is given up, of refusals that don't end it by themselves.
+/// Notifications in a row after which a subscription is given up, of those that met a refusal which doesn't end it by
+/// itself, or a connection that broke.
 const PATIENCE: u8 = 3;
 /// When a NOTIFY is tried again for which there was no room.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -263,16 +264,17 @@ impl Notifier {
     }
 
     /// A NOTIFY has no answer and will have none: nobody is there (§4.2.2). One that a limit of ours kept back says nothing of
-    /// the watcher, and is sent later.
+    /// the watcher, and is sent later; one whose connection broke is too, for the watcher may have another by then.
     pub fn failed(&mut self, now: Time, request: RequestId, cause: Failure) -> bool {
         let Some(id) = self.requests.remove(&request) else { return false };
-        match self.subscriptions.get_mut(&id) {
-            Some(subscription) if cause == Failure::Limit => {
-                (subscription.in_flight, subscription.request, subscription.due) = (false, None, true);
-                self.timers.set(Timer::Pause(id), now + AGAIN);
-            }
-            _ => self.remove(id),
+        let Some(subscription) = self.subscriptions.get_mut(&id) else { return true };
+        subscription.failures = subscription.failures.saturating_add(u8::from(cause == Failure::Transport));
+        if cause == Failure::Timeout || subscription.failures >= PATIENCE {
+            self.remove(id);
+            return true;
         }
+        (subscription.in_flight, subscription.request, subscription.due) = (false, None, true);
+        self.timers.set(Timer::Pause(id), now + AGAIN);
         true
     }
 

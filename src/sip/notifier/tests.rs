@@ -237,3 +237,18 @@ fn a_limit_of_ours_says_nothing_of_a_watcher() {
     desk.wait(3);
     assert_eq!(desk.tell().len(), 1, "it is told later");
 }
+
+#[test]
+fn a_watcher_whose_connection_broke_is_told_again_and_given_up_in_the_end() {
+    let mut desk = Desk::new();
+    desk.subscribe("alice", "bob", "");
+    for _ in 0..2 {
+        assert_eq!(desk.tell().len(), 1);
+        assert!(desk.notifier.failed(desk.now, RequestId(desk.requests), Failure::Transport));
+        assert_eq!((desk.notifier.count(), desk.tell().len()), (1, 0));
+        desk.wait(3);
+    }
+    assert_eq!(desk.tell().len(), 1);
+    assert!(desk.notifier.failed(desk.now, RequestId(desk.requests), Failure::Transport));
+    assert_eq!(desk.notifier.count(), 0);
+}
