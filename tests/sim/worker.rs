@@ -27,7 +27,7 @@ pub struct Worker {
     batch: Batch,
     range: Range,
     open: BTreeMap<PortId, u16>,
-    /// Ports that couldn't be opened, of which the switch may not have heard when it has them closed.
+    /// Ports that couldn't be opened, of which the switch had not heard when it gave them further orders.
     failed: BTreeSet<PortId>,
     /// Open ports by their number.
     numbers: BTreeMap<u16, PortId>,
@@ -86,14 +86,16 @@ impl Worker {
     pub fn obey(&mut self, now: Time, command: Command) -> Option<Command> {
         let is_refused = matches!(command, Command::Open { .. }) && self.chance.happens(self.faults.refused);
         if is_refused || self.is_held_up(now) {
+            if let Command::Open { port, .. } = command {
+                self.failed.insert(port);
+            }
             return Some(command);
         }
         match command {
             Command::Open { port, .. } => self.open(now, port),
             Command::Close { port } => {
-                if !self.failed.remove(&port) {
-                    self.know(port, "Close");
-                }
+                self.know(port, "Close");
+                self.failed.remove(&port);
                 self.engine.command(now, Command::Close { port }, &mut self.batch);
                 self.flush();
                 if let Some(number) = self.open.remove(&port) {
@@ -165,7 +167,7 @@ impl Worker {
     }
 
     fn know(&mut self, port: PortId, what: &str) {
-        if !self.open.contains_key(&port) {
+        if !self.open.contains_key(&port) && !self.failed.contains(&port) {
             self.complaints.push(format!("{what} for {port:?}, which isn't open"));
         }
     }
