@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 /// A pair that nobody has needed for so long is closed: somewhat longer than a number rests before its next turn.
-const KEPT: Duration = Duration::from_secs(15);
+const KEPT: Duration = Duration::from_secs(45);
 
 /// To close a socket takes some microseconds.
 const CLOSED_AT_ONCE: usize = 8;

@@ -5,7 +5,8 @@ use crate::base::time::Time;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-const QUARANTINE: Duration = Duration::from_secs(5);
+/// As long as BYE is repeated to somebody who didn't hear it, and so speaks on (64*T1 of RFC 3261 §17.1.2.2), and a little.
+const QUARANTINE: Duration = Duration::from_secs(34);
 
 pub struct Range {
     /// The first even number.
@@ -93,8 +94,8 @@ mod tests {
         range.give_back(Time::ZERO, 100);
         range.give_back(Time::ZERO, 100);
         // In turn, and the pair after the last one comes first.
-        assert_eq!(range.take(Time::from_millis(6_000)), Some(102));
-        assert_eq!(range.take(Time::from_millis(6_000)), Some(100));
-        assert_eq!(range.take(Time::from_millis(6_000)), None);
+        assert_eq!(range.take(Time::from_millis(35_000)), Some(102));
+        assert_eq!(range.take(Time::from_millis(35_000)), Some(100));
+        assert_eq!(range.take(Time::from_millis(35_000)), None);
     }
 }
