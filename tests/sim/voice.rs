@@ -36,8 +36,8 @@ pub struct Voice {
     pub wish: Direction,
     /// What it has asked for, and has no answer to.
     asked: Option<Direction>,
-    /// How many lines that offer has.
-    asked_lines: usize,
+    /// What that offer has beside sound.
+    asked_lines: Vec<Kind>,
     /// The gateway's last direction, from the gateway's view.
     pub told: Option<Direction>,
     /// Where the gateway wants our sound.
@@ -61,7 +61,7 @@ impl Voice {
             version: 0,
             wish: Direction::SendRecv,
             asked: None,
-            asked_lines: 0,
+            asked_lines: Vec::new(),
             told: None,
             gateway: None,
             last: None,
@@ -78,13 +78,18 @@ impl Voice {
         let formats = self.codecs.iter().map(|&codec| format_of(codec)).chain([events()]).collect();
         let mut lines = vec![line(address, direction, formats)];
         lines.extend(self.extras.iter_mut().map(Extra::offer));
-        self.asked_lines = lines.len();
+        self.asked_lines = self.extras.iter().map(|extra| extra.kind.clone()).collect();
         self.describe(lines)
     }
 
-    /// Whether its offer that has no answer has fewer lines than there are by now.
+    /// Whether an offer of its has no answer.
+    pub fn has_offered(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Whether its offer that has no answer has other lines than there are by now.
     pub fn has_outgrown_its_offer(&self) -> bool {
-        self.asked.is_some() && self.asked_lines <= self.extras.len()
+        self.asked.is_some() && !self.extras.iter().map(|extra| &extra.kind).eq(&self.asked_lines)
     }
 
     /// From its next offer on this phone wants whatever it has beside sound.

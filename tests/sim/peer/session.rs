@@ -333,7 +333,7 @@ impl Peer {
             SessionEvent::Reanswered { message } => {
                 (talk.asking, talk.changed) = (false, now.time);
                 // The answer to an offer of the gateway's belongs in the ACK, which this phone doesn't know.
-                let is_late = message.body().is_empty() || talk.is_empty_handed();
+                let is_late = message.body().is_empty() || !talk.voice.has_offered();
                 if !is_late && let Err(why) = talk.voice.accept(&message) {
                     ledger.violation(now.time, Some(call), format!("answer to {}'s re-INVITE: {why}", self.name));
                 }
@@ -448,10 +448,6 @@ impl Talk {
             let Some((to, packet)) = self.voice.say(now) else { return };
             ledger.spoken.push(Speech { from: self.voice.public, to, packet });
         }
-    }
-
-    fn is_empty_handed(&self) -> bool {
-        self.talking.steps.iter().any(|&(_, step)| step == Step::Empty)
     }
 }
 
