@@ -489,7 +489,8 @@ impl Switch {
             | MediaEvent::Finished { port }
             | MediaEvent::Closed { port, .. } => *port,
         };
-        if matches!(event, MediaEvent::Closed { .. }) {
+        // Of a port that never was no end is told.
+        if matches!(event, MediaEvent::Closed { .. } | MediaEvent::OpenFailed { .. }) {
             self.exchange.forget_closing(port);
         }
         let Some(LegKey { call, leg }) = self.exchange.port_owner(port) else { return };
