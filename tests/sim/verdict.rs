@@ -205,7 +205,9 @@ impl Judge<'_> {
         if self.is_perfect() {
             self.compare_times(record, wrong);
             self.compare_way(wrong);
-            let ends_itself = record.answered.is_some() && record.ended_by == EndedBy::Gateway;
+            // Its refusal of our request may overtake the BYE of one who hung up.
+            let ends_itself =
+                record.answered.is_some() && record.ended_by == EndedBy::Gateway && !caller_left && !callee_left;
             if ends_itself && !reference::ENDINGS.iter().any(|ending| record.cause.starts_with(ending)) {
                 wrong.push(format!("the gateway ended it, since {}", record.cause));
             }

@@ -31,7 +31,7 @@ impl World {
         };
         // What is missing in a request is missing in the answer that says so.
         let is_rude = transmit.flow.remote.ip() == office::BOOR.ip();
-        let repeats = is_rude && !message.is_request() && [400, 416].contains(&message.status());
+        let repeats = is_rude && !message.is_request() && [400, 416, 505].contains(&message.status());
         if let Err(defect) = message.check()
             && !repeats
         {
