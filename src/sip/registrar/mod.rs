@@ -20,7 +20,7 @@ use crate::sip::announce::Announce;
 use crate::sip::flow::{Flow, Headers};
 use crate::sip::registrar::request::{EXTENSIONS, Request, Wanted, Wish};
 use crate::wire::sip::{HeaderError, Message, Name, Uri, date};
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 /// Changes that wait to be polled; older ones are dropped, as they only inform.
@@ -108,8 +108,10 @@ pub struct Registrar {
     users: BTreeMap<String, Vec<Binding>>,
     /// Whose a binding is, by its id.
     owners: HashMap<u64, String>,
-    /// Bindings by their connection, where nothing else leads there.
+    /// Bindings by their connection.
     flows: HashMap<Flow, Vec<u64>>,
+    /// Bindings whose connection has closed, and to which something else leads, or may.
+    cut_off: HashSet<u64>,
     /// How many bindings there are on each way.
     ways: HashMap<Flow, usize>,
     expiry: Timers<u64>,
@@ -131,6 +133,7 @@ impl Registrar {
             users: BTreeMap::new(),
             owners: HashMap::new(),
             flows: HashMap::new(),
+            cut_off: HashSet::new(),
             ways: HashMap::new(),
             expiry: Timers::default(),
             last_id: 0,
@@ -210,10 +213,12 @@ impl Registrar {
         if let Some(instance) = gruu::instance_of(uri) {
             return Some(Phone { user: user.into_owned(), instance });
         }
-        let id = self.epochs.get(&gruu::epoch_of(&self.secret, &user)?)?;
-        let user = self.owners.get(id)?;
-        let binding = self.users.get(user)?.iter().find(|binding| binding.id == *id)?;
-        Some(Phone { user: user.clone(), instance: binding.instance.clone()? })
+        let id = *self.epochs.get(&gruu::epoch_of(&self.secret, &user)?)?;
+        Some(Phone { user: self.owners.get(&id)?.clone(), instance: self.binding(id)?.instance.clone()? })
+    }
+
+    fn binding(&self, id: u64) -> Option<&Binding> {
+        self.users.get(self.owners.get(&id)?)?.iter().find(|binding| binding.id == id)
     }
 
     /// All bindings with their users, in the order of the users' names.
@@ -234,7 +239,10 @@ impl Registrar {
     /// by their Path (RFC 3327 §5.4), or where their Contact says.
     pub fn drop_flow(&mut self, flow: Flow) {
         for id in self.flows.remove(&flow).unwrap_or_default() {
-            self.remove(id, Removal::FlowClosed);
+            match self.binding(id).is_some_and(Binding::ends_with_flow) {
+                true => self.remove(id, Removal::FlowClosed),
+                false => _ = self.cut_off.insert(id),
+            }
         }
     }
 
@@ -288,7 +296,7 @@ impl Registrar {
         // An account whose limit was lowered may still refresh what it has.
         let limit = self.limits.contacts.max(1).max(current.len());
         while staged.bindings.len() > limit {
-            let Some(at) = staged.gives_way(request) else {
+            let Some(at) = staged.gives_way(request, &self.cut_off) else {
                 let warning = format!("399 tandem \"Already {limit} contacts: remove one or wait until it expires\"");
                 return Err(Outcome::refuse(403, "Too Many Contacts").with(Name::Warning, warning));
             };
@@ -313,6 +321,9 @@ impl Registrar {
         }
         let mut bindings = staged.bindings;
         for binding in &mut bindings {
+            if self.binding(binding.id) == Some(binding) {
+                continue;
+            }
             if binding.id == 0 {
                 self.last_id += 1;
                 binding.id = self.last_id;
@@ -358,7 +369,7 @@ impl Registrar {
         }
         self.expiry.set(binding.id, binding.expires_at);
         *self.ways.entry(binding.flow).or_default() += 1;
-        if binding.ends_with_flow() {
+        if binding.flow.transport.is_reliable() {
             self.flows.entry(binding.flow).or_default().push(binding.id);
         }
     }
@@ -366,6 +377,7 @@ impl Registrar {
     /// Takes a binding out of the indexes, as it stands in the list of its user.
     fn unlink(&mut self, id: u64) {
         self.expiry.cancel(id);
+        self.cut_off.remove(&id);
         let Some(user) = self.owners.remove(&id) else { return };
         let bindings = self.users.get(&user).map(Vec::as_slice).unwrap_or_default();
         let Some((flow, epoch)) =
@@ -477,8 +489,8 @@ impl Staged {
         }
     }
 
-    /// The binding that looks like an earlier life of the phone that asks.
-    fn gives_way(&self, request: &Request) -> Option<usize> {
+    /// The binding that looks like an earlier life of the phone that asks, or else of another one.
+    fn gives_way(&self, request: &Request, cut_off: &HashSet<u64>) -> Option<usize> {
         let Wish::Update(wanted) = &request.wish else { return None };
         let instances = || wanted.iter().filter_map(|wanted| wanted.instance.as_deref());
         let oldest = |alike: &dyn Fn(&Binding) -> bool| {
@@ -487,11 +499,13 @@ impl Staged {
                 self.bindings.iter().enumerate().filter(|(_, binding)| untouched(binding) && alike(binding));
             candidates.min_by_key(|(_, binding)| (binding.refreshed_at, binding.id)).map(|(at, _)| at)
         };
-        oldest(&|binding| instances().any(|instance| binding.instance.as_deref() == Some(instance))).or_else(|| {
-            oldest(&|binding| {
-                binding.user_agent == request.user_agent && binding.flow.remote.ip() == request.flow.remote.ip()
+        oldest(&|binding| instances().any(|instance| binding.instance.as_deref() == Some(instance)))
+            .or_else(|| {
+                oldest(&|binding| {
+                    binding.user_agent == request.user_agent && binding.flow.remote.ip() == request.flow.remote.ip()
+                })
             })
-        })
+            .or_else(|| oldest(&|binding| cut_off.contains(&binding.id)))
     }
 }
 

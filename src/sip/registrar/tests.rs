@@ -338,6 +338,28 @@ fn a_closed_connection_takes_those_along_to_whom_nothing_else_leads() {
 }
 
 #[test]
+fn a_contact_whose_connection_closed_gives_way_to_another_phone() {
+    let mut desk = Desk::new();
+    let phone = |port: u16| {
+        let contact = format!("Contact: <sip:a@192.0.2.7:{port};transport=tcp>");
+        register(&port.to_string(), 1, &[&contact, "User-Agent: one"])
+    };
+    for port in 40_000..40_003 {
+        let tcp = flow(Transport::Tcp, &format!("192.0.2.7:{port}"));
+        assert_eq!(desk.registrar.register(at(0), "alice", &phone(port), tcp).status, 200);
+        if port != 40_000 {
+            desk.registrar.drop_flow(tcp);
+        }
+    }
+    let desk_phone = |cseq| register("other", cseq, &["Contact: <sip:a@192.0.2.9>", "User-Agent: two"]);
+    assert_eq!(desk.registrar.register(at(1), "alice", &desk_phone(1), udp("192.0.2.9:5060")).status, 200);
+    let uris = desk.uris(1);
+    assert_eq!(uris.len(), 3);
+    let is_there = |port: u16| uris.iter().any(|uri| uri.contains(&port.to_string()));
+    assert!(is_there(40_000) && !is_there(40_001) && is_there(40_002), "the oldest one that is cut off went: {uris:?}");
+}
+
+#[test]
 fn a_closed_connection_takes_its_bindings_along() {
     let mut desk = Desk::new();
     let (one, two) = (flow(Transport::Tcp, "192.0.2.7:40000"), flow(Transport::Tcp, "192.0.2.7:40001"));
