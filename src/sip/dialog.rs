@@ -1,7 +1,7 @@
 //! Dialogs: RFC 3261 §12.
 
 use crate::sip::flow::{Flow, Transport};
-use crate::wire::sip::{Contacts, Message, Name, NameAddr, SessionPair, Uri, Uuid};
+use crate::wire::sip::{Contacts, Message, Name, NameAddr, Scheme, SessionPair, Uri, Uuid};
 use std::net::{IpAddr, SocketAddr};
 
 /// The state that both sides of a dialog keep (§12).
@@ -207,12 +207,13 @@ fn tag(address: Option<NameAddr<'_>>) -> String {
     address.and_then(|address| address.tag().map(str::to_owned)).unwrap_or_default()
 }
 
-/// The URI of a Contact that can be a target.
+/// The URI of a Contact that can be a target: a SIP URI (RFC 3261 §8.1.1.8).
 fn contact(message: &Message) -> Option<String> {
     match message.contacts().ok()? {
-        // What is no URI can't be the target of requests.
         Contacts::List(list) => {
-            list.first().filter(|contact| contact.parse_uri().is_ok()).map(|contact| contact.uri().to_owned())
+            let contact = list.first()?;
+            let is_sip = contact.parse_uri().is_ok_and(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips));
+            is_sip.then(|| contact.uri().to_owned())
         }
         Contacts::Star => None,
     }
@@ -318,6 +319,9 @@ mod tests {
     #[test]
     fn a_contact_that_is_no_uri_keeps_to_where_the_message_came_from() {
         let way = dialog("Contact: <sip:alice@192.0.2.1\u{fa}:5060>\r\n").way();
+        assert_eq!((way.uri.as_str(), way.flow), (fallback(flow()).as_str(), flow()));
+        // One of another kind leads nowhere either.
+        let way = dialog("Contact: <si.192.0.2.1:5060>\r\n").way();
         assert_eq!((way.uri.as_str(), way.flow), (fallback(flow()).as_str(), flow()));
     }
 
