@@ -466,13 +466,15 @@ impl Media {
         digits: Dtmf,
     ) {
         self.close_unused(exchange);
-        for stream in &mut self.streams {
+        let Media { streams, ports: held, worker, .. } = self;
+        // Of a leg that is about to go nothing is settled any more.
+        for stream in streams.iter_mut().filter(|stream| !is_closing(held, stream)) {
             let Some(opposite) = other.iter().find(|opposite| opposite.bond == stream.bond) else { continue };
             let peer = ports.iter().find(|(bond, _)| *bond == stream.bond).map(|&(_, port)| Source::Peer(port));
             // A clip is sound, and takes no picture's place.
             let own = own.filter(|own| stream.is_sound() || matches!(own, Source::Echo));
             let source = own.cloned().or(peer).unwrap_or(Source::Nothing);
-            stream.wire(exchange, self.worker, opposite, source, silence, digits);
+            stream.wire(exchange, *worker, opposite, source, silence, digits);
         }
     }
 
@@ -490,7 +492,8 @@ impl Media {
 
     /// The open lines and their ports.
     pub fn bonds(&self) -> Vec<(Bond, PortId)> {
-        self.streams.iter().filter_map(|stream| Some((stream.bond, stream.port?))).collect()
+        let open = self.streams.iter().filter(|stream| !is_closing(&self.ports, stream));
+        open.filter_map(|stream| Some((stream.bond, stream.port?))).collect()
     }
 
     /// Closes all ports.
@@ -534,6 +537,11 @@ impl Media {
             }
         }
     }
+}
+
+/// Whether the port of a line is being closed.
+fn is_closing(ports: &[Held], stream: &Stream) -> bool {
+    ports.iter().any(|held| held.closing && stream.port == Some(held.port))
 }
 
 fn body(description: &Description) -> Body {
