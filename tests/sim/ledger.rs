@@ -25,6 +25,8 @@ pub struct Ledger {
     pub has_strangers: bool,
     /// Sound on its way to the gateway.
     pub spoken: Vec<Speech>,
+    /// When a peer last lost all that it knew.
+    pub restarts: HashMap<String, Time>,
 }
 
 /// A text that one user has written to another.
@@ -175,7 +177,8 @@ impl Ledger {
         let leg = Leg { peer: peer.to_owned(), invited: at, ..Leg::default() };
         let Some(before) = story.legs.insert(call_id.to_owned(), leg) else { return };
         // It forgot the call, and took a repetition of the INVITE for a new one.
-        let has_forgotten = before.vanished.is_some() || at - before.invited >= TRANSACTION;
+        let has_restarted = self.restarts.get(peer).is_some_and(|&restart| restart >= before.invited);
+        let has_forgotten = has_restarted || before.vanished.is_some() || at - before.invited >= TRANSACTION;
         match has_forgotten {
             true => _ = story.legs.insert(format!("{call_id} before"), before),
             false => self.violation(at, Some(call), format!("{peer} was invited twice with one Call-ID")),

@@ -353,6 +353,7 @@ impl Peer {
         for (_, talk) in std::mem::take(&mut self.talks) {
             talk.abandon(now.time, ledger);
         }
+        ledger.restarts.insert(self.name.clone(), now.time);
         self.lives = self.lives.wrapping_add(1);
         self.is_cut_off = self.transport.is_reliable();
         self.move_on();
