@@ -2,7 +2,8 @@
 //! same calls through Kamailio as a stateful proxy, which keeps no call, opens no port and writes no record.
 //!
 //! The server has one core to itself and the load another. Costs are CPU time of all the server's threads and processes, so
-//! they hold on a machine that does other things besides; set-up times don't.
+//! they hold on a machine that does other things besides; set-up times don't, which is why a bare echo of datagrams, on the
+//! same two cores, stands in the first row.
 //!
 //! ```text
 //! cargo bench --bench call_setup                       all of it, about two minutes
@@ -12,6 +13,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a load lives by the clock, and on sockets")]
 
+mod floor;
 mod load;
 mod server;
 mod sip;
@@ -35,6 +37,16 @@ fn main() {
     let many: Option<usize> = value("--calls").map(|it| it.parse().expect("--calls takes a number"));
 
     println!("server      calls/s  failed  again  ms CPU/call  set-up p50 ms  p99 ms");
+    let times = floor::echo(RATE, seconds);
+    println!(
+        "{:<10} {RATE:>8.0} {:>7} {:>6} {:>12} {:>14.2} {:>7.2}",
+        "bare echo",
+        "",
+        "",
+        "",
+        times.at(0.5),
+        times.at(0.99)
+    );
     for start in [Server::tandem as fn() -> Option<Server>, Server::kamailio] {
         let Some(server) = start() else { continue };
         if only.is_none_or(|only| only == server.name) {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The core that the server has. The load takes the next one.
-const CORE: usize = 0;
+pub const CORE: usize = 0;
 pub const CALLER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 pub const CALLEE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 /// Where the callee listens, on its address.
