@@ -109,7 +109,9 @@ impl Core {
             && let Some(key) = ServerKey::of(&asked.request, &Method::Invite)
             && let Ok(cseq) = asked.request.cseq()
         {
-            self.dismissed.keep(self.out.now.time, self.timing().lifetime(), key, cseq.number, bytes.clone());
+            // For as long as a copy may be sent, and be on its way.
+            let span = self.timing().lifetime() + self.settings.t4;
+            self.dismissed.keep(self.out.now.time, span, key, cseq.number, bytes.clone());
         }
         self.out.send(asked.back, bytes, Kind::Answer { listens: asked.listens });
     }

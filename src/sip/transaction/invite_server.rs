@@ -92,6 +92,11 @@ impl InviteServer {
                 *pause = self.timing.next(*pause);
                 smallvec![Effect::Send(last.clone()), Effect::Start(Timer::G, *pause)]
             }
+            // The last copy of the INVITE was sent just before that, and may take as long as any message does.
+            (State::Completed { .. }, Timer::H) if !self.reliable => {
+                self.state = State::Confirmed;
+                smallvec![Effect::Stop(Timer::G), Effect::Start(Timer::I, self.timing.t4)]
+            }
             (State::Completed { .. }, Timer::H) | (State::Confirmed, Timer::I) | (State::Accepted, Timer::L) => {
                 self.state = State::Over;
                 smallvec![Effect::Over]
@@ -134,7 +139,10 @@ mod tests {
             assert_eq!(effects.as_slice(), [Effect::Send(answer(486)), Effect::Start(Timer::G, pause)]);
         }
         assert_eq!(machine.request().as_slice(), [Effect::Send(answer(486))]);
-        assert_eq!(machine.timer(Timer::H).as_slice(), [Effect::Over]);
+        let absorbs = Effect::Start(Timer::I, Duration::from_secs(5));
+        assert_eq!(machine.timer(Timer::H).as_slice(), [Effect::Stop(Timer::G), absorbs]);
+        assert!(machine.request().is_empty(), "a copy that was long on its way");
+        assert_eq!(machine.timer(Timer::I).as_slice(), [Effect::Over]);
     }
 
     #[test]

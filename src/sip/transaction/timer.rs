@@ -18,7 +18,7 @@ pub enum Timer {
     G,
     /// Our refusal of an INVITE was not acknowledged within 64*T1: we stop.
     H,
-    /// Our refusal was acknowledged: for T4 each further ACK is absorbed.
+    /// Our refusal was acknowledged, or was not in time: for T4 all that comes late is absorbed.
     I,
     /// Another request was answered: for 64*T1 each retransmission of it has the same answer.
     J,
