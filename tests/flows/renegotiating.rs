@@ -305,6 +305,28 @@ fn both_offer_at_once() {
     );
 }
 
+/// A peer that hears a later request first can't take the earlier one any more (RFC 3261 §12.2.2).
+#[test]
+fn an_offer_that_was_overtaken_is_made_again() {
+    talking(
+        "
+        alice -> tandem re-INVITE (sdp PCMU sendonly)
+        tandem -> alice 200
+        alice -> tandem ACK
+        tandem -> bob INVITE [sdp sendonly]
+        alice -> tandem MESSAGE (body hello)
+        tandem -> bob MESSAGE
+        bob -> tandem 200 MESSAGE
+        tandem -> alice 200 MESSAGE
+        bob -> tandem 500 INVITE
+        wait 4s
+        tandem -> bob INVITE [sdp sendonly]
+        bob -> tandem 200 INVITE (sdp PCMU recvonly)
+        tandem -> bob ACK
+        ",
+    );
+}
+
 #[test]
 fn after_a_glare_the_peers_offer_comes_first_and_ours_is_made_anew() {
     talking(

@@ -133,6 +133,10 @@ impl Session {
             500 if ours.glares < MAX_GLARES && retry_after(&message).is_some() => {
                 self.try_again(core, ours, retry_after(&message).unwrap_or_default());
             }
+            500 if ours.glares < MAX_GLARES && self.was_overtaken(&message) => {
+                let wait = self.wait_after_glare(core);
+                self.try_again(core, ours, wait);
+            }
             481 if self.is_up() => self.peer_gone(core, true),
             408 if self.is_up() => self.peer_gone(core, false),
             _ if self.takes_challenge(&message, &mut ours.attempts) && !ours.is_stale => self.send_reoffer(core, ours),
@@ -140,6 +144,13 @@ impl Session {
             status if ours.is_refresh => self.refresh_refused(core, status),
             _ => self.emit(core, SessionEvent::Rerefused { message: Some(message) }),
         }
+    }
+
+    /// Whether a later request of ours may have come first, after which the peer can't take the one that this answers
+    /// (§12.2.2).
+    fn was_overtaken(&self, answer: &Message) -> bool {
+        let Stage::Up(up) = &self.stage else { return false };
+        answer.cseq().is_ok_and(|cseq| cseq.number < up.dialog.local_cseq)
     }
 
     fn reoffer_accepted(&mut self, core: &mut Core, ours: Ours, message: Message) {
