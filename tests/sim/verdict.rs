@@ -281,7 +281,7 @@ impl Judge<'_> {
         // Some have their calls sent on while they are busy.
         let refusing = story.legs.values().filter(|leg| !office::FORWARDING.contains(&leg.peer.as_str()));
         let refusals = refusing.filter_map(|leg| Some((leg.refused?, leg.over.as_ref()?.0)));
-            // The ports of those who are called at the same time may be open a third of a second later.
+        // The ports of those who are called at the same time may be open a third of a second later.
         for (status, at) in refusals.filter(|(status, _)| [486, 600, 603].contains(status)) {
             if let Some(leg) = story.legs.values().find(|leg| leg.invited > at + Duration::from_millis(400)) {
                 wrong.push(format!("{} was called after an answer of {status}", leg.peer));
