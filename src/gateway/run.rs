@@ -15,6 +15,7 @@ use crate::gateway::phones::Phones;
 use crate::gateway::reading::{Everything, Read, Reading, read_plan, read_settings};
 use crate::media::price::Prices;
 use crate::media::worker::appraise::appraise;
+use crate::media::worker::syscalls;
 use crate::shell::clock::Clock;
 use crate::shell::control::{Control, ReloadReport, Status};
 use crate::shell::drive::{HOUSEKEEPING, World};
@@ -52,6 +53,7 @@ pub fn run(config: Option<PathBuf>) -> Result<(), Problems> {
     let outside = outside.map_err(trouble)?;
     let inside = Builder::new_current_thread().enable_all().build().map_err(trouble)?;
     let gateway = outside.block_on(Gateway::start(config))?;
+    syscalls::wake_in_time();
     inside.block_on(gateway.serve())
 }
 
