@@ -26,6 +26,8 @@ pub struct Outcome {
     pub cpu_ms_per_call: f64,
     /// From INVITE to 200.
     pub setup_ms: Times,
+    /// How late the load itself was to begin each call.
+    pub late_ms: Times,
 }
 
 impl Outcome {
@@ -72,6 +74,7 @@ struct Run<'a> {
     failed: usize,
     retransmissions: usize,
     setups: Vec<f64>,
+    late: Vec<f64>,
     hold: Duration,
 }
 
@@ -91,6 +94,8 @@ impl Load {
             let now = Instant::now();
             let due = ((now - began).as_secs_f64() * self.rate) as usize;
             while run.calls.len() < due.min(self.calls) {
+                let at = began + Duration::from_secs_f64((run.calls.len() + 1) as f64 / self.rate);
+                run.late.push((now - at).as_secs_f64() * 1_000.0);
                 run.begin(now);
             }
             run.look_at_timers(now);
@@ -110,6 +115,7 @@ impl Load {
             retransmissions: run.retransmissions,
             cpu_ms_per_call: cpu.as_secs_f64() * 1_000.0 / self.calls as f64,
             setup_ms: Times::from_unsorted(run.setups),
+            late_ms: Times::from_unsorted(run.late),
         }
     }
 }
@@ -128,6 +134,7 @@ impl<'a> Run<'a> {
             failed: 0,
             retransmissions: 0,
             setups: Vec::with_capacity(load.calls),
+            late: Vec::with_capacity(load.calls),
             hold: load.hold,
         }
     }
