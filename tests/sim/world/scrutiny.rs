@@ -40,7 +40,9 @@ impl World {
             let what = format!("the gateway wrote what is not legal: {}: {start}", defect.detail);
             self.ledger.violation(self.time, call, what);
         }
-        if let Some(objection) = self.lineage.objection(&message) {
+        // The boor asks for the first offer once more, by 401 or 422, after it has made a later one itself.
+        let objection = self.lineage.objection(&message).filter(|_| !is_rude);
+        if let Some(objection) = objection {
             let call = self.ledger.call_of(message.call_id());
             self.ledger.violation(self.time, call, format!("to {}: {objection}", transmit.flow.remote));
         }
