@@ -10,15 +10,18 @@ mod binding;
 mod gruu;
 mod kept;
 mod request;
+mod ways;
 
 pub use binding::Binding;
 pub use gruu::Phone;
 
+use crate::base::ids::IdMap;
 use crate::base::time::{Now, Time};
 use crate::base::timers::Timers;
 use crate::sip::announce::Announce;
 use crate::sip::flow::{Flow, Headers};
 use crate::sip::registrar::request::{EXTENSIONS, Request, Wanted, Wish};
+use crate::sip::registrar::ways::Ways;
 use crate::wire::sip::{HeaderError, Message, Name, Uri, date};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -107,20 +110,20 @@ pub struct Registrar {
     limits: RegistrarLimits,
     users: BTreeMap<String, Vec<Binding>>,
     /// Whose a binding is, by its id.
-    owners: HashMap<u64, String>,
+    owners: IdMap<u64, Box<str>>,
     /// Bindings by their connection.
     flows: HashMap<Flow, Vec<u64>>,
     /// Bindings whose connection has closed, and to which something else leads, or may.
     cut_off: HashSet<u64>,
     /// How many bindings there are on each way.
-    ways: HashMap<Flow, usize>,
+    ways: Ways,
     expiry: Timers<u64>,
     last_id: u64,
     /// Signs temporary addresses of phones, of which so many were given out.
     secret: [u8; 32],
     given_out: u64,
     /// Bindings by their epoch.
-    epochs: HashMap<u64, u64>,
+    epochs: IdMap<u64, u64>,
     changes: VecDeque<Change>,
     /// Users whose bindings are others than those that are kept elsewhere; none where nobody keeps them.
     unkept: Option<BTreeSet<String>>,
@@ -131,15 +134,15 @@ impl Registrar {
         Registrar {
             limits,
             users: BTreeMap::new(),
-            owners: HashMap::new(),
+            owners: IdMap::default(),
             flows: HashMap::new(),
             cut_off: HashSet::new(),
-            ways: HashMap::new(),
+            ways: Ways::default(),
             expiry: Timers::default(),
             last_id: 0,
             secret: [0; 32],
             given_out: 0,
-            epochs: HashMap::new(),
+            epochs: IdMap::default(),
             changes: VecDeque::new(),
             unkept: None,
         }
@@ -214,11 +217,11 @@ impl Registrar {
             return Some(Phone { user: user.into_owned(), instance });
         }
         let id = *self.epochs.get(&gruu::epoch_of(&self.secret, &user)?)?;
-        Some(Phone { user: self.owners.get(&id)?.clone(), instance: self.binding(id)?.instance.clone()? })
+        Some(Phone { user: self.owners.get(&id)?.to_string(), instance: self.binding(id)?.instance.clone()? })
     }
 
     fn binding(&self, id: u64) -> Option<&Binding> {
-        self.users.get(self.owners.get(&id)?)?.iter().find(|binding| binding.id == id)
+        self.users.get(&**self.owners.get(&id)?)?.iter().find(|binding| binding.id == id)
     }
 
     /// All bindings with their users, in the order of the users' names.
@@ -228,7 +231,7 @@ impl Registrar {
 
     /// Whether a phone registered by this way.
     pub fn is_on(&self, flow: Flow) -> bool {
-        self.ways.contains_key(&flow)
+        self.ways.has(flow)
     }
 
     pub fn count(&self) -> usize {
@@ -348,7 +351,7 @@ impl Registrar {
     }
 
     fn remove(&mut self, id: u64, why: Removal) {
-        let Some(user) = self.owners.get(&id).cloned() else { return };
+        let Some(user) = self.owners.get(&id).map(|user| user.to_string()) else { return };
         self.mark(&user);
         self.unlink(id);
         let Some(bindings) = self.users.get_mut(&user) else { return };
@@ -363,12 +366,12 @@ impl Registrar {
     }
 
     fn link(&mut self, user: &str, binding: &Binding) {
-        self.owners.insert(binding.id, user.to_owned());
+        self.owners.insert(binding.id, user.into());
         if binding.instance.is_some() {
             self.epochs.insert(binding.epoch, binding.id);
         }
         self.expiry.set(binding.id, binding.expires_at);
-        *self.ways.entry(binding.flow).or_default() += 1;
+        self.ways.add(binding.flow);
         if binding.flow.transport.is_reliable() {
             self.flows.entry(binding.flow).or_default().push(binding.id);
         }
@@ -379,19 +382,14 @@ impl Registrar {
         self.expiry.cancel(id);
         self.cut_off.remove(&id);
         let Some(user) = self.owners.remove(&id) else { return };
-        let bindings = self.users.get(&user).map(Vec::as_slice).unwrap_or_default();
+        let bindings = self.users.get(&*user).map(Vec::as_slice).unwrap_or_default();
         let Some((flow, epoch)) =
             bindings.iter().find(|binding| binding.id == id).map(|binding| (binding.flow, binding.epoch))
         else {
             return;
         };
         self.epochs.remove(&epoch);
-        if let Some(count) = self.ways.get_mut(&flow) {
-            *count -= 1;
-            if *count == 0 {
-                self.ways.remove(&flow);
-            }
-        }
+        self.ways.remove(flow);
         if let Some(ids) = self.flows.get_mut(&flow) {
             ids.retain(|&other| other != id);
             if ids.is_empty() {
