@@ -102,8 +102,10 @@ impl World {
     fn sides(&self, call: usize, since: Time) -> Option<(Side<'_>, Option<Side<'_>>)> {
         let story = self.ledger.stories.get(call)?;
         let calls = self.ledger.joined(call);
-        let stories = calls.iter().map(|&call| &self.ledger.stories[call]);
-        if stories.into_iter().any(Story::is_unsure) {
+        let mut stories = calls.iter().map(|&call| &self.ledger.stories[call]);
+        // The gateway itself is referred to nobody, so that such calls stay apart.
+        let all_end_here = story.is_transferred && stories.clone().all(|story| story.dialled.starts_with('*'));
+        if all_end_here || stories.any(Story::is_unsure) {
             return None;
         }
         let mut sides = Vec::new();
