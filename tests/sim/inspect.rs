@@ -62,6 +62,13 @@ impl World {
         if !is_same(&caller) || !called.as_ref().is_none_or(is_same) || self.is_disturbed(hearing.began) {
             return;
         }
+        // One of a family was an echo, and whoever was to be joined with its caller may have been sent to another one.
+        let hears_itself = |side: &Side<'_>| side.voice.ear.voice.is_some_and(|(tag, _)| tag == side.voice.tag);
+        let family = self.ledger.joined(call);
+        let has_echo = family.len() > 1 && family.iter().any(|&call| self.ledger.stories[call].dialled == "*43");
+        if has_echo && hears_itself(&caller) && called.as_ref().is_some_and(hears_itself) {
+            return;
+        }
         let mut wrong = Vec::new();
         match (&called, &hearing.called) {
             (Some(called), Some(before)) => {
