@@ -6,6 +6,7 @@ use crate::call::record::{CallRecord, LegRecord, StreamRecord};
 use crate::call::view::{AddressView, CallView, Closed, RegistrationView, TrunkView};
 use crate::config::settings::User;
 use crate::media::command::Report;
+use crate::media::quality::Quality;
 use crate::shell::control::{ReloadReport, Status};
 use crate::shell::document::{ended_by_text, state_text};
 use crate::shell::store::StoredUser;
@@ -44,7 +45,7 @@ fn leg(leg: &LegRecord) -> Value {
         "status": known(leg.status),
         "reason": leg.reason,
         "codec": leg.codec,
-        "media": leg.media.as_ref().map(report),
+        "media": leg.media.as_ref().map(|media| sound(leg.codec.as_deref().unwrap_or_default(), media)),
         "streams": leg.streams.iter().map(stream).collect::<Vec<_>>(),
         "session_id": leg.session_id,
         "diverted": leg.diverted,
@@ -53,6 +54,16 @@ fn leg(leg: &LegRecord) -> Value {
 
 fn stream(stream: &StreamRecord) -> Value {
     json!({ "kind": stream.kind, "codec": stream.codec, "media": report(&stream.media) })
+}
+
+/// With how good it is likely to have been.
+fn sound(codec: &str, media: &Report) -> Value {
+    let Quality { received, sent } = Quality::of(codec, media);
+    let hundredths = |mos: f64| (mos * 100.0).round() / 100.0;
+    let mut value = report(media);
+    value["mos_received"] = json!(received.map(hundredths));
+    value["mos_sent"] = json!(sent.map(hundredths));
+    value
 }
 
 fn report(report: &Report) -> Value {

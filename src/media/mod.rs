@@ -6,6 +6,7 @@ pub mod command;
 pub mod counters;
 pub mod engine;
 pub mod price;
+pub mod quality;
 pub mod side;
 pub mod stream;
 pub mod transport;

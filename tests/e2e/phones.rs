@@ -32,6 +32,10 @@ fn a_phone_with_pcma_and_one_with_opus_understand_each_other() {
             (0..2).map(|leg| records[0]["legs"][leg]["codec"].to_string().to_lowercase()).collect();
         assert!(codecs[0].contains("pcma") && codecs[1].contains("opus"), "{records:#?}");
         assert_eq!(records[0]["ended_by"], "caller", "{records:#?}");
+        for leg in [0, 1] {
+            let mos = records[0]["legs"][leg]["media"]["mos_received"].as_f64();
+            assert!(mos.is_some_and(|mos| mos > 3.0), "what leg {leg} said came here: {records:#?}");
+        }
         converted(&at_alice, &at_bob)
     });
 }

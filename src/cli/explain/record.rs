@@ -124,6 +124,8 @@ fn media_text(media: &Value) -> Vec<(&'static str, String)> {
     let lost = 100.0 * count("lost_packets") as f64 / expected.max(1) as f64;
     let mut heard = format!("{} packets, {} lost ({lost:.1} %)", count("received_packets"), count("lost_packets"));
     heard.extend(millis("jitter_us").map(|jitter| format!(", jitter {jitter}")));
+    let opinion = |field: &str| media[field].as_f64().map(|mos| format!(", MOS {mos:.1}"));
+    heard.extend(opinion("mos_received"));
     heard.extend(media["source"].as_str().map(|source| format!(", from {source}")));
     let mut spoken = format!("{} packets", count("sent_packets"));
     if let Some(lost) = media["remote_lost_packets"].as_u64() {
@@ -131,6 +133,7 @@ fn media_text(media: &Value) -> Vec<(&'static str, String)> {
     }
     spoken.extend(millis("remote_jitter_us").map(|jitter| format!(", its jitter {jitter}")));
     spoken.extend(millis("round_trip_us").map(|time| format!(", round trip {time}")));
+    spoken.extend(opinion("mos_sent"));
     let mut lines = vec![("received", heard), ("sent", spoken)];
     if expected == 0 {
         lines.push(("note", "nothing was ever heard from this side".to_owned()));
