@@ -3,8 +3,8 @@
 //!
 //! The server has one core to itself and the load another. Costs are CPU time of all the server's threads and processes, so
 //! they hold on a machine that does other things besides; set-up times don't, which is why a bare echo of datagrams, on the
-//! same two cores, stands in the first row. The last column
-//! says how late the load itself was to begin its calls: what the machine keeps from it, it keeps from the server too.
+//! same two cores, stands in the first row. The last column says how late the load itself was to begin its calls: what the
+//! machine keeps from it, it keeps from the server too.
 //!
 //! ```text
 //! cargo bench --bench call_setup                       all of it, about two minutes

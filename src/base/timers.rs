@@ -5,8 +5,8 @@ use crate::base::time::Time;
 use std::collections::BTreeSet;
 use std::hash::Hash;
 
-/// Deadlines by key, which is made of numbers of ours. Setting a key again moves its deadline; keys that fall due together come out in their own order, so
-/// that a run can be replayed.
+/// Deadlines by key, which is made of numbers of ours. Setting a key again moves its deadline; keys that fall due together
+/// come out in their own order, so that a run can be replayed.
 pub struct Timers<K> {
     queue: BTreeSet<(Time, K)>,
     due: IdMap<K, Time>,

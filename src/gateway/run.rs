@@ -15,13 +15,13 @@ use crate::gateway::phones::Phones;
 use crate::gateway::reading::{Everything, Read, Reading, read_plan, read_settings};
 use crate::media::price::Prices;
 use crate::media::worker::appraise::appraise;
-use crate::media::worker::syscalls;
 use crate::shell::clock::Clock;
 use crate::shell::control::{Control, ReloadReport, Status};
 use crate::shell::drive::{HOUSEKEEPING, World};
 use crate::shell::error::{Problems, ShellError};
 use crate::shell::files;
 use crate::shell::journal::{Journal, Recorder};
+use crate::shell::priority::go_before_others;
 use crate::shell::seed;
 use crate::shell::store::Store;
 use crate::shell::tls::{self, Tls};
@@ -53,7 +53,7 @@ pub fn run(config: Option<PathBuf>) -> Result<(), Problems> {
     let outside = outside.map_err(trouble)?;
     let inside = Builder::new_current_thread().enable_all().build().map_err(trouble)?;
     let gateway = outside.block_on(Gateway::start(config))?;
-    syscalls::wake_in_time();
+    go_before_others();
     inside.block_on(gateway.serve())
 }
 

@@ -11,7 +11,7 @@ pub mod log;
 mod paths;
 pub mod phone;
 mod postman;
-mod priority;
+pub mod priority;
 pub mod prompt;
 mod resolver;
 pub mod seed;

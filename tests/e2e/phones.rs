@@ -64,11 +64,7 @@ fn a_shared_codec_is_relayed_untouched() {
     let _machine = quiet::alone();
     quiet::hearing(|| {
         let gateway = Gateway::start(&Setup::new().alice_and_bob());
-        let alice = Baresip::start(&gateway, 2, &Account::ALICE, &Speech::alice().wav(8_000));
-        let bob = Baresip::start(&gateway, 3, &Account::BOB, &Speech::bob().wav(8_000));
-        gateway.await_registered("alice", 1);
-        gateway.await_registered("bob", 1);
-        alice.dial(&format!("sip:bob@{DOMAIN}"));
+        let [alice, bob] = alice_calls_bob(&gateway);
         gateway.closed_records(1, seconds(40));
         let [at_alice, at_bob] =
             [&alice, &bob].map(|phone| wait::until("a recording", seconds(5), || phone.heard().pop()));
@@ -110,11 +106,7 @@ fn all_phones_of_a_user_ring_and_the_first_to_answer_has_the_call() {
 fn a_call_is_held_and_resumed() {
     let _machine = quiet::alone();
     let gateway = Gateway::start(&Setup::new().alice_and_bob());
-    let alice = Baresip::start(&gateway, 2, &Account::ALICE, &Speech::alice().wav(8_000));
-    let bob = Baresip::start(&gateway, 3, &Account::BOB, &Speech::bob().wav(8_000));
-    gateway.await_registered("alice", 1);
-    gateway.await_registered("bob", 1);
-    alice.dial(&format!("sip:bob@{DOMAIN}"));
+    let [alice, bob] = alice_calls_bob(&gateway);
     wait::until("the call to be answered", seconds(5), || {
         (gateway.calls().first()?["state"] == "talking").then_some(())
     });
@@ -132,6 +124,17 @@ fn a_call_is_held_and_resumed() {
     bob.hang_up();
     let records = gateway.closed_records(1, seconds(10));
     assert_eq!(records[0]["ended_by"], "callee", "{records:#?}");
+}
+
+/// Two phones with PCMA, of which the first calls the second.
+#[track_caller]
+fn alice_calls_bob(gateway: &Gateway) -> [Baresip; 2] {
+    let alice = Baresip::start(gateway, 2, &Account::ALICE, &Speech::alice().wav(8_000));
+    let bob = Baresip::start(gateway, 3, &Account::BOB, &Speech::bob().wav(8_000));
+    gateway.await_registered("alice", 1);
+    gateway.await_registered("bob", 1);
+    alice.dial(&format!("sip:bob@{DOMAIN}"));
+    [alice, bob]
 }
 
 /// Between Alice with PCMA and Bob with Opus.
