@@ -112,7 +112,9 @@ impl Switch {
             },
             Chance::from_seed(seed(&mut chance)),
         );
-        let verifier = Verifier::new(seed(&mut chance), settings.sip.nonce_lifetime);
+        // A phone that counts refreshes its registration by the nonce with which it registered.
+        let verifier = Verifier::new(seed(&mut chance), settings.sip.nonce_lifetime)
+            .remembering(settings.limits.registrations, settings.sip.registration_max);
         let registrar = Registrar::new(registrar_limits(&settings)).with_secret(seed(&mut chance));
         let exchange = Exchange::new(settings, plan, accounts, agent, verifier, registrar, chance, workers, now);
         Switch {

@@ -61,6 +61,7 @@ pub struct Sip {
     /// How often a side of a call in progress that has no session timer is asked with OPTIONS whether it still is there;
     /// zero for never.
     pub dialog_interval: Duration,
+    /// How long a nonce of ours waits to be used first. One that a phone counts serves until it rests for `registration_max`.
     pub nonce_lifetime: Duration,
     /// The DNS servers that are asked; empty for those of the system.
     pub dns: Vec<SocketAddr>,

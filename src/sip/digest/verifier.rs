@@ -8,7 +8,7 @@ use crate::wire::sip::{Credentials, Message, Name, Scheme, Uri, quote};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Nonces whose counts are remembered: 2 MiB or so, and enough for as many phones to be in touch within a lifetime.
+/// Nonces whose counts are remembered, 4 MiB or so, where nothing else is said.
 const NONCES: usize = 65_536;
 
 /// Issues challenges and verifies the answers. Each verifier has a secret of its own: two with one secret would accept
@@ -40,15 +40,18 @@ pub enum Verdict {
 }
 
 impl Verifier {
+    /// `lifetime` is how long a nonce waits to be used first.
     pub fn new(secret: [u8; 32], lifetime: Duration) -> Verifier {
-        Verifier::with_memory(secret, lifetime, NONCES)
-    }
-
-    /// Remembers the counts of `nonces` nonces at most.
-    pub fn with_memory(secret: [u8; 32], lifetime: Duration, nonces: usize) -> Verifier {
         let nobody = to_hex(&keyed(&secret, &[b"nobody"]));
         let nobody = Hashes { ha1_md5: nobody.get(..32).map(str::to_owned), ha1_sha256: Some(nobody) };
-        Verifier { secret, mint: Mint::new(secret), lifetime, counts: Counts::new(nonces), nobody }
+        let counts = Counts::new(NONCES, lifetime);
+        Verifier { secret, mint: Mint::new(secret), lifetime, counts, nobody }
+    }
+
+    /// Remembers the counts of `nonces` nonces at most, or of as many as otherwise if that is more, and each for `rest` after
+    /// its last use.
+    pub fn remembering(self, nonces: usize, rest: Duration) -> Verifier {
+        Verifier { counts: Counts::new(nonces.max(NONCES), rest.max(self.lifetime)), ..self }
     }
 
     /// Values of `WWW-Authenticate` or `Proxy-Authenticate`, a field each, the strongest first (RFC 8760 §2.4).
@@ -129,13 +132,12 @@ impl Verifier {
         }
         let lifetime_ms = u64::try_from(self.lifetime.as_millis()).unwrap_or(u64::MAX);
         let oldest_ms = now.millis().saturating_sub(lifetime_ms);
-        self.counts.forget_before(oldest_ms);
-        let alive = Some(nonce).filter(|nonce| (oldest_ms..=now.millis()).contains(&nonce.issued_ms));
+        let is_fresh = (oldest_ms..=now.millis()).contains(&nonce.issued_ms);
         // Without a count (RFC 2069) a nonce serves once, since nothing else would tell a replay.
         let counted = credentials.get("qop").and(credentials.get("nc"));
         let count = counted.map_or(Some(1), |count| u32::from_str_radix(&count, 16).ok());
-        match (alive, count) {
-            (Some(nonce), Some(count)) if self.counts.admit(nonce, count) => Verdict::Ok { user },
+        match count {
+            Some(count) if self.counts.admit(now, nonce, count, is_fresh) => Verdict::Ok { user },
             _ => Verdict::Stale,
         }
     }
@@ -385,17 +387,18 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_what_left_it_is_stale() {
-        let mut verifier = Verifier::with_memory([9; 32], LIFETIME, 2);
-        let challenges: Vec<_> = (0..3).map(|i| verifier.challenge(at(i), REALM, false, HERE).remove(0)).collect();
-        for challenge in &challenges {
-            let message = answered(challenge, "s3cret", 1);
-            assert_eq!(verifier.verify(at(5), &message, REALM, Name::Authorization, HERE, alice), ok());
-        }
-        let oldest = answered(&challenges[0], "s3cret", 2);
-        assert_eq!(verifier.verify(at(5), &oldest, REALM, Name::Authorization, HERE, alice), Verdict::Stale);
-        let youngest = answered(&challenges[2], "s3cret", 2);
-        assert_eq!(verifier.verify(at(5), &youngest, REALM, Name::Authorization, HERE, alice), ok());
+    fn a_nonce_that_is_used_within_its_rest_needs_no_new_challenge() {
+        let mut verifier = verifier().remembering(1, Duration::from_secs(3_600));
+        let challenge = verifier.challenge(at(0), REALM, false, HERE).remove(0);
+        let mut verdict = |seconds, nc| {
+            let message = answered(&challenge, "s3cret", nc);
+            verifier.verify(at(seconds), &message, REALM, Name::Authorization, HERE, alice)
+        };
+        assert_eq!(verdict(300, 1), ok());
+        assert_eq!(verdict(3_800, 2), ok());
+        assert_eq!(verdict(3_801, 2), Verdict::Stale, "used before");
+        assert_eq!(verdict(7_300, 3), ok());
+        assert_eq!(verdict(10_901, 4), Verdict::Stale);
     }
 
     /// Credentials as an old or an odd phone writes them.
