@@ -24,13 +24,12 @@ use crate::call::reason::q850_reason;
 use crate::call::record::EndedBy;
 use crate::call::set_up::dial::Destination;
 use crate::call::state::{Call, Stage};
-use crate::config::settings::Settings;
+use crate::config::settings::{self, Settings};
 use crate::dialplan::route::Target;
 use crate::sip::flow::Flow;
 use crate::wire::sip::{Name, escape_user};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use tandem_codecs::Codec;
 
 impl Call {
     /// The caller's port is open, or none is needed: tries the first target.
@@ -113,7 +112,7 @@ impl Call {
         }
         let settings = Arc::clone(&exchange.settings);
         let domain = &settings.sip.domain;
-        let speaks = self.offered(&settings, None, None);
+        let speaks = self.offered(&settings, None);
         for flows in phones {
             let mut hops = flows.into_iter().map(Hop::to_phone);
             let Some(Hop { flow, uri, route, is_pinned }) = hops.next() else { continue };
@@ -194,7 +193,7 @@ impl Call {
             contact_user: credentials
                 .map_or_else(|| self.caller.shown.contact_user(), |known| escape_user(&known.username).into_owned()),
             party: None,
-            speaks: self.offered(&settings, Some(&trunk.settings.codecs), Some(trunk.settings.ptime_ms)),
+            speaks: self.offered(&settings, Some(&trunk.settings)),
             credentials: trunk.credentials(),
             no_response: Some(settings.sip.trunk_timeout),
         };
@@ -203,15 +202,15 @@ impl Call {
     }
 
     /// A trunk's own list is offered as it stands; otherwise what the caller also has, and may have, comes first.
-    fn offered(&self, settings: &Settings, chosen: Option<&Vec<Codec>>, ptime_ms: Option<u32>) -> Repertoire {
-        if let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) {
-            return Repertoire { codecs: chosen.clone(), keeps_order: true, ptime_ms };
+    fn offered(&self, settings: &Settings, trunk: Option<&settings::Trunk>) -> Repertoire {
+        if let Some(trunk) = trunk.filter(|trunk| trunk.lists_codecs()) {
+            return Repertoire::of_trunk(trunk);
         }
         let allowed = self.legs[0].media.as_ref().map(|media| media.speaks.codecs.as_slice()).unwrap_or_default();
         let offer = self.caller.offer.as_ref();
         let mut theirs = offer.map_or_else(|| self.caller.speaks.clone(), negotiate::codecs_of);
         theirs.retain(|codec| allowed.contains(codec));
         let codecs = negotiate::order(&settings.media.codecs, &theirs);
-        Repertoire { codecs, keeps_order: false, ptime_ms }
+        Repertoire { ptime_ms: trunk.map(|trunk| trunk.ptime_ms), ..Repertoire::of(codecs) }
     }
 }

@@ -67,7 +67,7 @@ fn bounded(path: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{ClientCertificate, Secret, TrunkTransport};
+    use crate::config::settings::{ClientCertificate, Relayed, Secret, TrunkTransport};
     use std::time::Duration;
     use tandem_codecs::Codec;
 
@@ -150,7 +150,7 @@ host = "sip.acme.example"
 username = "4711"
 password = "x"
 register = true
-codecs = ["PCMA", "PCMU"]
+codecs = ["PCMA", "g729", "PCMU"]
 country = "GB"
 max_calls = 30
 [[trunk]]
@@ -163,6 +163,7 @@ from = ["10.0.0.0/8", "::1"]
         assert_eq!(settings.sip.domain, "example.net");
         assert_eq!(settings.users[0].secret, Secret::Password("secret".into()));
         assert_eq!(settings.trunks[0].codecs, [Codec::Pcma, Codec::Pcmu]);
+        assert_eq!(settings.trunks[0].relayed, [Relayed { name: "G729", place: 1 }]);
         assert_eq!(settings.trunks[0].ptime_ms, 20);
         assert!(settings.trunks[0].register);
         assert_eq!(settings.trunks[1].transport, Some(TrunkTransport::Tcp));
@@ -263,7 +264,7 @@ port = 70000
                 "t.toml:11: `workers` = 0 is out of range; choose from 1 to 256",
                 "t.toml:12: `silence_timeout` in [media] is a whole number; write a text in quotes",
                 "t.toml:13: `codecs` has PCMU twice; remove one",
-                "t.toml:13: `codecs`: unknown codec `G729`; it comes with a later release; write PCMU, PCMA, G722, opus, L16/8000, L16/16000 or L16/48000",
+                "t.toml:13: `codecs`: unknown codec `G729`; we don't have it, and pass it on where both sides of a call do; name it in the list of a trunk",
                 "t.toml:15: `message_bytes`: `64K` is not a size; write it like \"64KiB\", \"1MB\" or \"512B\"",
                 "t.toml:17: `name`: `al ice` can't be a user's name; take letters, digits, `-`, `_` and `.`, at most 64",
                 "t.toml:19: user `bob` has neither `password` nor `ha1`; add password = \"…\", or ha1 = \"…\" with the MD5 of name:realm:password",

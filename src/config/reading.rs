@@ -9,10 +9,10 @@ use crate::config::quantity;
 use crate::config::section::{Keys, Section};
 use crate::config::security;
 use crate::config::settings::{
-    Certificate, Http, Limits, Media, Network, Secret, Settings, Sip, Store, Trunk, TrunkCredentials, TrunkTls,
-    TrunkTransport, User, Watchers,
+    Certificate, Http, Limits, Media, Network, Relayed, Secret, Settings, Sip, Store, Trunk, TrunkCredentials,
+    TrunkTls, TrunkTransport, User, Watchers,
 };
-use crate::config::value;
+use crate::config::value::{self, Named};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -286,7 +286,7 @@ fn media(part: &Section<'_>, data: &Path) -> Media {
         pin: part.read("pin", value::pin).flatten(),
         silence_timeout: part.duration_or_never("silence_timeout", span(5, 86_400)).unwrap_or(default.silence_timeout),
         hold_timeout: part.duration_or_never("hold_timeout", span(5, 604_800)).unwrap_or(default.hold_timeout),
-        codecs: codecs(part).filter(|codecs| !codecs.is_empty()).unwrap_or(default.codecs),
+        codecs: own_codecs(part).filter(|codecs| !codecs.is_empty()).unwrap_or(default.codecs),
         prompts: part.word("prompts").map_or_else(|| data.join("prompts"), PathBuf::from),
         hold_music: part.word("hold_music").map(str::to_owned),
     }
@@ -420,6 +420,7 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         let mend = "add the `username` and `password` that the provider gave you, or remove `register`";
         part.report(part.place_of("register"), format!("{} is to register without a `username`", part.name()), mend);
     }
+    let (codecs, relayed) = codecs(part);
     Trunk {
         name,
         host: part.read("host", value::host).unwrap_or_default(),
@@ -432,7 +433,8 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         expires: part.duration("expires", span(30, 604_800)).unwrap_or(Trunk::EXPIRES),
         domain: part.read("domain", value::domain),
         contact_host: part.read("contact_host", value::domain),
-        codecs: codecs(part).unwrap_or_default(),
+        codecs,
+        relayed,
         ptime_ms: part.read("ptime", value::ptime).unwrap_or(Trunk::PTIME_MS),
         country: part.read("country", country::read),
         max_calls: part.integer("max_calls", 1..=1_000_000u32).map(|count| count as usize),
@@ -575,7 +577,29 @@ fn servers(part: &Section<'_>) -> Option<Vec<SocketAddr>> {
     Some(part.list("dns", value::dns_server)?.into_iter().map(|(address, _)| address).collect())
 }
 
-fn codecs(part: &Section<'_>) -> Option<Vec<Codec>> {
+/// What a trunk has: of ours, and of what is only passed on.
+fn codecs(part: &Section<'_>) -> (Vec<Codec>, Vec<Relayed>) {
+    let (mut ours, mut relayed): (Vec<Codec>, Vec<Relayed>) = (Vec::new(), Vec::new());
+    for (named, place) in part.list("codecs", value::trunk_codec).unwrap_or_default() {
+        let twice = match named {
+            Named::Ours(codec) if !ours.contains(&codec) => {
+                ours.push(codec);
+                continue;
+            }
+            Named::Relayed(name) if relayed.iter().all(|known| known.name != name) => {
+                relayed.push(Relayed { name, place: ours.len() });
+                continue;
+            }
+            Named::Ours(codec) => codec.name(),
+            Named::Relayed(name) => name,
+        };
+        part.report(&place, format!("`codecs` has {twice} twice"), "remove one");
+    }
+    (ours, relayed)
+}
+
+/// What we have ourselves.
+fn own_codecs(part: &Section<'_>) -> Option<Vec<Codec>> {
     let mut found: Vec<Codec> = Vec::new();
     for (codec, place) in part.list("codecs", value::codec)? {
         if found.contains(&codec) {

@@ -263,8 +263,10 @@ pub struct Trunk {
     pub domain: Option<String>,
     /// The name by which it knows us: in Contact, and in Via over TLS. None for our address.
     pub contact_host: Option<String>,
-    /// In the order of the offer; empty for all that we have.
+    /// In the order of the offer; with `relayed` empty too, all that we have.
     pub codecs: Vec<Codec>,
+    /// What is offered where the other side has it, since we only pass it on.
+    pub relayed: Vec<Relayed>,
     /// Milliseconds in a packet that we ask for and, unless asked otherwise, send.
     pub ptime_ms: u32,
     pub country: Option<String>,
@@ -285,6 +287,15 @@ pub struct Trunk {
     /// None for what holds for everybody.
     pub session_expires: Option<Duration>,
     pub min_se: Option<Duration>,
+}
+
+/// A codec that we don't have, in a list of codecs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relayed {
+    /// Its encoding name (RFC 4855).
+    pub name: &'static str,
+    /// How many codecs of ours stand before it in the list.
+    pub place: usize,
 }
 
 /// A proxy that stands before a trunk.
@@ -410,6 +421,7 @@ impl Trunk {
             domain: None,
             contact_host: None,
             codecs: Vec::new(),
+            relayed: Vec::new(),
             ptime_ms: Trunk::PTIME_MS,
             country: None,
             max_calls: None,
@@ -423,6 +435,11 @@ impl Trunk {
             session_expires: None,
             min_se: None,
         }
+    }
+
+    /// Whether its codecs are listed, and no others are to be spoken.
+    pub fn lists_codecs(&self) -> bool {
+        !self.codecs.is_empty() || !self.relayed.is_empty()
     }
 }
 

@@ -240,6 +240,30 @@ pub fn media_type(text: &str) -> Result<String, Wrong> {
     }
 }
 
+/// Codecs that we don't have, by their encoding names. They are passed on where both sides of a call have one.
+const RELAYED: [&str; 15] = [
+    "G729", "AMR", "AMR-WB", "GSM", "GSM-EFR", "iLBC", "speex", "EVS", "G723", "G726-16", "G726-24", "G726-32",
+    "G726-40", "G728", "G7221",
+];
+
+/// A codec as a trunk's list names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    Ours(Codec),
+    Relayed(&'static str),
+}
+
+pub fn trunk_codec(text: &str) -> Result<Named, Wrong> {
+    match relayed(text) {
+        Some(name) => Ok(Named::Relayed(name)),
+        None => codec(text).map(Named::Ours),
+    }
+}
+
+fn relayed(text: &str) -> Option<&'static str> {
+    RELAYED.into_iter().find(|name| name.eq_ignore_ascii_case(text))
+}
+
 pub fn codec(text: &str) -> Result<Codec, Wrong> {
     match text.to_ascii_uppercase().as_str() {
         "PCMU" => Ok(Codec::Pcmu),
@@ -254,8 +278,9 @@ pub fn codec(text: &str) -> Result<Codec, Wrong> {
             let mend = match upper {
                 "G711" | "G.711" => "G.711 is \"PCMU\" (µ-law) or \"PCMA\" (A-law)",
                 "G.722" => "write \"G722\"",
-                "G729" | "G.729" | "AMR" | "AMR-WB" | "GSM" | "ILBC" | "SPEEX" => {
-                    "it comes with a later release; write PCMU, PCMA, G722, opus, L16/8000, L16/16000 or L16/48000"
+                "G.729" => "write \"G729\", in the list of a trunk",
+                _ if relayed(text).is_some() => {
+                    "we don't have it, and pass it on where both sides of a call do; name it in the list of a trunk"
                 }
                 _ => "write PCMU, PCMA, G722, opus, L16/8000, L16/16000 or L16/48000",
             };

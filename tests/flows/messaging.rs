@@ -63,8 +63,6 @@ fn texts_for_a_user_who_is_away_come_later_in_their_order() {
         tandem -> bob MESSAGE [body one | Date ~ GMT | From ~ sip:+15550100001@tandem.local]
         # It waits for its turn.
         alice -> tandem MESSAGE bob (auth | type: text/plain | body: three)
-        tandem -> alice 401
-        alice -> tandem MESSAGE bob (auth | type: text/plain | body: three)
         tandem -> alice 202
         quiet bob
         bob -> tandem 200

@@ -71,6 +71,41 @@ fn a_codec_that_would_have_to_be_transcoded_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_trunk_is_offered_what_its_list_names_where_the_caller_has_it() {
+    let in_list = |setting: &mut crate::world::Setting| {
+        let trunk = setting.trunk("acme");
+        trunk.codecs = vec![tandem_codecs::Codec::Pcma];
+        trunk.relayed = vec![tandem::config::settings::Relayed { name: "G729", place: 0 }];
+    };
+    play_in(
+        in_list,
+        "
+        alice calls +15550190001 (sdp AMR PCMU G729 events)
+        tandem -> acme INVITE [sdp G729/18 PCMA/8 events]
+        acme -> tandem 200 (sdp G729 events)
+        tandem -> acme ACK
+        tandem -> alice 200 [sdp G729/18 events]
+        alice -> tandem ACK
+        media alice [send sealed/8000 | pass 18>18 | from acme]
+        media acme [send sealed/8000 | pass 18>18 | from alice]
+        alice -> tandem BYE
+        tandem -> alice 200
+        tandem -> acme BYE
+        acme -> tandem 200
+        ",
+    );
+    play_in(
+        in_list,
+        "
+        alice calls +15550190001 (sdp PCMU)
+        tandem -> acme INVITE [sdp PCMA/8 events]
+        acme -> tandem 486
+        tandem -> alice 486
+        ",
+    );
+}
+
+#[test]
 fn a_side_that_leaves_what_both_shared_is_followed() {
     calling(
         "G729 PCMU",

@@ -9,6 +9,7 @@ mod sound;
 
 pub use endpoint::wishes;
 
+use crate::config::settings::Relayed;
 use crate::media::command::{Coding, EventFormat, OpusSettings, PortSettings, Protocol, Receiving, Sealed, Sending};
 use crate::wire::description::{Description, Direction, Format, Media};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -53,8 +54,10 @@ pub enum Content<'a> {
 pub struct Sound<'a> {
     /// What we may speak, in order of preference.
     pub codecs: &'a [Codec],
-    /// Whether that order was set by an operator, and nothing else is to be offered.
+    /// Whether that order was set by an operator, and nothing else is to be offered but `relayed`, where the other side has
+    /// it.
     pub keeps_order: bool,
+    pub relayed: &'a [Relayed],
     /// The packet time that we ask for.
     pub ptime_ms: Option<u32>,
     /// What is spoken here now.
@@ -191,7 +194,7 @@ impl<'a> Local<'a> {
         'a: 'b,
     {
         let Local { codecs, ptime_ms, .. } = *self;
-        Sound { codecs, keeps_order: false, ptime_ms, present: None, beside: None, towards }
+        Sound { codecs, keeps_order: false, relayed: &[], ptime_ms, present: None, beside: None, towards }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::call::exchange::Exchange;
 use crate::call::media::negotiate::{self, Agreed, Content, Disagreement, Line, Sound, fmtp, relayed};
-use crate::config::settings::Dtmf;
+use crate::config::settings::{self, Dtmf, Relayed};
 use crate::media::command::{Command, PortId, Protocol, Source};
 use crate::wire::description::{Direction, Format, Kind, Media as MediaLine};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -61,10 +61,28 @@ pub struct Opposite {
 pub struct Repertoire {
     /// In order of preference.
     pub codecs: Vec<Codec>,
-    /// Whether an operator set that order, and nothing else is to be offered.
+    /// Whether an operator set that order, and nothing else is to be offered but `relayed`, where the other side has it.
     pub keeps_order: bool,
+    pub relayed: Vec<Relayed>,
     /// The packet time that we ask for.
     pub ptime_ms: Option<u32>,
+}
+
+impl Repertoire {
+    /// What we have, in no order that anybody chose.
+    pub fn of(codecs: Vec<Codec>) -> Repertoire {
+        Repertoire { codecs, keeps_order: false, relayed: Vec::new(), ptime_ms: None }
+    }
+
+    /// What an operator listed for a trunk.
+    pub fn of_trunk(trunk: &settings::Trunk) -> Repertoire {
+        Repertoire {
+            codecs: trunk.codecs.clone(),
+            keeps_order: true,
+            relayed: trunk.relayed.clone(),
+            ptime_ms: Some(trunk.ptime_ms),
+        }
+    }
 }
 
 /// After how much silence a leg is given up, if ever.
@@ -252,6 +270,7 @@ impl Stream {
         Some(Content::Sound(Sound {
             codecs: &speaks.codecs,
             keeps_order: speaks.keeps_order,
+            relayed: &speaks.relayed,
             ptime_ms: speaks.ptime_ms,
             present: self.agreed.as_ref().map(|agreed| &agreed.format),
             beside: other.line.as_ref(),

@@ -26,7 +26,6 @@ use crate::sip::registrar::Phone;
 use crate::wire::description::{Description, Media as MediaLine};
 use crate::wire::sip::{Message, Name, Replaces};
 use std::collections::VecDeque;
-use tandem_codecs::Codec;
 
 /// What is answered to a caller who may come back, in seconds.
 const RETRY_AFTER: &str = "10";
@@ -42,7 +41,7 @@ struct Invitation<'a> {
     calling: Party,
     dialled: String,
     offer: Option<Description>,
-    codecs: Vec<Codec>,
+    speaks: Repertoire,
     /// The one phone that was dialled.
     phone: Option<Phone>,
     /// Why the call is not taken; it has a record all the same.
@@ -92,12 +91,12 @@ impl Switch {
         let incomplete = dialled.is_none().then(|| Failure::new(484, ""));
         let disagreement = disagreement.map(|(status, headers)| Failure { headers, ..Failure::new(status, "") });
         let refusal = self.unwilling(message, &identity).or(disagreement).or(unreadable).or(unclear).or(incomplete);
-        let codecs = self.caller_codecs(&identity);
+        let speaks = self.caller_speaks(&identity);
         let calling = Party::calling(&self.exchange, message, &identity);
         let dialled = dialled.unwrap_or_else(|| message.request_uri().to_owned());
         let phone = admission::phone_dialled(&self.exchange, message);
         let invitation =
-            Invitation { session, flow, message, identity, calling, dialled, offer, codecs, phone, refusal, replaces };
+            Invitation { session, flow, message, identity, calling, dialled, offer, speaks, phone, refusal, replaces };
         self.begin(now, invitation);
     }
 
@@ -126,14 +125,19 @@ impl Switch {
         }
     }
 
-    fn caller_codecs(&self, identity: &Identity) -> Vec<Codec> {
-        let own = match identity {
-            Identity::Trunk { name, .. } => {
-                self.exchange.trunks.by_name(name).map(|trunk| trunk.settings.codecs.clone())
-            }
+    /// What the caller's leg may speak.
+    fn caller_speaks(&self, identity: &Identity) -> Repertoire {
+        let trunk = match identity {
+            Identity::Trunk { name, .. } => self.exchange.trunks.by_name(name).map(|trunk| &trunk.settings),
             _ => None,
         };
-        own.filter(|codecs| !codecs.is_empty()).unwrap_or_else(|| self.exchange.settings.media.codecs.clone())
+        match trunk {
+            Some(trunk) if trunk.lists_codecs() => Repertoire::of_trunk(trunk),
+            _ => Repertoire {
+                ptime_ms: trunk.map(|trunk| trunk.ptime_ms),
+                ..Repertoire::of(self.exchange.settings.media.codecs.clone())
+            },
+        }
     }
 
     /// Opens the record, and then the caller's port, unless the call ends here.
@@ -163,10 +167,11 @@ impl Switch {
         let is_silent = call.targets.iter().all(Target::is_silent);
         let refusal = refusal.or_else(|| {
             let offer = call.caller.offer.as_ref().filter(|_| !is_silent)?;
-            let disagreement = negotiate::suits(offer, &invitation.codecs).err()?;
+            let disagreement = negotiate::suits(offer, &invitation.speaks.codecs).err()?;
             Some(Failure::new(488, "").because(disagreement.text()))
         });
-        let (speaks, lines) = self.caller_media(&call, &invitation);
+        let lines = self.caller_lines(&call);
+        let speaks = invitation.speaks.clone();
         let leg = LegKey { call: key, leg: 0 };
         let Invitation { session, flow, message, identity, dialled, .. } = invitation;
         self.exchange.own_session(session, leg);
@@ -202,25 +207,15 @@ impl Switch {
         }
     }
 
-    /// What the caller's leg may speak, and its lines: those of its offer, or one for sound where it left the offer to us.
-    fn caller_media(&self, call: &Call, invitation: &Invitation<'_>) -> (Repertoire, Vec<(MediaLine, Option<Bond>)>) {
-        let trunk = match &invitation.identity {
-            Identity::Trunk { name, .. } => self.exchange.trunks.by_name(name),
-            _ => None,
-        };
-        let speaks = Repertoire {
-            codecs: invitation.codecs.clone(),
-            keeps_order: trunk.is_some_and(|trunk| !trunk.settings.codecs.is_empty()),
-            ptime_ms: trunk.map(|trunk| trunk.settings.ptime_ms),
-        };
-        let lines = match &call.caller.offer {
+    /// The lines of the caller's leg: those of its offer, or one for sound where it left the offer to us.
+    fn caller_lines(&self, call: &Call) -> Vec<(MediaLine, Option<Bond>)> {
+        match &call.caller.offer {
             Some(offer) => {
                 let limit = self.exchange.settings.limits.streams;
                 stream::of_offer(&offer.media, negotiate::sound_line(offer), limit)
             }
             None => vec![(stream::sound_shape(), Some(Bond::SOUND))],
-        };
-        (speaks, lines)
+        }
     }
 
     fn brought_by_caller(&mut self, invitation: &Invitation<'_>, rule: &HeaderPatterns) -> Brought {

@@ -92,8 +92,7 @@ impl Call {
 
     /// What a leg may speak, wherever it goes.
     pub fn repertoire_of(&self, exchange: &Exchange, leg: usize) -> Repertoire {
-        let usual =
-            || Repertoire { codecs: exchange.settings.media.codecs.clone(), keeps_order: false, ptime_ms: None };
+        let usual = || Repertoire::of(exchange.settings.media.codecs.clone());
         self.legs[leg].media.as_ref().map_or_else(usual, |media| media.speaks.clone())
     }
 

@@ -84,7 +84,7 @@ fn offered(sound: &Sound<'_>) -> Vec<Format> {
     let is_ours = |format: &Format| format.codec().is_some_and(|codec| sound.codecs.contains(&codec));
     let speaks_sealed = match sound.towards {
         Some(towards) => towards.codec().is_none(),
-        None => !beside.iter().any(is_ours) && beside.iter().any(is_sealed_voice),
+        None => beside.iter().all(|format| format.codec().is_none()) && beside.iter().any(is_sealed_voice),
     };
     let mut formats: Vec<Format> = Vec::new();
     let mut add = |format: Format| {
@@ -104,8 +104,15 @@ fn offered(sound: &Sound<'_>) -> Vec<Format> {
             }
         }
     }
-    if !speaks_sealed {
-        sound.codecs.iter().for_each(|&codec| add(our_format(codec, sound.beside)));
+    for place in 0..=sound.codecs.len() {
+        let named = sound.relayed.iter().filter(|relayed| relayed.place == place);
+        for name in named.map(|relayed| relayed.name) {
+            let theirs = beside.iter().filter(|format| format.encoding.eq_ignore_ascii_case(name));
+            theirs.filter(|format| is_sealed_voice(format)).cloned().for_each(&mut add);
+        }
+        if let Some(&codec) = sound.codecs.get(place).filter(|_| !speaks_sealed) {
+            add(our_format(codec, sound.beside));
+        }
     }
     beside.iter().filter(|format| is_noise(format)).cloned().for_each(&mut add);
     formats
