@@ -18,9 +18,13 @@ BUILD_NEEDS := cc:gcc c++:g++ cmake:cmake
 TEST_NEEDS  := sipp:sip-tester baresip:baresip-core linphonec:linphone-cli kamailio:kamailio espeak-ng:espeak-ng \
   ffmpeg:ffmpeg ip:iproute2 nft:nftables :libspandsp-dev $(PYTHON):python3 :python3-venv :python3-dev
 
+# Peers that are measured beside us.
+BENCH_NEEDS := rtpengine:rtpengine-daemon kamailio:kamailio taskset:util-linux
+BENCHES     ?= relay call_setup registrar switch
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test neon soak fuzz check-format lint deny tools tools-build
+.PHONY: help run build test neon bench soak fuzz check-format lint deny tools tools-build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +42,12 @@ test: tools check-format lint ## Run every test, those with real phones included
 
 neon: tools-build ## Test the kernels of ARM processors, under qemu-user
 	@scripts/neon
+
+bench: tools-build ## Measure what packets, calls and contacts cost, beside peers and the floor; some by BENCHES="relay"
+	@scripts/install $(BENCH_NEEDS)
+	@scripts/say "building for the benches, fully optimised (minutes)"
+	@$(CARGO) bench --quiet --no-run $(BENCHES:%=--bench %)
+	@for bench in $(BENCHES); do scripts/say "measuring: $$bench" && $(CARGO) bench --quiet --bench $$bench || exit 1; done
 
 soak: tools-build ## Simulate calls for SOAK_TIME seconds (3600), in a new world for each seed; prints any seed that fails
 	@TANDEM_SIM_SOAK=$(SOAK_TIME) $(CARGO) test --release --test sim soak -- --ignored --nocapture

@@ -69,9 +69,9 @@ pub fn sleeps_of(task: &Path) -> u64 {
     line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
-/// What this process has in memory, in KiB.
-pub fn resident_kib() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// What a process has in memory, in KiB; it is named as under /proc.
+pub fn resident_kib_of(process: &str) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0.0)
 }

@@ -1,5 +1,5 @@
-//! What a forwarded packet costs: our media worker, relaying and transcoding, beside the floor, which is a bare loop of one
-//! receive and one send over as many sockets.
+//! What a forwarded packet costs: our media worker, relaying and transcoding, beside rtpengine where that is installed, and
+//! beside the floor, which is a bare loop of one receive and one send over as many sockets.
 //!
 //! What is measured has one core to itself, and the load another; both are put before other work where the system allows
 //! it. Costs are CPU time of the subject's threads for a packet that came through (one in, one out). Delays are by the
@@ -9,7 +9,7 @@
 //! ```text
 //! cargo bench --bench relay                                all rows
 //! cargo bench --bench relay -- --only relay --calls 2000   one row, with so many calls
-//! cargo bench --bench relay -- --io epoll                  without io_uring
+//! cargo bench --bench relay -- --subject epoll             one subject: io_uring, epoll (both ours), rtpengine
 //! cargo bench --bench relay -- --runs 9 --seconds 5
 //! ```
 
@@ -19,6 +19,7 @@ mod datagram;
 mod floor;
 mod load;
 mod machine;
+mod rtpengine;
 mod sound;
 mod subject;
 mod tandem;
@@ -27,6 +28,7 @@ use ::tandem::config::settings::Io;
 use floor::Floor;
 use load::{Load, Outcome, Watch};
 use mimalloc::MiMalloc;
+use rtpengine::Rtpengine;
 use sound::Format;
 use std::fmt;
 use std::process::Command;
@@ -43,7 +45,8 @@ struct Row {
     calls: usize,
 }
 
-const WAYS: [Io; 2] = [Io::IoUring, Io::Epoll];
+/// Ours by each way to its sockets, and a peer.
+const SUBJECTS: [&str; 3] = ["io_uring", "epoll", "rtpengine"];
 
 const ROWS: [Row; 4] = [
     Row { name: "relay", formats: [Format::PCMU, Format::PCMU], calls: 500 },
@@ -57,24 +60,24 @@ fn main() {
     let value = |name: &str| arguments.iter().position(|it| it == name).and_then(|at| arguments.get(at + 1));
     let number = |name: &str, default: usize| value(name).map_or(default, |it| it.parse().expect("a number"));
     let (runs, seconds) = (number("--runs", 5).max(1), number("--seconds", 2).max(1));
-    let (only, wanted) = (value("--only").map(String::as_str), value("--io").map(String::as_str));
+    let (only, wanted) = (value("--only").map(String::as_str), value("--subject").map(String::as_str));
 
     if arguments.iter().any(|it| it == "--single") {
         let row = ROWS.iter().find(|row| only == Some(row.name)).expect("a row");
-        let io = WAYS.into_iter().find(|io| wanted == Some(io.name())).expect("a way");
-        return single(row, number("--calls", row.calls), io, runs, Duration::from_secs(seconds as u64));
+        let subject = wanted.expect("a subject");
+        return single(row, number("--calls", row.calls), subject, runs, Duration::from_secs(seconds as u64));
     }
     println!(
         "row    subject          calls  µs/packet            × floor  sleeps/packet   lost %  delay ms p50     p99  KiB/call   \
          floor µs           load late ms"
     );
     for row in ROWS.iter().filter(|row| only.is_none_or(|only| only == row.name)) {
-        for io in WAYS.into_iter().filter(|io| wanted.is_none_or(|wanted| wanted == io.name())) {
+        for subject in SUBJECTS.into_iter().filter(|subject| wanted.is_none_or(|wanted| wanted == *subject)) {
             // Each in a process of its own, so that none has the memory of another.
             let mut command = Command::new(std::env::current_exe().expect("a process knows its program"));
-            let status = command.args(&arguments).args(["--single", "--only", row.name, "--io", io.name()]).status();
+            let status = command.args(&arguments).args(["--single", "--only", row.name, "--subject", subject]).status();
             if !status.is_ok_and(|status| status.success()) {
-                println!("{:<6} tandem {:<9} could not be measured", row.name, io.name());
+                println!("{:<6} {subject:<16} could not be measured", row.name);
             }
         }
     }
@@ -84,7 +87,7 @@ fn main() {
 }
 
 /// One line of the table.
-fn single(row: &Row, calls: usize, io: Io, runs: usize, span: Duration) {
+fn single(row: &Row, calls: usize, subject: &str, runs: usize, span: Duration) {
     machine::raise_files();
     if !machine::pin(0, machine::LOAD_CORE) {
         println!("the machine has one core: the load is in the way of what is measured");
@@ -92,7 +95,16 @@ fn single(row: &Row, calls: usize, io: Io, runs: usize, span: Duration) {
     if !machine::hurry(0) {
         println!("no right to the real-time class: delays are those of other work on the machine too");
     }
-    measure(row, calls, &mut tandem::Tandem::start(io), runs, span);
+    match subject {
+        "rtpengine" => match Rtpengine::start() {
+            Some(mut subject) => measure(row, calls, &mut subject, runs, span),
+            None => println!("{:<6} rtpengine is not installed, or doesn't start", row.name),
+        },
+        _ => {
+            let io = [Io::IoUring, Io::Epoll].into_iter().find(|io| io.name() == subject).expect("a subject");
+            measure(row, calls, &mut tandem::Tandem::start(io), runs, span);
+        }
+    }
 }
 
 fn measure(row: &Row, calls: usize, subject: &mut dyn Subject, runs: usize, span: Duration) {

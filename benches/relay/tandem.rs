@@ -112,6 +112,6 @@ impl Subject for Tandem {
     }
 
     fn resident_kib(&self) -> f64 {
-        machine::resident_kib()
+        machine::resident_kib_of("self")
     }
 }
