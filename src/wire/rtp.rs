@@ -107,6 +107,18 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// Where the payload of a packet begins, whatever is in it: what can be told of one that is encrypted.
+pub fn payload_start(bytes: &[u8]) -> Result<usize, Malformed> {
+    let (fixed, rest) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(Malformed)?;
+    let &[first, ..] = fixed;
+    if first >> 6 != 2 {
+        return Err(Malformed);
+    }
+    let (_, rest) = rest.split_at_checked(usize::from(first & 0x0f) * 4).ok_or(Malformed)?;
+    let (_, rest) = if first & 0x10 != 0 { take_extension(rest)? } else { (None, rest) };
+    Ok(bytes.len() - rest.len())
+}
+
 type Extension<'a> = (Option<(u16, &'a [u8])>, &'a [u8]);
 
 fn take_extension(bytes: &[u8]) -> Result<Extension<'_>, Malformed> {

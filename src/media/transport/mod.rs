@@ -1,3 +1,4 @@
-//! Who may use a port, and where its packets go.
+//! Who may use a port, where its packets go, and what protects them.
 
 pub mod port;
+pub mod srtp;
