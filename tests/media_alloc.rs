@@ -15,6 +15,7 @@ use tandem::media::batch::{Batch, Channel};
 use tandem::media::command::*;
 use tandem::media::counters::Counters;
 use tandem::media::engine::Engine;
+use tandem::media::transport::srtp::Outbound;
 use tandem::media::worker::{Worker, WorkerSettings};
 use tandem::wire::{dtmf, rtp};
 use tandem_codecs::{Codec, Encoder, EncoderSettings};
@@ -87,6 +88,7 @@ fn payload((codec, _): (Codec, u8)) -> Vec<u8> {
 fn ten_thousand_packets_allocate_nothing() {
     sound_allocates_nothing();
     what_is_passed_on_allocates_nothing();
+    what_is_protected_allocates_nothing();
     [Io::Epoll, Io::IoUring].into_iter().for_each(a_worker_allocates_nothing);
 }
 
@@ -198,6 +200,48 @@ fn what_is_passed_on_allocates_nothing() {
     (100..2_600).for_each(&mut run);
     assert_eq!(CALLS.load(Ordering::Relaxed) - before, 0);
     assert!(sent > 12_000, "{sent}");
+}
+
+/// From a protected side to a plain one and back, under each suite, over the end of the sequence numbers.
+fn what_is_protected_allocates_nothing() {
+    let now = Time::from_millis(1);
+    let mut engine = Engine::new(Chance::from_number(1), Wall::default(), Arc::new(Counters::default()));
+    let mut batch = Batch::new(256);
+    let mut sides = Vec::new();
+    for (n, suite) in Suite::ALL.into_iter().enumerate() {
+        let key = |seed: u8| MasterKey::new(suite, &vec![seed; suite.key_bytes() + suite.salt_bytes()]).unwrap();
+        let protection = Some(Box::new(Protection { send: key(1), receive: key(2) }));
+        let ports = [2 * n, 2 * n + 1].map(|id| PortId(id as u64));
+        let slots = ports.map(|port| engine.open(now, port, 20_000));
+        for (side, port) in ports.into_iter().enumerate() {
+            let settings = settings(side, CODECS[0]);
+            let protection = protection.clone().filter(|_| side == 0);
+            let settings = Box::new(PortSettings { protection, ..settings });
+            engine.command(now, Command::Configure { port, settings }, &mut batch);
+            engine.command(now, Command::Connect { port, source: Source::Peer(ports[1 - side]) }, &mut batch);
+        }
+        sides.push((slots, Outbound::new(&key(2)).unwrap()));
+    }
+    let mut sent = 0u64;
+    let mut run = |round: u32| {
+        for (slots, outbound) in &mut sides {
+            let mut packet = [7u8; 200];
+            let sequence = 65_000u16.wrapping_add(round as u16);
+            rtp::Header { marker: false, payload_type: 0, sequence, timestamp: round * 160, ssrc: 9 }
+                .write(&mut packet);
+            engine.receive(now, slots[1], Channel::Rtp, address(1), &packet[..172], &mut batch);
+            let length = outbound.protect_rtp(&mut packet, 172).unwrap();
+            engine.receive(now, slots[0], Channel::Rtp, address(0), &packet[..length], &mut batch);
+            sent += batch.iter().count() as u64;
+            batch.clear();
+        }
+        while engine.poll_event().is_some() {}
+    };
+    (0..100).for_each(&mut run);
+    let before = CALLS.load(Ordering::Relaxed);
+    (100..1_100).for_each(&mut run);
+    assert_eq!(CALLS.load(Ordering::Relaxed) - before, 0);
+    assert_eq!(sent, 2 * 6 * 1_100);
 }
 
 fn sound_allocates_nothing() {

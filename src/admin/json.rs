@@ -45,6 +45,7 @@ fn leg(leg: &LegRecord) -> Value {
         "status": known(leg.status),
         "reason": leg.reason,
         "codec": leg.codec,
+        "srtp": leg.srtp,
         "media": leg.media.as_ref().map(|media| sound(leg.codec.as_deref().unwrap_or_default(), media)),
         "streams": leg.streams.iter().map(stream).collect::<Vec<_>>(),
         "session_id": leg.session_id,

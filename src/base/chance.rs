@@ -22,6 +22,12 @@ impl Chance {
         self.0.next_u32()
     }
 
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.fill_bytes(&mut bytes);
+        bytes
+    }
+
     pub fn u64(&mut self) -> u64 {
         self.0.next_u64()
     }

@@ -65,6 +65,7 @@ struct Held {
     bond: Bond,
     kind: Kind,
     codec: Option<String>,
+    srtp: Option<String>,
     closing: bool,
 }
 
@@ -74,6 +75,8 @@ pub struct Carried {
     pub kind: Kind,
     pub is_sound: bool,
     pub codec: Option<String>,
+    /// The suite that protected it.
+    pub srtp: Option<String>,
     pub report: Report,
 }
 
@@ -139,8 +142,8 @@ impl Media {
     /// A line with a port of its own.
     pub fn stream(&mut self, exchange: &mut Exchange, bond: Bond, shape: MediaLine) -> Stream {
         let port = exchange.open_port(self.leg, self.worker, self.local);
-        self.ports.push(Held { port, bond, kind: shape.kind.clone(), codec: None, closing: false });
-        Stream::new(bond, port, shape)
+        self.ports.push(Held { port, bond, kind: shape.kind.clone(), codec: None, srtp: None, closing: false });
+        Stream::new(bond, port, exchange.chance.bytes(), shape)
     }
 
     pub fn sound(&self) -> Option<&Stream> {
@@ -507,7 +510,7 @@ impl Media {
     /// A port is no more, or never was.
     pub fn closed(&mut self, exchange: &mut Exchange, port: PortId, report: Report) {
         let Some(index) = self.ports.iter().position(|held| held.port == port) else { return };
-        let Held { bond, kind, codec, .. } = self.ports.swap_remove(index);
+        let Held { bond, kind, codec, srtp, .. } = self.ports.swap_remove(index);
         exchange.forget_port(port);
         let is_sound = bond == Bond::SOUND;
         let known = self.reports.iter_mut().find(|known| known.kind == kind && known.is_sound == is_sound);
@@ -515,8 +518,9 @@ impl Media {
             Some(known) => {
                 known.report = known.report.plus(report);
                 known.codec = codec.or(known.codec.take());
+                known.srtp = srtp;
             }
-            None => self.reports.push(Carried { kind, is_sound, codec, report }),
+            None => self.reports.push(Carried { kind, is_sound, codec, srtp, report }),
         }
     }
 
@@ -534,6 +538,7 @@ impl Media {
             let stream = self.streams.iter().find(|stream| stream.port == Some(held.port));
             if let Some(agreed) = stream.and_then(|stream| stream.agreed.as_ref()) {
                 held.codec = Some(agreed.codec_text());
+                held.srtp = agreed.protection.as_ref().map(|keys| keys.send.suite().name().to_owned());
             }
         }
     }

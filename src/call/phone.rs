@@ -5,8 +5,8 @@ use crate::base::time::{Now, Time};
 use crate::call::io::{Input, Output};
 use crate::call::leg::{Said, description_of};
 use crate::call::media::SDP;
-use crate::call::media::negotiate::{self, Agreed, Local};
-use crate::config::settings::Prack;
+use crate::call::media::negotiate::{self, Agreed, Keys, Local};
+use crate::config::settings::{Prack, Srtp};
 use crate::media::command::{Clip, Command, Event as MediaEvent, PortId, Report, Source, Tap};
 use crate::sip::agent::{
     Agent, AgentSettings, Ending, Event, Failure, Invite, SessionEvent, SessionId, Terms, TimerTerms,
@@ -43,6 +43,7 @@ pub struct PhoneSettings {
     pub user: String,
     pub credentials: Option<ClientCredentials>,
     pub codecs: Vec<Codec>,
+    pub srtp: Srtp,
     /// What is played once the call is answered; then silence.
     pub clip: Option<Arc<Clip>>,
     pub tap: Option<Tap>,
@@ -55,6 +56,8 @@ pub struct PhoneSettings {
 pub struct Phone {
     settings: PhoneSettings,
     agent: Agent,
+    /// Of which the keys of SRTP are made.
+    secret: [u8; 32],
     session: Option<SessionId>,
     announced: Option<SocketAddr>,
     offered: Option<Description>,
@@ -109,13 +112,14 @@ impl Phone {
                 extensions: EXTENSIONS.to_vec(),
                 ..AgentSettings::default()
             },
-            Chance::from_number(chance.u64()),
+            Chance::from_seed(chance.bytes()),
         );
         let local = settings.flow.local.ip();
         let outputs = VecDeque::from([Output::Media { worker: 0, command: Command::Open { port: PORT, local } }]);
         Phone {
             settings,
             agent,
+            secret: chance.bytes(),
             session: None,
             announced: None,
             offered: None,
@@ -211,6 +215,10 @@ impl Phone {
         self.news.push_back(News::Calling);
     }
 
+    fn keys(&self) -> Keys<'_> {
+        Keys { policy: self.settings.srtp, secret: &self.secret }
+    }
+
     fn offer(&mut self) -> Option<Body> {
         let address = self.announced?;
         self.version += 1;
@@ -221,6 +229,7 @@ impl Phone {
             session: 1,
             version: self.version,
             ptime_ms: None,
+            keys: self.keys(),
         };
         let offered = negotiate::offer(&local);
         let body = body(&offered);
@@ -318,6 +327,7 @@ impl Phone {
                     session: 1,
                     version: self.version,
                     ptime_ms: None,
+                    keys: self.keys(),
                 };
                 negotiate::answer(&offer, &local, None).ok()
             }
@@ -444,6 +454,7 @@ mod tests {
                 user: "alice".to_owned(),
                 credentials: None,
                 codecs: vec![Codec::Pcmu],
+                srtp: Srtp::Never,
                 clip: None,
                 tap: None,
                 digits: String::new(),

@@ -65,6 +65,8 @@ pub struct LegRecord {
     pub reason: String,
     /// What it sends and what it receives, as `PCMA/8000`.
     pub codec: Option<String>,
+    /// What protects its sound, as `AES_CM_128_HMAC_SHA1_80`; none where it goes in clear.
+    pub srtp: Option<String>,
     pub media: Option<Report>,
     /// What went beside the sound: pictures, text, fax.
     pub streams: Vec<StreamRecord>,

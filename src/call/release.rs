@@ -189,9 +189,9 @@ impl Call {
         media.closed(exchange, port, report);
         let record = &mut self.record.legs[leg];
         record.streams.clear();
-        for Carried { kind, is_sound, codec, report } in media.reports().iter().cloned() {
+        for Carried { kind, is_sound, codec, srtp, report } in media.reports().iter().cloned() {
             if is_sound {
-                (record.codec, record.media) = (codec, Some(report));
+                (record.codec, record.srtp, record.media) = (codec, srtp, Some(report));
             } else {
                 record.streams.push(StreamRecord { kind: kind.as_str().to_owned(), codec, media: report });
             }

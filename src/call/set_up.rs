@@ -211,6 +211,7 @@ impl Call {
         let mut theirs = offer.map_or_else(|| self.caller.speaks.clone(), negotiate::codecs_of);
         theirs.retain(|codec| allowed.contains(codec));
         let codecs = negotiate::order(&settings.media.codecs, &theirs);
-        Repertoire { ptime_ms: trunk.map(|trunk| trunk.ptime_ms), ..Repertoire::of(codecs) }
+        let srtp = trunk.map_or(settings.sip.srtp, |trunk| trunk.srtp);
+        Repertoire { ptime_ms: trunk.map(|trunk| trunk.ptime_ms), ..Repertoire::of(codecs, srtp) }
     }
 }

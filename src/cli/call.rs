@@ -5,7 +5,7 @@ use super::{Ground, screen};
 use std::path::PathBuf;
 use std::time::Duration;
 use tandem::call::phone::{News, Outcome as CallOutcome};
-use tandem::config::settings::Settings;
+use tandem::config::settings::{self, Settings};
 use tandem::shell::phone;
 
 /// How long the other side may ring.
@@ -40,6 +40,9 @@ pub struct Args {
     /// What to offer, in this order, such as PCMA,opus
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub codec: Vec<String>,
+    /// Whether to protect the media by SRTP; offered ones may go in clear where the other side doesn't have it
+    #[arg(long, value_enum, default_value = "never")]
+    pub srtp: Srtp,
     /// How to send the signalling; without it as the address says (`sips:`, `;transport=`), or udp
     #[arg(long, value_enum)]
     pub transport: Option<Transport>,
@@ -56,6 +59,13 @@ pub enum Transport {
     Udp,
     Tcp,
     Tls,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Srtp {
+    Never,
+    Offered,
+    Required,
 }
 
 pub fn run(_ground: &Ground, args: Args) -> Outcome {
@@ -100,6 +110,11 @@ fn order(args: Args) -> Result<phone::Order, Failure> {
         digits: args.dtmf.unwrap_or_default(),
         stay: args.hold,
         codecs,
+        srtp: match args.srtp {
+            Srtp::Never => settings::Srtp::Never,
+            Srtp::Offered => settings::Srtp::Offered,
+            Srtp::Required => settings::Srtp::Required,
+        },
         transport: args.transport.map(|transport| match transport {
             Transport::Udp => tandem::sip::flow::Transport::Udp,
             Transport::Tcp => tandem::sip::flow::Transport::Tcp,

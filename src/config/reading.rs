@@ -57,6 +57,7 @@ const SIP: Keys = Keys {
         "min_se",
         "dialog_interval",
         "nonce_lifetime",
+        "srtp",
         "dns",
         "public_address",
         "local_networks",
@@ -154,8 +155,9 @@ const TRUNK: Keys = Keys {
         "prack",
         "session_expires",
         "min_se",
+        "srtp",
     ],
-    later: &["srtp", "rates"],
+    later: &["rates"],
 };
 
 /// Session timers: from what RFC 4028 §5 allows to a day.
@@ -211,6 +213,7 @@ fn sip(part: &Section<'_>) -> Sip {
         session_expires: part.duration_or_never("session_expires", SESSION).unwrap_or(default.session_expires),
         min_se: part.duration("min_se", SESSION).unwrap_or(default.min_se),
         dialog_interval: part.duration_or_never("dialog_interval", span(10, 86_400)).unwrap_or(default.dialog_interval),
+        srtp: part.read("srtp", value::srtp).unwrap_or_default(),
         nonce_lifetime: span_of("nonce_lifetime", 10, 86_400, default.nonce_lifetime),
         dns: servers(part).unwrap_or_default(),
         public_address: part.read("public_address", value::public_address),
@@ -435,6 +438,7 @@ fn trunk(part: &Section<'_>, name: String) -> Trunk {
         contact_host: part.read("contact_host", value::domain),
         codecs,
         relayed,
+        srtp: part.read("srtp", value::srtp).unwrap_or_default(),
         ptime_ms: part.read("ptime", value::ptime).unwrap_or(Trunk::PTIME_MS),
         country: part.read("country", country::read),
         max_calls: part.integer("max_calls", 1..=1_000_000u32).map(|count| count as usize),

@@ -61,6 +61,8 @@ pub struct Sip {
     /// How often a side of a call in progress that has no session timer is asked with OPTIONS whether it still is there;
     /// zero for never.
     pub dialog_interval: Duration,
+    /// Whether the media of users' calls are protected.
+    pub srtp: Srtp,
     /// How long a nonce of ours waits to be used first. One that a phone counts serves until it rests for `registration_max`.
     pub nonce_lifetime: Duration,
     /// The DNS servers that are asked; empty for those of the system.
@@ -267,6 +269,7 @@ pub struct Trunk {
     pub codecs: Vec<Codec>,
     /// What is offered where the other side has it, since we only pass it on.
     pub relayed: Vec<Relayed>,
+    pub srtp: Srtp,
     /// Milliseconds in a packet that we ask for and, unless asked otherwise, send.
     pub ptime_ms: u32,
     pub country: Option<String>,
@@ -287,6 +290,19 @@ pub struct Trunk {
     /// None for what holds for everybody.
     pub session_expires: Option<Duration>,
     pub min_se: Option<Duration>,
+}
+
+/// Whether media are protected by SRTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Srtp {
+    Never,
+    /// Where the other side offers it.
+    #[default]
+    Accepted,
+    /// Offered too, and in clear where the other side doesn't have it (RFC 8643).
+    Offered,
+    /// Calls in clear are refused.
+    Required,
 }
 
 /// A codec that we don't have, in a list of codecs.
@@ -422,6 +438,7 @@ impl Trunk {
             contact_host: None,
             codecs: Vec::new(),
             relayed: Vec::new(),
+            srtp: Srtp::default(),
             ptime_ms: Trunk::PTIME_MS,
             country: None,
             max_calls: None,
@@ -542,6 +559,7 @@ impl Default for Sip {
             dialog_interval: Duration::from_secs(300),
             // Longer than any exchange, and short enough that an overheard answer is soon worth nothing.
             nonce_lifetime: Duration::from_secs(300),
+            srtp: Srtp::default(),
             dns: Vec::new(),
             public_address: None,
             local_networks: Network::local(),

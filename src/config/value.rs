@@ -3,7 +3,7 @@
 use crate::config::problem::Wrong;
 use crate::config::quantity;
 use crate::config::settings::{
-    ClientCertificate, Dtmf, Io, Network, OutboundProxy, Prack, Redirects, Transfer, TrunkTransport,
+    ClientCertificate, Dtmf, Io, Network, OutboundProxy, Prack, Redirects, Srtp, Transfer, TrunkTransport,
 };
 use std::net::{IpAddr, SocketAddr};
 use tandem_codecs::Codec;
@@ -236,6 +236,19 @@ pub fn media_type(text: &str) -> Result<String, Wrong> {
         Some((kind, subtype)) if is_word(kind) && is_word(subtype) => Ok(text.to_ascii_lowercase()),
         _ => {
             Err(Wrong::new(format!("`{text}` is not a media type"), "write it like \"application/media_control+xml\""))
+        }
+    }
+}
+
+pub fn srtp(text: &str) -> Result<Srtp, Wrong> {
+    match text {
+        "never" => Ok(Srtp::Never),
+        "accepted" => Ok(Srtp::Accepted),
+        "offered" => Ok(Srtp::Offered),
+        "required" => Ok(Srtp::Required),
+        _ => {
+            let mend = "choose \"never\", \"accepted\", \"offered\" or \"required\"";
+            Err(Wrong::new(format!("`{text}` is no way to protect media"), mend))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::base::time::Time;
 pub use crate::media::price::Prices;
+pub use crate::media::transport::srtp::{MasterKey, Suite};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +85,15 @@ pub struct PortSettings {
     pub sealed: Vec<Sealed>,
     /// For how long nothing may arrive before `Silent` is told; none where silence is expected.
     pub silence_limit: Option<Duration>,
+    /// The keys of SRTP and SRTCP; none where packets go in clear. What isn't protected by them is dropped.
+    pub protection: Option<Box<Protection>>,
+}
+
+/// One side's master keys, ours and the peer's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Protection {
+    pub send: MasterKey,
+    pub receive: MasterKey,
 }
 
 /// What the datagrams of a port are.

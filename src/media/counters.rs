@@ -1,5 +1,6 @@
 //! What a worker counts, for whoever watches it from another thread.
 
+use crate::media::transport::srtp::Refusal;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a packet went no further.
@@ -11,6 +12,8 @@ pub enum Reason {
     Malformed,
     /// STUN, DTLS or another protocol that the port doesn't speak.
     Protocol,
+    /// Not protected by the key that was agreed: in clear, changed on its way, or made up (RFC 3711 §3.3).
+    Unauthentic,
     /// A payload type that wasn't negotiated.
     PayloadType,
     /// Far from the sequence of its stream (RFC 3550 A.1).
@@ -30,10 +33,11 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 11] = [
+    pub const ALL: [Reason; 12] = [
         Reason::Stranger,
         Reason::Malformed,
         Reason::Protocol,
+        Reason::Unauthentic,
         Reason::PayloadType,
         Reason::Sequence,
         Reason::Duplicate,
@@ -50,6 +54,7 @@ impl Reason {
             Reason::Stranger => "stranger",
             Reason::Malformed => "malformed",
             Reason::Protocol => "protocol",
+            Reason::Unauthentic => "unauthentic",
             Reason::PayloadType => "payload_type",
             Reason::Sequence => "sequence",
             Reason::Duplicate => "duplicate",
@@ -58,6 +63,16 @@ impl Reason {
             Reason::NoPort => "no_port",
             Reason::NoRoom => "no_room",
             Reason::Unsent => "unsent",
+        }
+    }
+}
+
+impl From<Refusal> for Reason {
+    fn from(refusal: Refusal) -> Reason {
+        match refusal {
+            Refusal::Malformed => Reason::Malformed,
+            Refusal::Replayed => Reason::Duplicate,
+            Refusal::Unauthentic | Refusal::Plain | Refusal::Exhausted => Reason::Unauthentic,
         }
     }
 }

@@ -11,7 +11,7 @@ mod tests;
 
 use crate::base::chance::Chance;
 use crate::base::time::{Time, Wall};
-use crate::media::batch::{Batch, Channel, Slot};
+use crate::media::batch::{Batch, Channel, PACKET_BYTES, Slot};
 use crate::media::command::{Command, Event, PortId, PortSettings, Protocol, Source};
 use crate::media::counters::{Counters, Reason};
 use crate::media::side::{Side, Way};
@@ -19,7 +19,9 @@ use crate::media::stream::receive::{Accept, Heard};
 use crate::media::stream::send::Exit;
 use crate::media::stream::{feedback, report};
 use crate::media::transport::port::Verdict;
-use crate::wire::{dtmf, rtcp, rtp, udptl};
+use crate::media::transport::security::Security;
+use crate::wire::rtp::{self, Kind};
+use crate::wire::{dtmf, rtcp, udptl};
 use slab::Slab;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -45,6 +47,8 @@ pub struct Engine {
     counters: Arc<Counters>,
     chance: Chance,
     start: Wall,
+    /// Room for a packet that was protected.
+    plain: Box<[u8]>,
 }
 
 impl Engine {
@@ -61,6 +65,7 @@ impl Engine {
             counters,
             chance,
             start,
+            plain: vec![0; PACKET_BYTES].into_boxed_slice(),
         }
     }
 
@@ -246,20 +251,55 @@ impl Engine {
     ) {
         self.counters.received_packets.add(1);
         self.counters.received_bytes.add(datagram.len() as u64);
-        let protocol = self.sides.get(slot.0).map(|side| side.protocol).unwrap_or_default();
-        let result = match (protocol, rtp::Kind::of(datagram), channel) {
-            (Protocol::Udptl, _, Channel::Rtp) => self.receive_udptl(now, slot, from, datagram, batch),
-            (Protocol::Udptl, ..) => Err(Reason::Protocol),
-            (_, rtp::Kind::Rtp, Channel::Rtp) => self.receive_rtp(now, slot, from, datagram, batch),
-            (_, rtp::Kind::Rtcp, _) => self.receive_rtcp(now, slot, channel, from, datagram, batch),
-            (_, rtp::Kind::Unknown, _) => Err(Reason::Malformed),
-            _ => Err(Reason::Protocol),
+        let mut plain = std::mem::take(&mut self.plain);
+        let result = match self.opened(now, slot, datagram, &mut plain) {
+            Ok(datagram) => self.receive_plain(now, slot, channel, from, datagram, batch),
+            Err(reason) => Err(reason),
         };
+        self.plain = plain;
         if let Err(reason) = result {
             self.counters.count_drop(reason);
             if let Some(side) = self.sides.get_mut(slot.0) {
                 side.dropped += 1;
             }
+        }
+    }
+
+    /// What came, in clear: as it is, or opened into `plain` where the port is protected.
+    fn opened<'a>(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        datagram: &'a [u8],
+        plain: &'a mut [u8],
+    ) -> Result<&'a [u8], Reason> {
+        match &mut self.sides.get_mut(slot.0).ok_or(Reason::NoPort)?.security {
+            Security::Clear => Ok(datagram),
+            Security::Shut => Err(Reason::Unauthentic),
+            Security::Keyed(keyed) => {
+                let opened = keyed.open(now, Kind::of(datagram), datagram, plain).map_err(Reason::from)?;
+                plain.get(..opened).ok_or(Reason::Malformed)
+            }
+        }
+    }
+
+    fn receive_plain(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        channel: Channel,
+        from: SocketAddr,
+        datagram: &[u8],
+        batch: &mut Batch,
+    ) -> Result<(), Reason> {
+        let protocol = self.sides.get(slot.0).map(|side| side.protocol).unwrap_or_default();
+        match (protocol, Kind::of(datagram), channel) {
+            (Protocol::Udptl, _, Channel::Rtp) => self.receive_udptl(now, slot, from, datagram, batch),
+            (Protocol::Udptl, ..) => Err(Reason::Protocol),
+            (_, Kind::Rtp, Channel::Rtp) => self.receive_rtp(now, slot, from, datagram, batch),
+            (_, Kind::Rtcp, _) => self.receive_rtcp(now, slot, channel, from, datagram, batch),
+            (_, Kind::Unknown, _) => Err(Reason::Malformed),
+            _ => Err(Reason::Protocol),
         }
     }
 
@@ -309,25 +349,28 @@ impl Engine {
         for index in 0..side.listeners.len() {
             let Some(&listener) = self.sides.get(source.0).and_then(|side| side.listeners.get(index)) else { return };
             let Some(sink) = self.sides.get_mut(listener.0) else { continue };
+            let way = match heard.accept {
+                Accept::Events(_) => sink.way,
+                Accept::Sealed(sealed) => sink.way_for_sealed(sealed),
+                // Who hears an echo wants their own packets back, whatever their length.
+                Accept::Audio(codec) => sink.way_for(codec, packet_ms.filter(|_| listener != source)),
+            };
             let to = sink.port.rtp_destination();
-            let mut exit = Exit { batch, slot: listener, to, counters: &self.counters };
+            let Side { send, security, .. } = &mut **sink;
+            let mut exit = Exit { batch, slot: listener, to, counters: &self.counters, security };
             match heard.accept {
                 Accept::Events(clock_rate) => {
-                    sink.send.carry(now, &mut exit, source, heard, clock_rate);
+                    send.carry(now, &mut exit, source, heard, clock_rate);
                     self.reschedule(listener);
                 }
-                Accept::Sealed(sealed) => match sink.way_for_sealed(sealed) {
-                    Way::Relay => {
-                        sink.send.relay(now, &mut exit, source, heard);
-                        self.turn(listener, Way::Relay);
-                    }
-                    Way::Idle | Way::Transcode => sink.send.skip(source, heard),
-                },
-                Accept::Audio(codec) => {
-                    // Who hears an echo wants their own packets back, whatever their length.
-                    let way = sink.way_for(codec, packet_ms.filter(|_| listener != source));
+                Accept::Sealed(_) if way == Way::Relay => {
+                    send.relay(now, &mut exit, source, heard);
+                    self.turn(listener, Way::Relay);
+                }
+                Accept::Sealed(_) => send.skip(source, heard),
+                Accept::Audio(_) => {
                     if way == Way::Relay {
-                        sink.send.relay(now, &mut exit, source, heard);
+                        send.relay(now, &mut exit, source, heard);
                     }
                     decodes |= way == Way::Transcode;
                     self.turn(listener, way);
@@ -391,7 +434,8 @@ impl Engine {
             let Some(sink) = self.sides.get_mut(listener.0) else { continue };
             if sink.protocol == Protocol::Udptl {
                 let to = sink.port.rtp_destination();
-                sink.send.forward(&mut Exit { batch, slot: listener, to, counters: &self.counters }, datagram);
+                let Side { send, security, .. } = &mut **sink;
+                send.forward(&mut Exit { batch, slot: listener, to, counters: &self.counters, security }, datagram);
                 self.turn(listener, Way::Relay);
             }
         }
@@ -428,14 +472,21 @@ impl Engine {
 
     /// Hands what a peer says of the stream that it is sent (RFC 4585) to the source of that stream.
     fn pass_feedback(&mut self, slot: Slot, datagram: &[u8], batch: &mut Batch) {
-        let Some(side) = self.sides.get(slot.0) else { return };
-        let Some(source) = side.heard.and_then(|heard| Some((heard, self.sides.get(heard.0)?))) else { return };
-        let (heard, source) = source;
-        let (Some((channel, to)), Some(ssrc)) = (source.port.rtcp_destination(), source.receive.ssrc()) else { return };
+        let Some(heard) = self.sides.get(slot.0).and_then(|side| side.heard) else { return };
         let mut length = 0;
-        let written = batch.push(heard, channel, to, |room| {
+        let translated = |sides: &Slab<Box<Side>>, room: &mut [u8]| {
+            let (side, source) = (sides.get(slot.0)?, sides.get(heard.0)?);
             let begun = source.reports.preamble(&source.send, room)?;
-            length = feedback::translate(datagram, &side.send, source.send.ssrc(), ssrc, room, begun)?;
+            let (from, to) = (source.send.ssrc(), source.receive.ssrc()?);
+            feedback::translate(datagram, &side.send, from, to, room, begun)
+        };
+        let Some((channel, to)) = self.sides.get(heard.0).and_then(|source| source.port.rtcp_destination()) else {
+            return;
+        };
+        let sides = &mut self.sides;
+        let written = batch.push(heard, channel, to, |room| {
+            let whole = translated(sides, room)?;
+            length = sides.get_mut(heard.0)?.security.seal(Kind::Rtcp, room, whole)?;
             Some(length)
         });
         if written {
@@ -479,7 +530,8 @@ impl Engine {
         self.step_sound(now, slot, batch);
         let Some(side) = self.sides.get_mut(slot.0) else { return };
         let to = side.port.rtp_destination();
-        side.send.tick(now, &mut Exit { batch, slot, to, counters: &self.counters });
+        let Side { send, security, .. } = &mut **side;
+        send.tick(now, &mut Exit { batch, slot, to, counters: &self.counters, security });
         let (port, events) = (side.id, &mut self.events);
         side.signal.expire(now, |digit| {
             events.push_back(Event::Digit { port, digit: digit.digit, duration: digit.duration });
@@ -505,12 +557,12 @@ impl Engine {
             return;
         }
         let ntp = report::ntp(self.start, now);
-        let Side { reports, send, receive, .. } = &mut **side;
+        let Side { reports, send, receive, security, .. } = &mut **side;
         let mut length = 0;
         let written = batch.push(slot, channel, to, |room| {
-            let written = reports.write(now, ntp, send, receive, goodbye, room);
-            length = written.unwrap_or(0);
-            written
+            let written = reports.write(now, ntp, send, receive, goodbye, room)?;
+            length = security.seal(Kind::Rtcp, room, written)?;
+            Some(length)
         });
         if written {
             self.counters.sent_packets.add(1);

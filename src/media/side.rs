@@ -13,6 +13,7 @@ use crate::media::stream::report::Reports;
 use crate::media::stream::send::Send;
 use crate::media::stream::signal::Signal;
 use crate::media::transport::port::Port;
+use crate::media::transport::security::Security;
 use smallvec::SmallVec;
 use std::time::Duration;
 use tandem_codecs::Codec;
@@ -31,6 +32,7 @@ pub struct Side {
     pub protocol: Protocol,
     pub slot: Slot,
     pub port: Port,
+    pub security: Security,
     pub receive: Receive,
     pub send: Send,
     pub signal: Signal,
@@ -63,6 +65,7 @@ impl Side {
             protocol: Protocol::Rtp,
             slot,
             port: Port::default(),
+            security: Security::default(),
             receive: Receive::default(),
             send: Send::new(now, chance),
             signal: Signal::default(),
@@ -85,6 +88,7 @@ impl Side {
     pub fn configure(&mut self, now: Time, settings: &PortSettings) {
         self.protocol = settings.protocol;
         self.port.configure(settings);
+        self.security.configure(now, settings.protection.as_deref());
         self.receive.configure(settings);
         self.send.configure(now, settings.send.as_ref());
         self.silence = Silence { limit: settings.silence_limit, since: now, told: false };

@@ -60,6 +60,8 @@ pub struct LegDocument<'a> {
     #[serde(default, borrow)]
     session_id: Option<Cow<'a, str>>,
     #[serde(default, borrow)]
+    srtp: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
     diverted: Option<Cow<'a, str>>,
 }
 
@@ -149,6 +151,7 @@ impl<'a> From<&'a LegRecord> for LegDocument<'a> {
             media: leg.media.as_ref().map(ReportDocument::from),
             streams: leg.streams.iter().map(StreamDocument::from).collect(),
             session_id: leg.session_id.as_deref().map(Cow::from),
+            srtp: leg.srtp.as_deref().map(Cow::from),
             diverted: leg.diverted.as_deref().map(Cow::from),
         }
     }
@@ -170,6 +173,7 @@ impl From<LegDocument<'_>> for LegRecord {
             media: document.media.map(Report::from),
             streams: document.streams.into_iter().map(StreamRecord::from).collect(),
             session_id: document.session_id.map(Cow::into_owned),
+            srtp: document.srtp.map(Cow::into_owned),
             diverted: document.diverted.map(Cow::into_owned),
         }
     }

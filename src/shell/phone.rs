@@ -3,7 +3,7 @@
 use crate::base::chance::Chance;
 use crate::call::io::Input;
 use crate::call::phone::{News, Outcome, Phone, PhoneSettings};
-use crate::config::settings::{Settings, Trunk, TrunkTls, TrunkTransport};
+use crate::config::settings::{Settings, Srtp, Trunk, TrunkTls, TrunkTransport};
 use crate::media::command::{Clip, Tap};
 use crate::shell::clock::Clock;
 use crate::shell::drive::World;
@@ -37,6 +37,7 @@ pub struct Order {
     pub record: Option<PathBuf>,
     pub digits: String,
     pub stay: Option<Duration>,
+    pub srtp: Srtp,
     pub codecs: Vec<Codec>,
     /// None for what the target says, or UDP.
     pub transport: Option<Transport>,
@@ -78,13 +79,14 @@ pub async fn call(order: Order, mut told: impl FnMut(News)) -> Result<Outcome, P
             user,
             credentials,
             codecs: order.codecs,
+            srtp: order.srtp,
             clip,
             tap,
             digits: order.digits,
             stay: order.stay,
             ring_timeout: order.ring_timeout,
         },
-        Chance::from_number(chance.u64()),
+        Chance::from_seed(chance.bytes()),
     );
     world.tell(&mut phone, Input::Timeout);
     let mut drain = tokio::time::interval(Duration::from_millis(200));

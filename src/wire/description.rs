@@ -163,9 +163,14 @@ impl Media {
         found.find_map(|(_, value)| value.as_deref())
     }
 
-    /// RTP without encryption (RFC 3551, RFC 4585).
-    pub fn is_plain_rtp(&self) -> bool {
-        ["RTP/AVP", "RTP/AVPF"].iter().any(|known| self.protocol.eq_ignore_ascii_case(known))
+    /// RTP as we carry it: without encryption (RFC 3551, RFC 4585), or with keys that stand in the description (RFC 4568).
+    pub fn is_rtp(&self) -> bool {
+        self.is_secure_rtp() || ["RTP/AVP", "RTP/AVPF"].iter().any(|known| self.protocol.eq_ignore_ascii_case(known))
+    }
+
+    /// SRTP by a secure profile (RFC 3711, RFC 5124).
+    pub fn is_secure_rtp(&self) -> bool {
+        ["RTP/SAVP", "RTP/SAVPF"].iter().any(|known| self.protocol.eq_ignore_ascii_case(known))
     }
 
     /// Fax over UDPTL (ITU-T T.38 annex D).

@@ -14,6 +14,7 @@ mod mistakes;
 mod modern;
 mod nat;
 mod phones;
+mod protected;
 mod provider;
 mod secure;
 mod sipp_own;

@@ -47,7 +47,7 @@ fn nothing_rings_where_no_codec_is_shared() {
         record [status 488 | by gateway | legs 1 | cause no codec in common]
         alice -> tandem INVITE bob (auth | sdp PCMU secure)
         tandem -> alice 488
-        record [status 488 | cause no audio line]
+        record [status 488 | cause no SRTP key]
         alice -> tandem INVITE bob (auth | sdp PCMU refused)
         tandem -> alice 488
         alice -> tandem INVITE *66 (auth | sdp GSM)

@@ -49,6 +49,7 @@ mod passing_on;
 mod phones;
 mod prack;
 mod privacy;
+mod protecting;
 mod proxied;
 mod racing;
 mod raw;

@@ -145,6 +145,8 @@ impl Port {
             let events = settings.send.as_ref().and_then(|sending| sending.events);
             events.map(|events| format!("{}/{}", events.payload_type, events.clock_rate)).as_deref().unwrap_or("none")
                 == event
+        } else if item == "clear" || item == "protected" {
+            settings.protection.is_some() == (item == "protected")
         } else if let Some(limit) = rest(item, "silence") {
             settings.silence_limit == (limit != "never").then(|| span(limit))
         } else {

@@ -4,7 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tandem::wire::description::{Description, Direction, Format, Kind, Media};
 use tandem::wire::sdp;
 
-/// `PCMU PCMA events sendonly ip=0.0.0.0 port=4010 ptime=30 mux secure; video H264/97 a:framerate=30; fax`: lines with a
+/// What a peer puts into `a=crypto` (RFC 4568 §7.1.1).
+const KEYS: &str = "1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^31";
+
+/// `PCMU PCMA events sendonly ip=0.0.0.0 port=4010 ptime=30 mux secure keys; video H264/97 a:framerate=30; fax`: lines with a
 /// semicolon between them, each beginning with its kind unless it is audio.
 pub fn write(words: &str, mark: &str, address: SocketAddr, version: u64) -> Vec<u8> {
     let lines = words.split(';').enumerate();
@@ -38,6 +41,7 @@ fn line(words: &str, mark: &str, address: SocketAddr) -> Media {
             Some(_) => panic!("{word} in a description"),
             None if word == "mux" => line.rtcp_mux = true,
             None if word == "secure" => line.protocol = "RTP/SAVP".into(),
+            None if word == "keys" => line.attributes.push(("crypto".to_owned(), Some(KEYS.to_owned()))),
             None if word == "refused" => line.address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
             None if word == "t38" => (line.protocol, line.raw_formats) = ("udptl".into(), word.to_owned()),
             None if word == "bfcp" => (line.protocol, line.raw_formats) = ("TCP/BFCP".into(), "*".to_owned()),
@@ -92,6 +96,7 @@ fn line_objection(line: &Media, words: &str) -> Option<String> {
     let mut wanted = Vec::new();
     let mut direction_wanted = Direction::SendRecv;
     let mut refusal_wanted = false;
+    let (mut secure_wanted, mut keys_wanted) = (false, false);
     for word in kind(words).1 {
         if let Some(attribute) = word.strip_prefix("a:") {
             let (name, value) =
@@ -136,6 +141,8 @@ fn line_objection(line: &Media, words: &str) -> Option<String> {
                 }
             }
             None if word == "refused" => refusal_wanted = true,
+            None if word == "secure" => secure_wanted = true,
+            None if word == "keys" => keys_wanted = true,
             None if word == "t38" => {
                 if (line.protocol.as_ref(), line.raw_formats.as_str()) != ("udptl", "t38") {
                     return Some(format!("it is {} {}", line.protocol, line.raw_formats));
@@ -150,6 +157,10 @@ fn line_objection(line: &Media, words: &str) -> Option<String> {
     }
     if line.is_refused() != refusal_wanted {
         return Some(format!("the port is {}", line.address.port()));
+    }
+    let has_keys = line.attributes.iter().any(|(name, _)| name == "crypto");
+    if !refusal_wanted && (has_keys, line.is_secure_rtp()) != (keys_wanted, secure_wanted) {
+        return Some(format!("it is {}, and keys are there: {has_keys}", line.protocol));
     }
     let fits = |(one, two): (&String, &String)| one == two || one.split('/').next() == Some(two);
     if !wanted.is_empty() && (wanted.len() != codecs.len() || !codecs.iter().zip(&wanted).all(fits)) {

@@ -5,19 +5,23 @@ pub mod fmtp;
 mod numbering;
 mod onward;
 pub mod relayed;
+pub mod sdes;
 mod sound;
 
 pub use endpoint::wishes;
+pub use sdes::Keys;
 
 use crate::config::settings::Relayed;
-use crate::media::command::{Coding, EventFormat, OpusSettings, PortSettings, Protocol, Receiving, Sealed, Sending};
+use crate::media::command::{
+    Coding, EventFormat, OpusSettings, PortSettings, Protection, Protocol, Receiving, Sealed, Sending,
+};
 use crate::wire::description::{Description, Direction, Format, Media};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tandem_codecs::Codec;
 
 /// What we put into a description of one audio line.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Local<'a> {
     /// What is announced; the port is our RTP port.
     pub address: SocketAddr,
@@ -29,6 +33,7 @@ pub struct Local<'a> {
     pub version: u64,
     /// The packet time that we ask for.
     pub ptime_ms: Option<u32>,
+    pub keys: Keys<'a>,
 }
 
 /// What every line of ours has.
@@ -40,6 +45,7 @@ pub struct Line<'a> {
     pub direction: Direction,
     /// The line as we last described it.
     pub before: Option<&'a Media>,
+    pub keys: Keys<'a>,
 }
 
 /// What a line of ours holds.
@@ -85,49 +91,68 @@ pub struct Agreed {
     pub rtcp_mux: bool,
     /// What the peer wants, from its own side: with `SendOnly` it has put us on hold.
     pub peer_wants: Direction,
+    /// The keys of both sides; none where packets go in clear.
+    pub protection: Option<Protection>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disagreement {
-    /// No line that we can carry: RTP without encryption, not refused.
+    /// No line that we can carry: RTP in clear or with keys in the description, not refused.
     NoAudio,
     NoCommonCodec,
     /// What the line has can't be transcoded, and the other side doesn't have it.
     OnlyRelayed,
     /// The answer doesn't fit our offer.
     UnfitAnswer,
+    /// A secure line without a key that we can use.
+    NoKeys,
+    /// Media in clear, where they have to be protected.
+    NotSecure,
+    /// Protected media, where they are to go in clear.
+    KeepsPlain,
 }
 
 impl Disagreement {
     pub fn text(self) -> &'static str {
         match self {
-            Disagreement::NoAudio => "no audio line over plain RTP",
+            Disagreement::NoAudio => "no audio line over RTP, plain or with SDES keys",
             Disagreement::NoCommonCodec => "no codec in common",
             Disagreement::OnlyRelayed => "no codec in common: what is offered can only be relayed, not transcoded",
             Disagreement::UnfitAnswer => "the answer does not fit the offer",
+            Disagreement::NoKeys => "no SRTP key in a suite that we have",
+            Disagreement::NotSecure => "media in clear, and `srtp` is \"required\" here",
+            Disagreement::KeepsPlain => "media under SRTP, and `srtp` is \"never\" here",
         }
     }
 }
 
 /// Our offer of one line; none where it would be empty.
 pub fn offer_line(line: &Line<'_>, content: Content<'_>) -> Option<Media> {
-    match content {
+    let mut offered = match content {
         Content::Sound(sound) => sound::offer(line, &sound),
         Content::Relayed(like) => relayed::offer(line, like),
-    }
+    }?;
+    sdes::offer(&mut offered, line.keys, line.before);
+    Some(offered)
 }
 
 /// Our answer to an offered line.
 pub fn answer_line(theirs: &Media, line: &Line<'_>, content: Content<'_>) -> Result<(Media, Agreed), Disagreement> {
-    match content {
+    let (mut ours, mut agreed) = match content {
         Content::Sound(sound) => sound::answer(theirs, line, &sound),
         Content::Relayed(like) => relayed::answer(theirs, line, like),
+    }?;
+    if let Some((protection, text)) = sdes::answer(theirs, line.keys)? {
+        sdes::write(&mut ours, text);
+        agreed.protection = Some(protection);
     }
+    Ok((ours, agreed))
 }
 
 /// What the peer's answer to a line of ours means.
 pub fn accept_line(ours: &Media, theirs: &Media, is_sound: bool) -> Result<Agreed, Disagreement> {
-    if is_sound { sound::accept(ours, theirs) } else { relayed::accept(ours, theirs) }
+    let agreed = if is_sound { sound::accept(ours, theirs) } else { relayed::accept(ours, theirs) }?;
+    Ok(Agreed { protection: sdes::accept(ours, theirs)?, ..agreed })
 }
 
 /// A line that refuses `theirs` in its place (RFC 3264 §6).
@@ -141,17 +166,17 @@ pub fn refused(theirs: &Media) -> Media {
 }
 
 /// Whether an offer has something that a leg which may speak `ours` can answer.
-pub fn suits(offered: &Description, ours: &[Codec]) -> Result<(), Disagreement> {
+pub fn suits(offered: &Description, ours: &[Codec], keys: Keys<'_>) -> Result<(), Disagreement> {
     let has_other = offered.media.iter().any(relayed::is_relayable);
     match sound_line(offered) {
-        Some(line) if sound::suits(&offered.media[line], ours) => Ok(()),
+        Some(line) if sound::suits(&offered.media[line], ours) => sdes::answer(&offered.media[line], keys).map(|_| ()),
         _ if has_other => Ok(()),
         Some(_) => Err(Disagreement::NoCommonCodec),
         None => Err(Disagreement::NoAudio),
     }
 }
 
-/// The audio line that we carry: the first over plain RTP that isn't refused.
+/// The audio line that we carry: the first over RTP, in clear or with keys in the description, that isn't refused.
 pub fn sound_line(description: &Description) -> Option<usize> {
     description.media.iter().position(sound::is_sound)
 }
@@ -186,7 +211,7 @@ pub fn accept(ours: &Description, answered: &Description) -> Result<Agreed, Disa
 
 impl<'a> Local<'a> {
     fn line(&self) -> Line<'a> {
-        Line { address: self.address, direction: self.direction, before: None }
+        Line { address: self.address, direction: self.direction, before: None, keys: self.keys }
     }
 
     fn sound<'b>(&self, towards: Option<&'b Format>) -> Sound<'b>
@@ -234,6 +259,7 @@ impl Agreed {
             remote_rtcp: endpoint::rtcp_address(theirs),
             rtcp_mux: false,
             peer_wants: endpoint::wishes(theirs),
+            protection: None,
         }
     }
 
@@ -279,6 +305,7 @@ impl Agreed {
             receive_events: if hears { self.receive_events.clone() } else { Vec::new() },
             sealed: if hears { self.sealed(onward) } else { Vec::new() },
             silence_limit,
+            protection: self.protection.clone().map(Box::new),
         }
     }
 
@@ -320,6 +347,7 @@ mod tests {
             session: 1,
             version: 1,
             ptime_ms: None,
+            keys: Keys::NONE,
         }
     }
 
@@ -357,6 +385,8 @@ mod tests {
         assert_eq!(answer(&offered, &local(&[Codec::Pcmu], 5000), None).unwrap_err(), Disagreement::NoCommonCodec);
         let mut secure = offer(&local(&ALL, 4000));
         secure.media[0].protocol = "RTP/SAVP".into();
+        assert_eq!(answer(&secure, &local(&ALL, 5000), None).unwrap_err(), Disagreement::KeepsPlain);
+        secure.media[0].protocol = "UDP/TLS/RTP/SAVPF".into();
         assert_eq!(answer(&secure, &local(&ALL, 5000), None).unwrap_err(), Disagreement::NoAudio);
     }
 

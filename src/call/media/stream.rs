@@ -1,10 +1,10 @@
 //! One media line of a leg: joined to the line of the other leg that has the same bond, or refused.
 
 use crate::call::exchange::Exchange;
-use crate::call::media::negotiate::{self, Agreed, Content, Disagreement, Line, Sound, fmtp, relayed};
-use crate::config::settings::{self, Dtmf, Relayed};
+use crate::call::media::negotiate::{self, Agreed, Content, Disagreement, Keys, Line, Sound, fmtp, relayed};
+use crate::config::settings::{self, Dtmf, Relayed, Srtp};
 use crate::media::command::{Command, PortId, Protocol, Source};
-use crate::wire::description::{Direction, Format, Kind, Media as MediaLine};
+use crate::wire::description::{Description, Direction, Format, Kind, Media as MediaLine};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tandem_codecs::Codec;
@@ -25,6 +25,8 @@ pub struct Stream {
     pub port: Option<PortId>,
     /// What we announce; there once the port is open.
     announced: Option<SocketAddr>,
+    /// Of which our keys are made.
+    secret: [u8; 32],
     /// The host that the peer's signalling comes from; there with the port.
     signalling: Option<IpAddr>,
     /// What the line looks like, to be refused in its place.
@@ -64,14 +66,21 @@ pub struct Repertoire {
     /// Whether an operator set that order, and nothing else is to be offered but `relayed`, where the other side has it.
     pub keeps_order: bool,
     pub relayed: Vec<Relayed>,
+    /// Whether its media are protected.
+    pub srtp: Srtp,
     /// The packet time that we ask for.
     pub ptime_ms: Option<u32>,
 }
 
 impl Repertoire {
     /// What we have, in no order that anybody chose.
-    pub fn of(codecs: Vec<Codec>) -> Repertoire {
-        Repertoire { codecs, keeps_order: false, relayed: Vec::new(), ptime_ms: None }
+    pub fn of(codecs: Vec<Codec>, srtp: Srtp) -> Repertoire {
+        Repertoire { codecs, keeps_order: false, relayed: Vec::new(), srtp, ptime_ms: None }
+    }
+
+    /// Whether an offer has something that can be answered.
+    pub fn suits(&self, offer: &Description) -> Result<(), Disagreement> {
+        negotiate::suits(offer, &self.codecs, Keys { policy: self.srtp, secret: &[0; 32] })
     }
 
     /// What an operator listed for a trunk.
@@ -80,6 +89,7 @@ impl Repertoire {
             codecs: trunk.codecs.clone(),
             keeps_order: true,
             relayed: trunk.relayed.clone(),
+            srtp: trunk.srtp,
             ptime_ms: Some(trunk.ptime_ms),
         }
     }
@@ -118,8 +128,8 @@ pub fn sound_shape() -> MediaLine {
 
 impl Stream {
     /// A line that is like `shape`, on a port that isn't open yet.
-    pub fn new(bond: Bond, port: PortId, shape: MediaLine) -> Stream {
-        Stream { bond, port: Some(port), ..Stream::refused(shape) }
+    pub fn new(bond: Bond, port: PortId, secret: [u8; 32], shape: MediaLine) -> Stream {
+        Stream { bond, port: Some(port), secret, ..Stream::refused(shape) }
     }
 
     /// A line that is refused.
@@ -128,6 +138,7 @@ impl Stream {
             bond: Bond(usize::MAX),
             port: None,
             announced: None,
+            secret: [0; 32],
             signalling: None,
             mid: shape.attribute("mid").map(str::to_owned),
             shape,
@@ -203,7 +214,8 @@ impl Stream {
     /// Our line in an offer: refused where the other leg has nothing for it.
     pub fn offer(&mut self, speaks: &Repertoire, other: Option<&Opposite>) -> MediaLine {
         let offered = other.zip(self.announced).and_then(|(other, address)| {
-            let line = Line { address, direction: other.wish, before: self.ours.as_ref() };
+            let keys = Keys { policy: speaks.srtp, secret: &self.secret };
+            let line = Line { address, direction: other.wish, before: self.ours.as_ref(), keys };
             let offered = negotiate::offer_line(&line, self.content(speaks, other)?)?;
             Some((other.wish, offered))
         });
@@ -228,7 +240,8 @@ impl Stream {
     ) -> Result<(MediaLine, Agreed), Disagreement> {
         let address = self.announced.filter(|_| self.continues(theirs)).ok_or(Disagreement::NoAudio)?;
         let other = other.ok_or(Disagreement::NoCommonCodec)?;
-        let line = Line { address, direction: other.wish, before: self.ours.as_ref() };
+        let keys = Keys { policy: speaks.srtp, secret: &self.secret };
+        let line = Line { address, direction: other.wish, before: self.ours.as_ref(), keys };
         let content = self.content(speaks, other).ok_or(Disagreement::NoCommonCodec)?;
         negotiate::answer_line(theirs, &line, content)
     }

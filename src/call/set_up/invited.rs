@@ -133,10 +133,12 @@ impl Switch {
         };
         match trunk {
             Some(trunk) if trunk.lists_codecs() => Repertoire::of_trunk(trunk),
-            _ => Repertoire {
-                ptime_ms: trunk.map(|trunk| trunk.ptime_ms),
-                ..Repertoire::of(self.exchange.settings.media.codecs.clone())
-            },
+            _ => {
+                let settings = &self.exchange.settings;
+                let srtp = trunk.map_or(settings.sip.srtp, |trunk| trunk.srtp);
+                let ptime_ms = trunk.map(|trunk| trunk.ptime_ms);
+                Repertoire { ptime_ms, ..Repertoire::of(settings.media.codecs.clone(), srtp) }
+            }
         }
     }
 
@@ -167,7 +169,7 @@ impl Switch {
         let is_silent = call.targets.iter().all(Target::is_silent);
         let refusal = refusal.or_else(|| {
             let offer = call.caller.offer.as_ref().filter(|_| !is_silent)?;
-            let disagreement = negotiate::suits(offer, &invitation.speaks.codecs).err()?;
+            let disagreement = invitation.speaks.suits(offer).err()?;
             Some(Failure::new(488, "").because(disagreement.text()))
         });
         let lines = self.caller_lines(&call);

@@ -92,7 +92,7 @@ impl Call {
 
     /// What a leg may speak, wherever it goes.
     pub fn repertoire_of(&self, exchange: &Exchange, leg: usize) -> Repertoire {
-        let usual = || Repertoire::of(exchange.settings.media.codecs.clone());
+        let usual = || Repertoire::of(exchange.settings.media.codecs.clone(), exchange.settings.sip.srtp);
         self.legs[leg].media.as_ref().map_or_else(usual, |media| media.speaks.clone())
     }
 

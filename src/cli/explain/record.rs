@@ -111,6 +111,7 @@ fn leg_text(index: usize, leg: &Value) -> Vec<String> {
     say("answered", time_cell(leg, "answered"));
     say("answer", [cell(leg, "status"), cell(leg, "reason")].join(" ").trim().to_owned());
     say("codec", cell(leg, "codec"));
+    say("SRTP", leg["srtp"].as_str().unwrap_or_default().to_owned());
     if leg["media"].is_object() {
         media_text(&leg["media"]).into_iter().for_each(|(word, text)| say(word, text));
     }

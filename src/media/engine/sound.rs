@@ -169,8 +169,8 @@ impl Engine {
         }
         let Some(side) = self.sides.get_mut(slot.0) else { return };
         let to = side.port.rtp_destination();
-        let mut exit = Exit { batch, slot, to, counters: &self.counters };
-        let Side { send, transcoder, player, source, id, .. } = &mut **side;
+        let Side { send, transcoder, player, source, id, security, .. } = &mut **side;
+        let mut exit = Exit { batch, slot, to, counters: &self.counters, security };
         if let Some(transcoder) = transcoder {
             transcoder.finish(|frame| encode(now, send, &mut exit, frame));
         }
@@ -183,8 +183,8 @@ impl Engine {
     fn speak(&mut self, now: Time, slot: Slot, pcm: Option<&[i16]>, rate: u32, batch: &mut Batch) {
         let Some(side) = self.sides.get_mut(slot.0).filter(|side| side.way == Way::Transcode) else { return };
         let to = side.port.rtp_destination();
-        let mut exit = Exit { batch, slot, to, counters: &self.counters };
-        let Side { send, transcoder: Some(transcoder), .. } = &mut **side else { return };
+        let Side { send, transcoder: Some(transcoder), security, .. } = &mut **side else { return };
+        let mut exit = Exit { batch, slot, to, counters: &self.counters, security };
         match pcm {
             // A digit is heard instead of the sound.
             Some(pcm) if transcoder.from() == rate && !send.signals() => {

@@ -2,6 +2,7 @@
 
 mod carrying;
 mod hostile;
+mod protected;
 mod relaying;
 mod reporting;
 mod sealed;

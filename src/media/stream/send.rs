@@ -9,7 +9,8 @@ use crate::media::stream::carry::{Carry, Relation};
 use crate::media::stream::dial::Dial;
 use crate::media::stream::receive::{Accept, Heard};
 use crate::media::stream::relay::Relay;
-use crate::wire::rtp::{self, HEADER_BYTES};
+use crate::media::transport::security::Security;
+use crate::wire::rtp::{self, HEADER_BYTES, Kind};
 use crate::wire::{dtmf, rtcp};
 use std::net::SocketAddr;
 use tandem_codecs::Codec;
@@ -24,6 +25,7 @@ pub struct Exit<'a> {
     /// None while nobody knows where the peer is.
     pub to: Option<SocketAddr>,
     pub counters: &'a Counters,
+    pub security: &'a mut Security,
 }
 
 #[derive(Debug)]
@@ -368,6 +370,7 @@ impl Send {
         payload: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
         let mut length = None;
+        let security = &mut *exit.security;
         let head_bytes = if header.is_some() { HEADER_BYTES } else { 0 };
         let fill = |room: &mut [u8; PACKET_BYTES]| {
             let (head, body) = room.split_at_mut(head_bytes);
@@ -375,7 +378,8 @@ impl Send {
             if let Some(header) = header {
                 header.write(head);
             }
-            length.filter(|&length| length >= least).map(|length| head_bytes + length)
+            let whole = length.filter(|&length| length >= least).map(|length| head_bytes + length)?;
+            security.seal(Kind::Rtp, room, whole)
         };
         let to = exit.to?;
         if exit.batch.room() == 0 {

@@ -148,6 +148,7 @@ module g711.so
 module g722.so
 module opus.so
 module l16.so
+module srtp.so
 module sndfile.so
 module aubridge.so
 module aufile.so

@@ -1,9 +1,9 @@
 //! Lines that we don't understand beyond their payload types: pictures, real-time text (RFC 4103), fax (ITU-T T.38). They
 //! are relayed between two legs that both have them.
 
-use super::{Agreed, Disagreement, Line, endpoint, fmtp, numbering, onward};
+use super::{Agreed, Disagreement, Line, endpoint, fmtp, numbering, onward, sdes};
 use crate::media::command::Protocol;
-use crate::wire::description::{Format, Kind, Media};
+use crate::wire::description::{Format, Kind, Media, known};
 use std::borrow::Cow;
 
 /// Repairs and repetitions that depend on numbers which change on the way, or need a stream of their own.
@@ -11,8 +11,7 @@ const BOUND_TO_NUMBERS: [&str; 7] = ["rtx", "ulpfec", "parityfec", "flexfec", "f
 
 /// Whether a line can be relayed at all.
 pub fn is_relayable(line: &Media) -> bool {
-    let is_stream =
-        line.is_plain_rtp() && line.kind != Kind::Audio && line.formats.iter().any(|f| passes(&line.kind, f));
+    let is_stream = line.is_rtp() && line.kind != Kind::Audio && line.formats.iter().any(|f| passes(&line.kind, f));
     !line.is_refused() && (is_stream || line.is_fax())
 }
 
@@ -26,7 +25,7 @@ pub(super) fn passes(kind: &Kind, format: &Format) -> bool {
 
 /// Whether two lines are of one kind.
 pub fn is_alike(one: &Media, two: &Media) -> bool {
-    one.kind == two.kind && (one.is_plain_rtp() && two.is_plain_rtp() || one.is_fax() && two.is_fax())
+    one.kind == two.kind && (one.is_rtp() && two.is_rtp() || one.is_fax() && two.is_fax())
 }
 
 /// Our offer of a line that stands for `like`, which the other leg's peer has.
@@ -46,7 +45,7 @@ pub(super) fn offer(line: &Line<'_>, like: &Media) -> Option<Media> {
         names.push((theirs.payload_type, payload_type));
         formats.push(Format { payload_type, ..theirs.clone() });
     }
-    Some(written(line, like, like.protocol.clone(), formats, &names))
+    Some(written(line, like, known(sdes::plain_profile(&like.protocol)), formats, &names))
 }
 
 /// Our answer to `theirs` where the other leg's peer has `like`.

@@ -14,9 +14,9 @@ const PAYLOAD_BYTES: u32 = 1_400;
 /// The longest packets of linear sound at 48 kHz that can be taken in.
 const LINEAR_MAXPTIME_MS: u32 = 20;
 
-/// Whether a line is one that we carry: audio over RTP without encryption, not refused.
+/// Whether a line is one that we carry: audio over RTP, in clear or with keys in the description, not refused.
 pub(super) fn is_sound(line: &Media) -> bool {
-    line.kind == Kind::Audio && !line.is_refused() && line.is_plain_rtp()
+    line.kind == Kind::Audio && !line.is_refused() && line.is_rtp()
 }
 
 /// Sound in a codec that we don't have.
@@ -161,8 +161,7 @@ pub(super) fn accept(ours: &Media, theirs: &Media) -> Result<Agreed, Disagreemen
     if theirs.is_refused() {
         return Err(Disagreement::NoCommonCodec);
     }
-    // Who answers a plain offer with an encrypted line is sent nothing in clear.
-    if !theirs.is_plain_rtp() {
+    if !theirs.is_rtp() {
         return Err(Disagreement::UnfitAnswer);
     }
     // The answer's first format that we offered is what both sides send; payload types may differ by direction.
