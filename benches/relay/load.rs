@@ -1,12 +1,14 @@
 //! The load: both sides of many calls, played by one thread. Each leg sends a packet each 20 ms, at a moment of its own, and
 //! looks then for what has come; when that came, the kernel has noted.
 
+use crate::Row;
 use crate::datagram::{bind, receive_stamped, stamp};
 use crate::machine::wall_ns;
 use crate::sound::Format;
-use crate::subject::{Side, Subject};
+use crate::subject::{Side, Subject, key};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
+use tandem::media::transport::srtp::{Inbound, Outbound};
 use tandem::wire::rtp::{self, HEADER_BYTES};
 
 const PACKET_TIME: Duration = Duration::from_millis(20);
@@ -34,6 +36,8 @@ struct Leg {
     format: Format,
     ssrc: u32,
     sequence: u16,
+    /// Of what it sends and hears, where that is protected.
+    keys: Option<(Outbound, Inbound)>,
     /// The fastest way of a packet so far, against its time stamp, in nanoseconds.
     best: i64,
 }
@@ -55,19 +59,28 @@ pub struct Outcome {
 
 impl Load {
     /// Calls of a subject, with a socket for each leg.
-    pub fn new(subject: &mut dyn Subject, calls: usize, formats: [Format; 2]) -> Load {
+    pub fn new(subject: &mut dyn Subject, calls: usize, row: &Row) -> Load {
+        let formats = row.formats;
         let mut legs = Vec::with_capacity(2 * calls);
         for _ in 0..calls {
             let sockets = [bind(Ipv4Addr::new(127, 0, 0, 2)), bind(Ipv4Addr::new(127, 0, 0, 3))];
             let [one, other] = [0, 1].map(|side| {
                 stamp(&sockets[side]);
-                Side { address: sockets[side].local_addr().expect("a socket has an address"), format: formats[side] }
+                let address = sockets[side].local_addr().expect("a socket has an address");
+                let key = (row.is_protected && side == 0).then(|| key(legs.len() as u8));
+                Side { address, format: formats[side], key }
             });
+            let own_keys = [one.key.clone(), other.key.clone()];
             let (to_one, to_other) = subject.call(one, other);
-            for ((socket, format), to) in sockets.into_iter().zip(formats).zip([to_one, to_other]) {
+            let sides = sockets.into_iter().zip(formats).zip([to_one, to_other]).zip(own_keys);
+            for (((socket, format), to), own) in sides {
                 let ssrc = legs.len() as u32 + 1;
-                socket.connect(to).expect("a socket can be connected");
-                legs.push(Leg { socket, format, ssrc, sequence: 0, best: i64::MAX });
+                socket.connect(to.address).expect("a socket can be connected");
+                let keys = own.map(|own| {
+                    let theirs = to.key.expect("a protected side hears a protected one");
+                    (Outbound::new(&own).expect("a key"), Inbound::new(&theirs).expect("a key"))
+                });
+                legs.push(Leg { socket, format, ssrc, sequence: 0, keys, best: i64::MAX });
             }
         }
         let mut moments = vec![Vec::new(); MOMENTS];
@@ -127,12 +140,15 @@ impl Load {
         let (payload_type, sequence) = (leg.format.payload_type, leg.sequence);
         rtp::Header { marker: false, payload_type, sequence, timestamp, ssrc: leg.ssrc }.write(&mut bytes);
         leg.sequence = leg.sequence.wrapping_add(1);
-        let length = HEADER_BYTES + payload.len();
+        let mut length = HEADER_BYTES + payload.len();
         bytes[HEADER_BYTES..length].copy_from_slice(payload);
         let now = wall_ns();
         if self.stamps {
             bytes[HEADER_BYTES..HEADER_BYTES + 8].copy_from_slice(&now.to_be_bytes());
             bytes[HEADER_BYTES + 8..HEADER_BYTES + 12].copy_from_slice(&((index ^ 1) as u32).to_be_bytes());
+        }
+        if let Some((outbound, _)) = &mut leg.keys {
+            length = outbound.protect_rtp(&mut bytes, length).expect("a packet can be protected");
         }
         watch.sent += u64::from(watch.counts(now));
         // What the kernel doesn't take, the count of what came shows.
@@ -142,7 +158,14 @@ impl Load {
     fn listen(&mut self, index: usize, watch: &mut Watch) {
         let leg = &mut self.legs[index];
         let (mut room, now) = ([0; 2_048], wall_ns());
-        while let Some((length, came)) = receive_stamped(&leg.socket, &mut room) {
+        while let Some((mut length, came)) = receive_stamped(&leg.socket, &mut room) {
+            if let Some((_, inbound)) = &mut leg.keys {
+                match inbound.open_rtp(&mut room[..length]) {
+                    Ok(opened) => length = opened,
+                    // Reports come here too where they share the port.
+                    Err(_) => continue,
+                }
+            }
             let Ok(packet) = rtp::Packet::parse(&room[..length]) else { continue };
             if packet.header.payload_type != leg.format.payload_type {
                 continue;

@@ -43,16 +43,19 @@ struct Row {
     name: &'static str,
     formats: [Format; 2],
     calls: usize,
+    /// Whether the first side is under SRTP.
+    is_protected: bool,
 }
 
 /// Ours by each way to its sockets, and a peer.
 const SUBJECTS: [&str; 3] = ["io_uring", "epoll", "rtpengine"];
 
-const ROWS: [Row; 4] = [
-    Row { name: "relay", formats: [Format::PCMU, Format::PCMU], calls: 500 },
-    Row { name: "pcma", formats: [Format::PCMU, Format::PCMA], calls: 500 },
-    Row { name: "g722", formats: [Format::PCMU, Format::G722], calls: 250 },
-    Row { name: "opus", formats: [Format::PCMU, Format::OPUS], calls: 30 },
+const ROWS: [Row; 5] = [
+    Row { name: "relay", formats: [Format::PCMU, Format::PCMU], calls: 500, is_protected: false },
+    Row { name: "srtp", formats: [Format::PCMU, Format::PCMU], calls: 500, is_protected: true },
+    Row { name: "pcma", formats: [Format::PCMU, Format::PCMA], calls: 500, is_protected: false },
+    Row { name: "g722", formats: [Format::PCMU, Format::G722], calls: 250, is_protected: false },
+    Row { name: "opus", formats: [Format::PCMU, Format::OPUS], calls: 30, is_protected: false },
 ];
 
 fn main() {
@@ -112,11 +115,10 @@ fn measure(row: &Row, calls: usize, subject: &mut dyn Subject, runs: usize, span
     floor.measure(Duration::from_millis(100));
     let mut watch = Watch::new();
     // What the subject has but once, it has after these; the calls of one row don't end before the bench does.
-    let first =
-        Load::new(subject, calls.div_ceil(10), row.formats).run(subject, &mut watch, Duration::from_millis(500));
+    let first = Load::new(subject, calls.div_ceil(10), row).run(subject, &mut watch, Duration::from_millis(500));
     assert!(first.cpu_us > 0.0, "packets come through");
     let before = subject.resident_kib();
-    let mut load = Load::new(subject, calls, row.formats);
+    let mut load = Load::new(subject, calls, row);
     load.run(subject, &mut watch, Duration::from_millis(500));
     let memory = (subject.resident_kib() - before) / calls as f64;
     let (mut floors, mut outcomes) = (Vec::new(), Vec::new());

@@ -3,15 +3,19 @@
 
 use crate::machine;
 use crate::sound::Format;
-use crate::subject::{Side, Subject};
+use crate::subject::{Exit, Side, Subject};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use tandem::media::command::{MasterKey, Suite};
 
 const PORTS: (u16, u16) = (12_000, 32_767);
 const THREADS: usize = 2;
+const SUITE: Suite = Suite::AesCm128HmacSha1_80;
 
 pub struct Rtpengine {
     process: Child,
@@ -75,12 +79,17 @@ impl Rtpengine {
     }
 
     /// Has a description passed on, and tells where the other side is to send.
-    fn pass(&mut self, items: &[(&str, Item<'_>)]) -> SocketAddr {
+    fn pass(&mut self, items: &[(&str, Item<'_>)]) -> Exit {
         let answer = self.ask(items).expect("rtpengine answers");
         let description = answer.get("sdp").unwrap_or_else(|| panic!("rtpengine has no description: {answer:?}"));
         let line = description.lines().find_map(|line| line.strip_prefix("m=audio ")).expect("a line for sound");
         let port = line.split(' ').next().and_then(|port| port.parse().ok()).expect("a port");
-        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+        let crypto = format!("a=crypto:1 {} inline:", SUITE.name());
+        let key = description.lines().find_map(|line| line.strip_prefix(&crypto)).map(|text| {
+            let bytes = STANDARD_NO_PAD.decode(text.split(['|', ' ']).next().unwrap_or_default().trim_end_matches('='));
+            MasterKey::new(SUITE, &bytes.expect("a key in base64")).expect("a key of the right length")
+        });
+        Exit { address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port), key }
     }
 }
 
@@ -89,16 +98,17 @@ impl Subject for Rtpengine {
         "rtpengine".to_owned()
     }
 
-    fn call(&mut self, one: Side, other: Side) -> (SocketAddr, SocketAddr) {
+    fn call(&mut self, one: Side, other: Side) -> (Exit, Exit) {
         let call = format!("bench-{}", self.asked);
         let (theirs, ours) = ([name(one.format)], [name(other.format)]);
-        let (offer, answer) = (description(one), description(other));
+        let (offer, answer) = (description(&one), description(&other));
         let mut items = vec![
             ("command", Item::Text("offer")),
             ("call-id", Item::Text(&call)),
             ("from-tag", Item::Text("one")),
             ("sdp", Item::Text(&offer)),
             ("ICE", Item::Text("remove")),
+            ("transport-protocol", Item::Text(profile(&other))),
         ];
         let transcoding = [("mask", theirs.as_slice()), ("transcode", ours.as_slice())];
         if one.format != other.format {
@@ -112,6 +122,7 @@ impl Subject for Rtpengine {
             ("to-tag", Item::Text("other")),
             ("sdp", Item::Text(&answer)),
             ("ICE", Item::Text("remove")),
+            ("transport-protocol", Item::Text(profile(&one))),
         ]);
         // Each is reached at the port that was told to the other.
         (to_one, to_other)
@@ -184,14 +195,24 @@ fn name(format: Format) -> String {
     format!("{}/{}{channels}", codec.name(), codec.clock_rate())
 }
 
-fn description(side: Side) -> String {
-    let Side { address, format } = side;
+fn profile(side: &Side) -> &'static str {
+    if side.key.is_some() { "RTP/SAVP" } else { "RTP/AVP" }
+}
+
+fn description(side: &Side) -> String {
+    let Side { address, format, key } = side;
+    let crypto = key.as_ref().map(|key| {
+        let bytes = STANDARD.encode([key.key(), key.salt()].concat());
+        format!("a=crypto:1 {} inline:{bytes}\r\n", key.suite().name())
+    });
     let payload_type = format.payload_type;
     format!(
-        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {payload_type}\r\n\
-         a=rtpmap:{payload_type} {name}\r\na=ptime:20\r\na=sendrecv\r\n",
+        "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} {profile} {payload_type}\r\n\
+         a=rtpmap:{payload_type} {name}\r\na=ptime:20\r\na=sendrecv\r\n{crypto}",
+        profile = profile(side),
+        crypto = crypto.unwrap_or_default(),
         ip = address.ip(),
         port = address.port(),
-        name = name(format),
+        name = name(*format),
     )
 }

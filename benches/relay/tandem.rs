@@ -1,7 +1,7 @@
 //! Our worker, without SIP: ordered as a switch orders it.
 
 use crate::machine;
-use crate::subject::{Side, Subject};
+use crate::subject::{Exit, Side, Subject, key};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -74,7 +74,10 @@ impl Tandem {
         }
     }
 
-    fn configure(&mut self, port: PortId, side: Side) {
+    /// Answers the key by which the port protects what it sends.
+    fn configure(&mut self, port: PortId, side: Side) -> Option<MasterKey> {
+        let protection = side.key.map(|receive| Protection { send: key(port.0 as u8), receive });
+        let own = protection.as_ref().map(|keys| keys.send.clone());
         let settings = PortSettings {
             remote: Some(side.address),
             send: Some(Sending {
@@ -86,9 +89,11 @@ impl Tandem {
             }),
             receive: vec![Receiving { payload_type: side.format.payload_type, codec: side.format.codec }],
             silence_limit: Some(Duration::from_secs(60)),
+            protection: protection.map(Box::new),
             ..PortSettings::default()
         };
         self.order(Command::Configure { port, settings: Box::new(settings) });
+        own
     }
 }
 
@@ -97,13 +102,12 @@ impl Subject for Tandem {
         format!("tandem {}", self.worker.io().name())
     }
 
-    fn call(&mut self, one: Side, other: Side) -> (SocketAddr, SocketAddr) {
+    fn call(&mut self, one: Side, other: Side) -> (Exit, Exit) {
         let ((first, to_first), (second, to_second)) = (self.open(), self.open());
-        self.configure(first, one);
-        self.configure(second, other);
+        let (first_key, second_key) = (self.configure(first, one), self.configure(second, other));
         self.order(Command::Connect { port: first, source: Source::Peer(second) });
         self.order(Command::Connect { port: second, source: Source::Peer(first) });
-        (to_first, to_second)
+        (Exit { address: to_first, key: first_key }, Exit { address: to_second, key: second_key })
     }
 
     fn tasks(&self) -> Vec<PathBuf> {
