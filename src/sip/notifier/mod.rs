@@ -119,9 +119,13 @@ impl Notifier {
             Err(outcome) => return outcome,
         };
         let Asked { target, event_id, granted } = asked;
-        self.drop_earlier_life(&wish, &target, event_id.as_deref());
-        if let Some(refusal) = self.full(wish.watcher).filter(|_| !granted.is_zero()) {
-            return refusal;
+        if !granted.is_zero() {
+            if self.full(wish.watcher).is_some() {
+                self.drop_earlier_life(&wish, &target, event_id.as_deref());
+            }
+            if let Some(refusal) = self.full(wish.watcher) {
+                return refusal;
+            }
         }
         self.last += 1;
         let id = SubscriptionId(self.last);
@@ -324,7 +328,8 @@ impl Notifier {
         }
     }
 
-    /// A phone that forgot its subscription, after a restart, makes it anew: the old one would only be told in vain.
+    /// Makes room where there is none: a phone that forgot its subscriptions, after a restart, makes them anew, and the old
+    /// ones are told in vain until it denies them. While there is room, two that look the same may be two keys of one phone.
     fn drop_earlier_life(&mut self, wish: &Wish<'_>, target: &str, event_id: Option<&str>) {
         let ids = self.watchers.get(wish.watcher).cloned().unwrap_or_default();
         for id in ids {

@@ -161,12 +161,26 @@ fn what_is_refused() {
     for fine in ["application/dialog-info+xml;q=1, text/plain", "application/*", "*/*"] {
         assert_eq!(desk.subscribe("alice", "bob", &format!("Accept: {fine}\r\n")).status, 200, "{fine}");
     }
-    assert_eq!(desk.notifier.count(), 1, "a phone that begins anew has one subscription");
+    assert_eq!(desk.notifier.count(), 1, "a phone that begins anew makes room for itself");
     assert_eq!(desk.subscribe("alice", "carol", "").status, 200);
     assert_eq!(desk.subscribe("alice", "dora", "").status, 403);
     assert_eq!(desk.subscribe("bob", "dora", "").status, 200);
     let full = desk.subscribe("carol", "dora", "");
     assert_eq!((full.status, header(&full, Name::RetryAfter)), (503, Some("60")));
+}
+
+#[test]
+fn two_keys_for_one_lamp_are_both_told() {
+    let mut desk = Desk::new();
+    desk.subscribe("alice", "bob", "");
+    desk.tell();
+    desk.answer(200);
+    desk.subscribe("alice", "bob", "");
+    desk.tell();
+    desk.answer(200);
+    desk.wait(2);
+    desk.notifier.changed(desk.now, Package::Dialog, "bob");
+    assert_eq!(desk.tell().len(), 2);
 }
 
 #[test]
