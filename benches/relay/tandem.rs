@@ -43,10 +43,14 @@ impl Tandem {
         while machine::threads(NAME).is_empty() && begun.elapsed() < Duration::from_secs(5) {
             std::thread::sleep(Duration::from_millis(1));
         }
+        let mut tandem = Tandem { worker, woken, last: 0 };
+        // Once it obeys, it has chosen its own class.
+        let (port, _) = tandem.open();
+        tandem.order(Command::Close { port });
         for thread in machine::threads(NAME) {
             machine::hurry(thread);
         }
-        Tandem { worker, woken, last: 0 }
+        tandem
     }
 
     fn order(&mut self, mut command: Command) {

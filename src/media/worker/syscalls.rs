@@ -57,15 +57,20 @@ pub fn cpu_ns() -> u64 {
 }
 
 /// Has the system wake the calling thread when it is due, and not up to 50 µs later, and let it go before threads that want
-/// the processor for longer at a time.
+/// the processor for longer at a time. A thread that the operator has put into another class, as the real-time one, stays
+/// there.
 pub fn wake_in_time() {
     // SAFETY: takes no pointers. Where it is refused, ticks are a little late.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong) };
+    // SAFETY: takes no pointers. On Linux the "process" 0 is the calling thread.
+    if unsafe { libc::sched_getscheduler(0) } != libc::SCHED_OTHER {
+        return;
+    }
     let slice = Attributes {
         size: size_of::<Attributes>() as u32,
         policy: libc::SCHED_OTHER as u32,
         flags: 0,
-        // SAFETY: takes no pointers. On Linux the "process" 0 is the calling thread.
+        // SAFETY: as above.
         nice: unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) },
         priority: 0,
         runtime: SLICE.as_nanos() as u64,
