@@ -3,6 +3,11 @@
 //! Sound is looked at through windows of 12.75 ms, each half over the one before it. A digit of 40 ms fills four of them in
 //! a row at least, and one of 23 ms fills or nearly fills three at most: so four alike begin a digit. It ends with two
 //! windows that have nothing of it left, which a pause of 40 ms has and a drop-out of 10 ms hasn't: that is bridged.
+//!
+//! Speech is told from digits by what a window alone can't show. By how far the phases of the two tones turn from window
+//! to window their frequencies are known to a few hertz: the digits' were chosen so that no two partials of one voice lie
+//! at a pair of them. Once they are known, two steady tones are laid through all four windows, and have to leave less
+//! than what noise is allowed.
 
 use super::{Bank, power_of};
 use crate::loudness::Loudness;
@@ -36,6 +41,19 @@ const ABOVE_OTHERS: f32 = 6.3;
 /// than that elsewhere.
 const PART_OF_ALL: f32 = 0.70;
 
+/// The same once the frequencies are known, so that nothing is lost by their being off. The rest is what else leaks.
+const PART_OF_STEADY: f32 = 0.85;
+
+/// What part of all power may be left over where four windows are taken together, and nothing leaks: noise 15 dB below both
+/// tones is 0.03 of all.
+const LEFT_OVER: f64 = 0.045;
+
+/// By what part of itself a frequency may be off: 1.5 % by Q.24, and what is measured wrongly.
+const MOST_OFF: f32 = 0.018;
+
+/// By how much a tone may turn more or less from one window to the next than between the two before, in radians.
+const STEADY_TURN: f32 = 0.5;
+
 /// By what a tone's power may change from one window to the next once a digit fills them; that of speech comes and goes.
 const STEADY: f32 = 1.8;
 
@@ -58,7 +76,11 @@ pub enum Event {
 pub struct Detector {
     bank: Bank,
     leaks: Leaks,
-    window: Box<[i16]>,
+    /// By how much each tone turns from one window to the next, in radians.
+    turns: [f32; 8],
+    /// What the last windows held, oldest first; the last of it is the window.
+    history: Box<[i16]>,
+    window: usize,
     filled: usize,
     /// The window's first sample.
     at: u64,
@@ -67,16 +89,32 @@ pub struct Detector {
     state: State,
 }
 
+/// What a window holds.
+struct View {
+    /// Cosine and sine of each tone, rows first, without what leaks there from the strongest tone of the other group.
+    parts: [[f32; 2]; 8],
+    powers: [f32; 8],
+    /// The mean square of all.
+    mean: f32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Idle,
-    /// So many windows in a row had this pair.
-    Likely {
-        first: Candidate,
-        count: u32,
-        last: [f32; 2],
-    },
+    Likely(Likely),
     Sounding(Sounding),
+}
+
+/// So many windows in a row had this pair.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Likely {
+    first: Candidate,
+    count: u32,
+    /// Of row and column in the last window: what it has of them, and all of its power.
+    parts: [[f32; 2]; 2],
+    mean: f32,
+    /// By how much they turned more than their frequencies should, in radians, the last step first.
+    turned: [[f32; 2]; ALIKE as usize - 1],
 }
 
 /// The first window with a pair, and the power that the pair has in the window before it.
@@ -109,7 +147,12 @@ impl Pair {
     }
 
     fn powers(self, powers: &[f32; 8]) -> [f32; 2] {
-        [powers[usize::from(self.0)], powers[4 + usize::from(self.1)]]
+        self.of(powers)
+    }
+
+    /// Of what there is for each tone, that of row and column.
+    fn of<T: Copy>(self, all: &[T; 8]) -> [T; 2] {
+        [all[usize::from(self.0)], all[4 + usize::from(self.1)]]
     }
 }
 
@@ -118,23 +161,26 @@ impl Detector {
     pub fn new(rate: u32) -> Detector {
         let length = (u64::from(rate) * WINDOW_US / 1_000_000) as usize;
         let bank = Bank::new(rate, length.max(2), &[ROWS, COLUMNS].concat());
-        let window = vec![0; bank.length()].into_boxed_slice();
+        let window = bank.length();
+        let history = vec![0; window / 2 * (ALIKE as usize - 1) + window].into_boxed_slice();
         let leaks = Leaks::new(rate, bank.length());
-        Detector { bank, leaks, window, filled: 0, at: 0, before: [0.0; 8], state: State::Idle }
+        let turn = |frequency: f64| (TAU * frequency * (window / 2) as f64 / f64::from(rate.max(1))) as f32;
+        let turns: [f32; 8] = std::array::from_fn(|n| turn(if n < 4 { ROWS[n] } else { COLUMNS[n - 4] }));
+        Detector { bank, leaks, turns, history, window, filled: 0, at: 0, before: [0.0; 8], state: State::Idle }
     }
 
     /// Hears the next samples, of any number, and tells of each digit that begins or ends in them.
     pub fn push(&mut self, mut pcm: &[i16], mut each: impl FnMut(Event)) {
-        let step = self.window.len() / 2;
+        let (step, start) = (self.window / 2, self.history.len() - self.window);
         while !pcm.is_empty() {
-            let count = pcm.len().min(self.window.len() - self.filled);
+            let count = pcm.len().min(self.window - self.filled);
             let (taken, rest) = pcm.split_at(count);
-            self.window[self.filled..][..count].copy_from_slice(taken);
+            self.history[start + self.filled..][..count].copy_from_slice(taken);
             self.filled += count;
             pcm = rest;
-            if self.filled == self.window.len() {
+            if self.filled == self.window {
                 self.hear_window(&mut each);
-                self.window.copy_within(step.., 0);
+                self.history.copy_within(step.., 0);
                 self.filled -= step;
                 self.at += step as u64;
             }
@@ -147,30 +193,21 @@ impl Detector {
     }
 
     fn hear_window(&mut self, each: &mut impl FnMut(Event)) {
-        let powers = self.powers();
-        let mean = Loudness::of(&self.window).energy as f32 / self.window.len() as f32;
-        let heard = pair_in(&powers, mean);
+        let view = self.view();
+        let heard = pair_in(&view.powers, view.mean);
         self.state = match self.state {
-            State::Likely { first, count, last } if heard == Some(first.pair) => {
-                let power = first.pair.powers(&powers);
-                if count >= 2 && !is_steady(last, power) {
-                    self.likely(heard, &powers)
-                } else if count + 1 < ALIKE {
-                    State::Likely { first, count: count + 1, last: power }
-                } else {
-                    self.begin(first, power, each)
-                }
-            }
-            State::Idle | State::Likely { .. } => self.likely(heard, &powers),
-            State::Sounding(sounding) => self.go_on(sounding, heard, &powers, each),
+            State::Likely(likely) if heard == Some(likely.first.pair) => self.go_along(likely, &view, each),
+            State::Idle | State::Likely(_) => self.likely(heard, &view),
+            State::Sounding(sounding) => self.go_on(sounding, heard, &view, each),
         };
-        self.before = powers;
+        self.before = view.powers;
     }
 
-    /// The window's power at each frequency, without what leaks there from the strongest tone of the other group.
-    fn powers(&mut self) -> [f32; 8] {
+    fn view(&mut self) -> View {
         let mut parts = [[0.0; 2]; 8];
-        for (part, found) in parts.iter_mut().zip(self.bank.parts(&self.window)) {
+        let window = &self.history[self.history.len() - self.window..];
+        let mean = Loudness::of(window).energy as f32 / window.len() as f32;
+        for (part, found) in parts.iter_mut().zip(self.bank.parts(window)) {
             *part = found;
         }
         let strongest = |group: &[[f32; 2]]| {
@@ -182,25 +219,72 @@ impl Detector {
         self.leaks.take_off(row, rows[row], columns);
         let column = strongest(columns);
         self.leaks.take_off(4 + column, columns[column], rows);
-        parts.map(power_of)
+        View { parts, powers: parts.map(power_of), mean }
     }
 
-    fn likely(&self, heard: Option<Pair>, powers: &[f32; 8]) -> State {
+    fn likely(&self, heard: Option<Pair>, view: &View) -> State {
         let Some(pair) = heard else { return State::Idle };
         let first = Candidate { pair, at: self.at, before: pair.powers(&self.before) };
-        State::Likely { first, count: 1, last: pair.powers(powers) }
+        let (parts, mean) = (pair.of(&view.parts), view.mean);
+        State::Likely(Likely { first, count: 1, parts, mean, turned: Default::default() })
+    }
+
+    /// One more window with the pair of the one before.
+    fn go_along(&self, was: Likely, view: &View, each: &mut impl FnMut(Event)) -> State {
+        let pair = was.first.pair;
+        let (parts, turns) = (pair.of(&view.parts), pair.of(&self.turns));
+        let turned = [0, 1].map(|n| turned(was.parts[n], parts[n], turns[n]));
+        let is_alike = is_steady(was.parts.map(power_of), parts.map(power_of))
+            && (was.count < 2 || (0..2).all(|n| (turned[n] - was.turned[0][n]).abs() <= STEADY_TURN))
+            && is_all(was.parts, turned, was.mean)
+            && is_all(parts, turned, view.mean);
+        if !is_alike {
+            return self.likely(Some(pair), view);
+        }
+        let turned = [turned, was.turned[0], was.turned[1]];
+        let now = Likely { count: was.count + 1, parts, mean: view.mean, turned, ..was };
+        if now.count < ALIKE {
+            return State::Likely(now);
+        }
+        let turned = [0, 1].map(|n| turned.iter().map(|turned| turned[n]).sum::<f32>() / turned.len() as f32);
+        let is_near = (0..2).all(|n| turned[n].abs() <= turns[n] * MOST_OFF);
+        let power = pair.powers(&view.powers);
+        if is_near && self.is_filled_by([0, 1].map(|n| turns[n] + turned[n])) {
+            return self.begin(now.first, power, each);
+        }
+        // The first may have been filled by a part only: the next is the first then.
+        let first = Candidate { pair, at: now.first.at + self.window as u64 / 2, before: power };
+        State::Likely(Likely { first, count: was.count, ..now })
+    }
+
+    /// Whether nothing but noise is left of the last windows together where two tones are taken out of them that turn by
+    /// so much from one to the next: the least squares of their sines and cosines.
+    fn is_filled_by(&self, turns: [f32; 2]) -> bool {
+        let angles = turns.map(|turn| f64::from(turn) / (self.window / 2) as f64);
+        let mut all = 0.0;
+        // Of each row of the system, its products with the others and with the sound.
+        let mut system = [[0.0f64; 5]; 4];
+        for (n, &sample) in self.history.iter().enumerate() {
+            let [one, two] = angles.map(|angle| (n as f64 * angle).sin_cos());
+            let row = [one.0, one.1, two.0, two.1, f64::from(sample)];
+            for (sums, &factor) in system.iter_mut().zip(&row) {
+                sums.iter_mut().zip(&row).for_each(|(sum, value)| *sum += factor * value);
+            }
+            all += f64::from(sample).powi(2);
+        }
+        all - explained(system) <= all * LEFT_OVER
     }
 
     fn begin(&self, first: Candidate, power: [f32; 2], each: &mut impl FnMut(Event)) -> State {
         // The window before the first has the digit in its last part, and ends in the middle of the first.
         let part = self.samples_of(part_left(power, first.before));
-        let begun = (first.at + self.window.len() as u64 / 2).saturating_sub(part);
+        let begun = (first.at + self.window as u64 / 2).saturating_sub(part);
         each(Event::Begun { digit: first.pair.digit(), at: begun });
         State::Sounding(Sounding { pair: first.pair, begun, end: self.end(), power, without: 0, silent: 0 })
     }
 
-    fn go_on(&self, was: Sounding, heard: Option<Pair>, powers: &[f32; 8], each: &mut impl FnMut(Event)) -> State {
-        let power = was.pair.powers(powers);
+    fn go_on(&self, was: Sounding, heard: Option<Pair>, view: &View, each: &mut impl FnMut(Event)) -> State {
+        let power = was.pair.powers(&view.powers);
         if heard == Some(was.pair) {
             return State::Sounding(Sounding { end: self.end(), power, without: 0, silent: 0, ..was });
         }
@@ -214,16 +298,16 @@ impl Detector {
             return State::Sounding(Sounding { end, without, silent, ..was });
         }
         each(Event::Ended { digit: was.pair.digit(), at: end, duration: end.saturating_sub(was.begun) });
-        self.likely(heard, powers)
+        self.likely(heard, view)
     }
 
     /// The sample after the window.
     fn end(&self) -> u64 {
-        self.at + self.window.len() as u64
+        self.at + self.window as u64
     }
 
     fn samples_of(&self, part: f32) -> u64 {
-        (self.window.len() as f32 * part) as u64
+        (self.window as f32 * part) as u64
     }
 }
 
@@ -269,6 +353,42 @@ fn part_left(full: [f32; 2], left: [f32; 2]) -> f32 {
 
 fn is_steady(before: [f32; 2], now: [f32; 2]) -> bool {
     before.iter().zip(now).all(|(&before, now)| now <= before * STEADY && before <= now * STEADY)
+}
+
+/// By how much more than `turn` a tone's phase went on from one window to the next, in radians between -π and π.
+fn turned(before: [f32; 2], now: [f32; 2], turn: f32) -> f32 {
+    // A sine that is seen as x is -x of the phase's.
+    let phase = |[cosine, sine]: [f32; 2]| (-sine).atan2(cosine);
+    let more = phase(now) - phase(before) - turn;
+    more - (more / std::f32::consts::TAU).round() * std::f32::consts::TAU
+}
+
+/// The squares that the unknowns of a symmetric system explain, whose right side is in the last column; by elimination, in
+/// which each pivot explains its own part.
+fn explained(mut system: [[f64; 5]; 4]) -> f64 {
+    let mut explained = 0.0;
+    for pivot in 0..4 {
+        let row = system[pivot];
+        if row[pivot] <= f64::EPSILON {
+            continue;
+        }
+        explained += row[4] * row[4] / row[pivot];
+        for below in &mut system[pivot + 1..] {
+            let factor = below[pivot] / row[pivot];
+            below.iter_mut().zip(row).for_each(|(value, above)| *value -= factor * above);
+        }
+    }
+    explained
+}
+
+/// Whether a window holds nothing beside two tones, which turn by so much more between two windows than their frequencies
+/// should. By as much they turn from its middle to its ends, and what that takes of their power is known.
+fn is_all(parts: [[f32; 2]; 2], turned: [f32; 2], mean: f32) -> bool {
+    let power = |n: usize| {
+        let turned: f32 = turned[n].abs().clamp(0.01, 2.0);
+        power_of(parts[n]) / (turned.sin() / turned).powi(2)
+    };
+    power(0) + power(1) >= mean * PART_OF_STEADY
 }
 
 /// The pair that a window of this mean square holds, and nothing else.
@@ -319,6 +439,12 @@ impl Generator {
             at: 0,
             length: samples,
         })
+    }
+
+    /// Changes how many samples it is to have; where more than that are made already, it ends softly at once.
+    pub fn set_length(&mut self, samples: usize) {
+        let edge = (self.rate * EDGE_MS / 1_000.0) as usize;
+        self.length = samples.max(self.at.saturating_add(edge));
     }
 
     /// Fills `pcm` with the next samples, and with silence after the end; false once that is reached.
