@@ -8,7 +8,18 @@ use tandem_codecs::tone::dtmf::{Detector, Event};
 
 const TEXT: &str = include_str!("../../CHANGELOG.md");
 const VOICES: [&str; 12] = [
-    "en-us+f1", "de+m3", "fr+f4", "it+m5", "pl+f2", "es+m1", "tr+f5", "fi+m7", "sv+f3", "pt+m4", "en-gb+croak", "cs+f2",
+    "en-us+f1",
+    "de+m3",
+    "fr+f4",
+    "it+m5",
+    "pl+f2",
+    "es+m1",
+    "tr+f5",
+    "fi+m7",
+    "sv+f3",
+    "pt+m4",
+    "en-gb+croak",
+    "cs+f2",
 ];
 const HOURS: f64 = 0.2;
 const RATE: u32 = 8_000;

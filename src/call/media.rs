@@ -5,8 +5,7 @@ pub(super) mod stream;
 
 use crate::call::exchange::{Exchange, LegKey};
 use crate::call::media::negotiate::{Agreed, Disagreement};
-use crate::call::media::stream::{Bond, Opposite, Repertoire, SilenceLimits, Stream};
-use crate::config::settings::Dtmf;
+use crate::call::media::stream::{Bond, Digits, Opposite, Repertoire, SilenceLimits, Stream};
 use crate::media::command::{Command, PortId, Report, Source};
 use crate::sip::flow::{Body, Flow};
 use crate::wire::description::{Description, Direction, Kind, Media as MediaLine};
@@ -46,7 +45,7 @@ pub struct Media {
     /// A change of ours waits until an exchange in progress has ended.
     pub change_due: bool,
     /// Digits that the worker had no room for.
-    pub undialled: String,
+    pub undialled: Vec<(char, Duration)>,
 }
 
 /// Forks of one INVITE whose early media are told apart.
@@ -110,7 +109,7 @@ impl Media {
             fork: String::new(),
             described: None,
             change_due: false,
-            undialled: String::new(),
+            undialled: Vec::new(),
         };
         media.streams = lines
             .into_iter()
@@ -466,7 +465,7 @@ impl Media {
         ports: &[(Bond, PortId)],
         own: Option<&Source>,
         silence: SilenceLimits,
-        digits: Dtmf,
+        digits: Digits,
     ) {
         self.close_unused(exchange);
         let Media { streams, ports: held, worker, .. } = self;

@@ -25,6 +25,8 @@ use tandem_codecs::Codec;
 const PORT: PortId = PortId(1);
 /// Digits follow the answer by so long: many menus miss what comes at once.
 const DIGITS_AFTER: Duration = Duration::from_millis(500);
+/// For how long each sounds.
+const DIGIT: Duration = Duration::from_millis(100);
 /// What servers may demand of us.
 const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
 const TERMS: Terms = Terms {
@@ -372,7 +374,7 @@ impl Phone {
         if self.digits_at.is_some_and(|at| at <= now.time) {
             self.digits_at = None;
             let digits = std::mem::take(&mut self.settings.digits);
-            self.command(Command::Dial { port: PORT, digits });
+            self.command(Command::Dial { port: PORT, digits, duration: DIGIT });
         }
         if self.deadline.is_some_and(|at| at <= now.time) {
             self.deadline = None;

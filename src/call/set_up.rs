@@ -24,7 +24,7 @@ use crate::call::reason::q850_reason;
 use crate::call::record::EndedBy;
 use crate::call::set_up::dial::Destination;
 use crate::call::state::{Call, Stage};
-use crate::config::settings::{self, Settings};
+use crate::config::settings::{self, Dtmf, Settings};
 use crate::dialplan::route::Target;
 use crate::sip::flow::Flow;
 use crate::wire::sip::{Name, escape_user};
@@ -212,6 +212,7 @@ impl Call {
         theirs.retain(|codec| allowed.contains(codec));
         let codecs = negotiate::order(&settings.media.codecs, &theirs);
         let srtp = trunk.map_or(settings.sip.srtp, |trunk| trunk.srtp);
-        Repertoire { ptime_ms: trunk.map(|trunk| trunk.ptime_ms), ..Repertoire::of(codecs, srtp) }
+        let events = trunk.is_none_or(|trunk| trunk.dtmf != Dtmf::Inband);
+        Repertoire { ptime_ms: trunk.map(|trunk| trunk.ptime_ms), events, ..Repertoire::of(codecs, srtp) }
     }
 }

@@ -529,9 +529,9 @@ impl Switch {
                     self.exchange.timers.set(Timer::Close { port, worker }, now.time + AGAIN);
                 }
             }
-            Command::Dial { port, digits } => {
+            Command::Dial { port, digits, duration } => {
                 if let Some(LegKey { call, leg }) = self.exchange.port_owner(port) {
-                    self.with_call(call, |call, _| call.undialled(leg, &digits));
+                    self.with_call(call, |call, _| call.undialled(leg, &digits, duration));
                     self.exchange.timers.set(Timer::Rewire(call), now.time + AGAIN);
                 }
             }

@@ -21,7 +21,7 @@ impl Call {
     /// Tells the worker what the caller and `leg` send and hear.
     pub fn wire(&mut self, exchange: &mut Exchange, leg: usize) {
         let mut silence = self.silence_limits(exchange);
-        let digits = [0, leg].map(|leg| self.digits_of(exchange, leg));
+        let digits = self.digits_between(exchange, leg);
         if self.holds(0) || self.holds(leg) {
             exchange.want_music();
         }

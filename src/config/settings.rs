@@ -373,16 +373,20 @@ pub enum ClientCertificate {
     Required,
 }
 
-/// How a peer is told the digits that are pressed in a call. They are taken in either form from everyone.
+/// How a peer is told the digits that are pressed in a call. Telephone-events and INFO requests are taken from everyone;
+/// tones are listened for in what a peer says that is told digits so, where the other side of its call is told otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Dtmf {
-    /// As telephone-events where they were negotiated, otherwise in INFO requests.
+    /// As telephone-events where they were negotiated, otherwise as tones in the sound, and in INFO requests where the
+    /// sound is none that we can make.
     #[default]
     Auto,
     /// As telephone-events, or not at all.
     Rfc4733,
     /// In INFO requests of `application/dtmf-relay`.
     Info,
+    /// As tones in the sound; telephone-events aren't negotiated.
+    Inband,
 }
 
 /// What becomes of a REFER (RFC 3515) whose other side is a trunk.

@@ -215,7 +215,11 @@ pub fn dtmf(text: &str) -> Result<Dtmf, Wrong> {
         "auto" => Ok(Dtmf::Auto),
         "rfc4733" => Ok(Dtmf::Rfc4733),
         "info" => Ok(Dtmf::Info),
-        _ => Err(Wrong::new(format!("`{text}` is no way to send digits"), "write \"auto\", \"rfc4733\" or \"info\"")),
+        "inband" => Ok(Dtmf::Inband),
+        _ => Err(Wrong::new(
+            format!("`{text}` is no way to send digits"),
+            "write \"auto\", \"rfc4733\", \"info\" or \"inband\"",
+        )),
     }
 }
 

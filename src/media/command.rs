@@ -22,8 +22,9 @@ pub enum Command {
     Configure { port: PortId, settings: Box<PortSettings> },
     /// Says what the port sends. At first it is `Source::Nothing`.
     Connect { port: PortId, source: Source },
-    /// Queues digits to be sent as telephone-events (RFC 4733), or as nothing where none was negotiated.
-    Dial { port: PortId, digits: String },
+    /// Queues digits, each to be sent for so long: as telephone-events (RFC 4733) where those were negotiated, as tones
+    /// where the settings say so, and otherwise not at all.
+    Dial { port: PortId, digits: String, duration: Duration },
     /// Copies what the port hears, decoded, to a ring; a full ring loses samples and never stops the call.
     Tap { port: PortId, tap: Box<Tap> },
     /// Frees the port. Answered by `Closed` with the final report.
@@ -81,6 +82,8 @@ pub struct PortSettings {
     pub receive: Vec<Receiving>,
     /// Payload type and clock rate of the telephone-events that are accepted.
     pub receive_events: Vec<EventFormat>,
+    /// How digits and the sound go together.
+    pub tones: Tones,
     /// What is accepted and passed on unopened.
     pub sealed: Vec<Sealed>,
     /// For how long nothing may arrive before `Silent` is told; none where silence is expected.
@@ -94,6 +97,16 @@ pub struct PortSettings {
 pub struct Protection {
     pub send: MasterKey,
     pub receive: MasterKey,
+}
+
+/// Digits that are tones in the sound itself (ITU-T Q.23).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Tones {
+    /// Digits that come from elsewhere are sent so, where no telephone-events are.
+    pub send: bool,
+    /// Digits are listened for in what the peer says, which is decoded for that. The tones are muted for whoever hears
+    /// the port, and the digits go on as telephone-events where those are sent.
+    pub hear: bool,
 }
 
 /// What the datagrams of a port are.
@@ -227,7 +240,7 @@ pub enum Event {
         port: PortId,
         since: Time,
     },
-    /// A digit heard as a telephone-event, told at its end.
+    /// A digit heard as a telephone-event or as tones, told at its end.
     Digit {
         port: PortId,
         digit: char,

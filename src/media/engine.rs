@@ -26,6 +26,7 @@ use slab::Slab;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The room that a batch has to have before a side's tick; what that sends beyond it is dropped.
 pub const TICK_ROOM: usize = 64;
@@ -108,7 +109,7 @@ impl Engine {
             Command::Open { port, .. } => self.open_failed(port, "the engine has no sockets".to_owned()),
             Command::Configure { port, settings } => self.configure(now, port, &settings),
             Command::Connect { port, source } => self.connect(now, port, source),
-            Command::Dial { port, digits } => self.dial(port, &digits),
+            Command::Dial { port, digits, duration } => self.dial(now, port, &digits, duration),
             Command::Tap { port, tap } => self.tap(now, port, *tap),
             Command::Close { port } => self.close(now, port, batch),
         }
@@ -202,12 +203,16 @@ impl Engine {
         self.turn(slot, Way::Idle);
     }
 
-    fn dial(&mut self, port: PortId, digits: &str) {
+    fn dial(&mut self, now: Time, port: PortId, digits: &str, duration: Duration) {
         let Some(slot) = self.ordered(port) else { return };
-        if let Some(side) = self.sides.get_mut(slot.0) {
-            side.send.dial(digits);
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        if side.send.dial(digits, duration) {
+            return self.reschedule(slot);
         }
-        self.reschedule(slot);
+        if let Some(tones) = &mut side.tones {
+            tones.dial(digits, duration);
+            self.sound_tones(now, slot);
+        }
     }
 
     fn close(&mut self, now: Time, port: PortId, batch: &mut Batch) {
@@ -344,23 +349,27 @@ impl Engine {
     /// Hands a packet to everyone who sends what its side hears.
     fn deliver(&mut self, now: Time, source: Slot, heard: &Heard<'_>, batch: &mut Batch) {
         let Some(side) = self.sides.get(source.0) else { return };
-        let packet_ms = side.receive.packet_ms();
-        let mut decodes = side.tap.is_some();
+        let mut decodes = side.tap.is_some() || side.hears_keys;
         for index in 0..side.listeners.len() {
-            let Some(&listener) = self.sides.get(source.0).and_then(|side| side.listeners.get(index)) else { return };
+            let Some(side) = self.sides.get(source.0) else { return };
+            let Some(&listener) = side.listeners.get(index) else { return };
+            let origin = side.origin_for(listener);
             let Some(sink) = self.sides.get_mut(listener.0) else { continue };
             let way = match heard.accept {
                 Accept::Events(_) => sink.way,
                 Accept::Sealed(sealed) => sink.way_for_sealed(sealed),
-                // Who hears an echo wants their own packets back, whatever their length.
-                Accept::Audio(codec) => sink.way_for(codec, packet_ms.filter(|_| listener != source)),
+                Accept::Audio(codec) => sink.way_for(codec, origin),
             };
             let to = sink.port.rtp_destination();
-            let Side { send, security, .. } = &mut **sink;
+            let Side { send, security, tones, .. } = &mut **sink;
             let mut exit = Exit { batch, slot: listener, to, counters: &self.counters, security };
             match heard.accept {
                 Accept::Events(clock_rate) => {
                     send.carry(now, &mut exit, source, heard, clock_rate);
+                    if let (Some(tones), Some(event)) = (tones, dtmf::Event::parse(heard.payload)) {
+                        tones.follow(now, source, heard, clock_rate, event);
+                        self.sound_tones(now, listener);
+                    }
                     self.reschedule(listener);
                 }
                 Accept::Sealed(_) if way == Way::Relay => {
@@ -369,7 +378,9 @@ impl Engine {
                 }
                 Accept::Sealed(_) => send.skip(source, heard),
                 Accept::Audio(_) => {
-                    if way == Way::Relay {
+                    if way == Way::Relay && tones.as_ref().is_some_and(|tones| tones.is_active()) {
+                        send.skip(source, heard);
+                    } else if way == Way::Relay {
                         send.relay(now, &mut exit, source, heard);
                     }
                     decodes |= way == Way::Transcode;

@@ -4,7 +4,9 @@ use crate::base::chance::Chance;
 use crate::base::time::Time;
 use crate::media::audio::clip::Player;
 use crate::media::audio::hearing::{Hearing, STEP};
+use crate::media::audio::keys::Keys;
 use crate::media::audio::tap::Tapped;
+use crate::media::audio::tones::Tones;
 use crate::media::audio::transcode::{Transcoder, packet_ms};
 use crate::media::batch::Slot;
 use crate::media::command::{Coding, PortId, PortSettings, Protocol, Report, Sealed, Source};
@@ -25,6 +27,15 @@ pub enum Way {
     Idle,
     Relay,
     Transcode,
+}
+
+/// What the way of a packet depends on beside its codec.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin {
+    /// None where the source's packet time isn't known, or isn't to be changed.
+    pub packet_ms: Option<u32>,
+    /// The sound is changed on its way.
+    pub is_opened: bool,
 }
 
 pub struct Side {
@@ -51,6 +62,11 @@ pub struct Side {
     /// What it sends, where that isn't relayed.
     pub transcoder: Option<Box<Transcoder>>,
     pub player: Option<Box<Player>>,
+    /// Hears digits in the sound, where they are listened for.
+    pub keys: Option<Box<Keys>>,
+    pub hears_keys: bool,
+    /// Makes digits into sound, where the peer takes them so.
+    pub tones: Option<Box<Tones>>,
     /// When the next step of sound is due.
     pub sound_due: Time,
     /// A packet came for which the codecs have to be made first.
@@ -79,6 +95,9 @@ impl Side {
             tap: None,
             transcoder: None,
             player: None,
+            keys: None,
+            hears_keys: false,
+            tones: None,
             sound_due: Time::NEVER,
             unprepared: false,
             dropped: 0,
@@ -91,17 +110,32 @@ impl Side {
         self.security.configure(now, settings.protection.as_deref());
         self.receive.configure(settings);
         self.send.configure(now, settings.send.as_ref());
+        self.hears_keys = settings.tones.hear;
+        let sends_tones = settings.tones.send && self.send.codec().is_some() && !self.send.takes_events();
+        if sends_tones != self.tones.is_some() {
+            self.tones = sends_tones.then(Box::default);
+        }
         self.silence = Silence { limit: settings.silence_limit, since: now, told: false };
     }
 
-    /// How a packet of `codec` gets out here. `heard_ms` is none where the source's packet time isn't known, or isn't to
-    /// be changed.
-    pub fn way_for(&self, codec: Codec, heard_ms: Option<u32>) -> Way {
+    /// How a packet of `codec` gets out here.
+    pub fn way_for(&self, codec: Codec, origin: Origin) -> Way {
         let Some(sending) = self.send.settings() else { return Way::Idle };
         let Coding::Sound(wanted) = sending.coding else { return Way::Idle };
         let asked = sending.ptime_ms;
-        let fits = heard_ms.is_none_or(|ms| ms == asked || ms == packet_ms(wanted, asked));
-        if wanted == codec && fits { Way::Relay } else { Way::Transcode }
+        let fits = origin.packet_ms.is_none_or(|ms| ms == asked || ms == packet_ms(wanted, asked));
+        // Tones between the packets of another's G.722 would be heard by a decoder that isn't where our encoder is.
+        let needs_own = self.tones.is_some() && wanted == Codec::G722;
+        if wanted == codec && fits && !origin.is_opened && !needs_own { Way::Relay } else { Way::Transcode }
+    }
+
+    /// What `listener` has to know of what this side hears.
+    pub fn origin_for(&self, listener: Slot) -> Origin {
+        // Who hears an echo wants their own packets back, whatever they are.
+        if listener == self.slot {
+            return Origin::default();
+        }
+        Origin { packet_ms: self.receive.packet_ms(), is_opened: self.hears_keys }
     }
 
     /// How a sealed packet gets out here. Beside sound, where it is comfort noise, it goes the way of the sound.
@@ -131,7 +165,11 @@ impl Side {
 
     /// Whether steps of sound bring anything.
     pub fn sounds(&self) -> bool {
-        self.tap.is_some() || self.player.is_some() || self.hearing.as_ref().is_some_and(|hearing| !hearing.is_idle())
+        self.tap.is_some()
+            || self.player.is_some()
+            || self.hearing.as_ref().is_some_and(|hearing| !hearing.is_idle())
+            || self.keys.as_ref().is_some_and(|keys| keys.is_busy())
+            || self.tones.as_ref().is_some_and(|tones| tones.is_active())
     }
 
     /// When this side next has something to do.

@@ -27,14 +27,23 @@ impl Event {
         [self.code, u8::from(self.end) << 7 | self.volume & 0x3f, d0, d1]
     }
 
-    /// The digit that the event is, if it is one.
+    /// The digit that the event is, or [`FLASH`], if it is one.
     pub fn digit(self) -> Option<char> {
-        DIGITS.get(usize::from(self.code)).map(|&digit| char::from(digit))
+        let digit = DIGITS.get(usize::from(self.code)).map(|&digit| char::from(digit));
+        digit.or((self.code == FLASH_CODE).then_some(FLASH))
     }
 }
 
-/// The event code of a digit.
+/// How a hook flash stands among digits.
+pub const FLASH: char = '!';
+/// The event of a hook flash (RFC 2833 §3.11).
+const FLASH_CODE: u8 = 16;
+
+/// The event code of a digit, or of [`FLASH`].
 pub fn code(digit: char) -> Option<u8> {
+    if digit == FLASH {
+        return Some(FLASH_CODE);
+    }
     let digit = u8::try_from(digit.to_ascii_uppercase()).ok()?;
     DIGITS.iter().position(|&known| known == digit).and_then(|code| u8::try_from(code).ok())
 }
@@ -62,6 +71,8 @@ mod tests {
         assert_eq!(code('d'), Some(15));
         assert_eq!(code('x'), None);
         assert_eq!(code('é'), None);
-        assert_eq!(Event { code: 16, end: false, volume: 0, duration: 0 }.digit(), None);
+        assert_eq!(Event { code: 16, end: false, volume: 0, duration: 0 }.digit(), Some('!'));
+        assert_eq!(Event { code: 17, end: false, volume: 0, duration: 0 }.digit(), None);
+        assert_eq!(code('!'), Some(16));
     }
 }

@@ -11,18 +11,15 @@ pub const PLAIN: &str = "application/dtmf";
 const USUAL: Duration = Duration::from_millis(160);
 /// No finger stays longer on a key.
 const LONGEST: Duration = Duration::from_secs(8);
-/// The code of a hook flash (RFC 4733 §3.2), which is no digit.
-const FLASH: u8 = 16;
+/// How a hook flash is written.
+const FLASH: &str = "hf";
 
 /// What one INFO says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Press {
-    Digit {
-        digit: char,
-        duration: Duration,
-    },
-    /// A hook flash.
-    Flash,
+pub struct Press {
+    /// Or [`dtmf::FLASH`].
+    pub digit: char,
+    pub duration: Duration,
 }
 
 /// Reads a body of either type.
@@ -42,7 +39,9 @@ pub fn parse(body: &[u8]) -> Option<Press> {
 
 /// A body of `application/dtmf-relay`.
 pub fn write(digit: char, duration: Duration) -> String {
-    format!("Signal={digit}\r\nDuration={}\r\n", duration.min(LONGEST).as_millis().max(1))
+    let mut buffer = [0; 4];
+    let signal = if digit == dtmf::FLASH { FLASH } else { digit.encode_utf8(&mut buffer) };
+    format!("Signal={signal}\r\nDuration={}\r\n", duration.min(LONGEST).as_millis().max(1))
 }
 
 /// A digit, or its event code where that has two figures.
@@ -50,17 +49,14 @@ fn press(signal: &str, duration: Duration) -> Option<Press> {
     let mut letters = signal.chars();
     if let (Some(digit), None) = (letters.next(), letters.next()) {
         dtmf::code(digit)?;
-        return Some(Press::Digit { digit: digit.to_ascii_uppercase(), duration });
+        return Some(Press { digit: digit.to_ascii_uppercase(), duration });
     }
-    if signal.eq_ignore_ascii_case("hf") {
-        return Some(Press::Flash);
+    if signal.eq_ignore_ascii_case(FLASH) {
+        return Some(Press { digit: dtmf::FLASH, duration });
     }
     let code = signal.parse::<u8>().ok()?;
-    if code == FLASH {
-        return Some(Press::Flash);
-    }
     let digit = dtmf::Event { code, end: true, volume: 0, duration: 0 }.digit()?;
-    Some(Press::Digit { digit, duration })
+    Some(Press { digit, duration })
 }
 
 #[cfg(test)]
@@ -68,10 +64,7 @@ mod tests {
     use super::*;
 
     fn digit(body: &str) -> Option<(char, u128)> {
-        match parse(body.as_bytes())? {
-            Press::Digit { digit, duration } => Some((digit, duration.as_millis())),
-            Press::Flash => None,
-        }
+        parse(body.as_bytes()).map(|press| (press.digit, press.duration.as_millis()))
     }
 
     #[test]
@@ -87,10 +80,11 @@ mod tests {
     }
 
     #[test]
-    fn a_flash_is_no_digit() {
-        for body in ["Signal=hf\r\nDuration=300", "Signal=16", "16"] {
-            assert_eq!(parse(body.as_bytes()), Some(Press::Flash), "{body}");
+    fn a_flash_is_read_in_each_way_to_write_it() {
+        for body in ["Signal=hf\r\nDuration=300", "Signal=16\r\nDuration=300", "Signal=!\r\nDuration=300"] {
+            assert_eq!(digit(body), Some(('!', 300)), "{body}");
         }
+        assert_eq!(digit("16"), Some(('!', 160)));
     }
 
     #[test]
@@ -106,5 +100,9 @@ mod tests {
         let body = write('#', Duration::from_millis(120));
         assert_eq!(body, "Signal=#\r\nDuration=120\r\n");
         assert_eq!(digit(&body), Some(('#', 120)));
+        for key in "0123456789*#ABCD!".chars() {
+            let millis = 40 + u64::from(key);
+            assert_eq!(digit(&write(key, Duration::from_millis(millis))), Some((key, u128::from(millis))));
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Digits that are pressed in a call: telephone-events (RFC 4733) and INFO requests, each side in its own way, and the
-//! other bodies of INFO (RFC 6086).
+//! Digits that are pressed in a call: telephone-events (RFC 4733), INFO requests and tones, each side in its own way, and
+//! the other bodies of INFO (RFC 6086).
 
 use crate::ladder::{play, play_in};
 use tandem::config::settings::Dtmf;
@@ -37,17 +37,40 @@ fn info_becomes_an_event_where_the_other_side_takes_events() {
 }
 
 #[test]
-fn an_event_becomes_info_where_the_other_side_takes_no_events() {
+fn a_side_without_events_is_told_by_tones_and_its_own_are_heard() {
     play(&format!(
         "{MIXED}
+        media bob [tones both | events none]
+        media alice [tones none | events 100/8000]
         digit 7 of alice
-        tandem -> bob INFO [Content-Type: application/dtmf-relay | body ~ Signal=7 | body ~ Duration=100]
-        bob -> tandem 200
+        digit 8 of bob
         alice -> tandem INFO (type: application/dtmf | body: *)
         tandem -> alice 200 INFO
-        tandem -> bob INFO [body ~ Signal=*]
-        bob -> tandem 415
-        media bob [dialled nothing]
+        media bob [dialled *]
+        media alice [dialled nothing]
+        quiet bob
+        quiet alice
+        {GOODBYE}"
+    ));
+}
+
+#[test]
+fn tones_between_two_without_events_are_left_alone() {
+    play(&format!(
+        "
+        bob registers
+        alice calls bob (sdp PCMU)
+        tandem -> bob INVITE
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        tandem -> alice 200
+        alice -> tandem ACK
+        media alice [tones sent]
+        media bob [tones sent]
+        bob -> tandem INFO (type: application/dtmf-relay | body: Signal=5)
+        tandem -> bob 200 INFO
+        media alice [dialled 5]
+        quiet alice
         {GOODBYE}"
     ));
 }
@@ -103,6 +126,62 @@ fn a_trunk_may_want_info_only() {
         acme -> tandem 200
         digit 2 of acme
         quiet alice
+        ",
+    );
+}
+
+#[test]
+fn tones_become_info_and_info_becomes_tones() {
+    play_in(
+        |setting| setting.trunk("acme").dtmf = Dtmf::Info,
+        "
+        alice calls +15550190000 (sdp PCMU)
+        tandem -> acme INVITE
+        acme -> tandem 200 (sdp PCMU events)
+        tandem -> acme ACK
+        tandem -> alice 200
+        alice -> tandem ACK
+        media alice [tones both]
+        media acme [tones none | events none]
+        digit 1 of alice
+        tandem -> acme INFO [Content-Type: application/dtmf-relay | body ~ Signal=1 | body ~ Duration=100]
+        acme -> tandem 200
+        acme -> tandem INFO (type: application/dtmf-relay | body: Signal=9)
+        tandem -> acme 200 INFO
+        media alice [dialled 9]
+        quiet alice
+        acme -> tandem BYE
+        tandem -> acme 200
+        tandem -> alice BYE
+        alice -> tandem 200
+        ",
+    );
+}
+
+#[test]
+fn a_trunk_may_want_tones_only() {
+    play_in(
+        |setting| setting.trunk("acme").dtmf = Dtmf::Inband,
+        "
+        alice calls +15550190000 (sdp PCMU events)
+        tandem -> acme INVITE [body !~ telephone-event]
+        acme -> tandem 200 (sdp PCMU events)
+        tandem -> acme ACK
+        tandem -> alice 200
+        alice -> tandem ACK
+        media acme [tones both | events none]
+        media alice [tones none | events 100/8000]
+        digit 2 of acme
+        digit 1 of alice
+        quiet acme
+        quiet alice
+        acme -> tandem INFO (type: application/dtmf-relay | body: Signal=B)
+        tandem -> acme 200 INFO
+        media alice [dialled B]
+        acme -> tandem BYE
+        tandem -> acme 200
+        tandem -> alice BYE
+        alice -> tandem 200
         ",
     );
 }
@@ -176,10 +255,26 @@ fn what_is_no_digit_is_answered_properly() {
         tandem -> bob 469 INFO [empty Recv-Info]
         bob -> tandem INFO (type: application/media_control+xml | body: <x/>)
         tandem -> bob 415 INFO [Accept: application/dtmf-relay, application/dtmf]
-        media alice [dialled nothing]
+        media alice [dialled !]
         quiet alice
         {GOODBYE}"
     ));
+}
+
+#[test]
+fn a_flash_goes_on_in_info() {
+    over_acme(
+        Dtmf::Info,
+        "
+        digit ! of alice
+        tandem -> acme INFO [body ~ Signal=hf | body ~ Duration=100]
+        acme -> tandem 200
+        alice -> tandem INFO (type: application/dtmf-relay | body: Signal=16)
+        tandem -> alice 200 INFO
+        tandem -> acme INFO [body ~ Signal=hf | body ~ Duration=160]
+        acme -> tandem 200
+        ",
+    );
 }
 
 #[test]

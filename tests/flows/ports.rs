@@ -2,7 +2,7 @@
 
 use crate::line::{rest, span};
 use std::net::SocketAddr;
-use tandem::media::command::{Coding, Command, Event, PortId, PortSettings, Protocol, Report, Source};
+use tandem::media::command::{Coding, Command, Event, PortId, PortSettings, Protocol, Report, Source, Tones};
 
 const FIRST: u16 = 20_000;
 
@@ -59,7 +59,7 @@ impl Ports {
                 found.closed = true;
                 (!self.mute).then_some(Event::Closed { port, report: Report::default() })
             }
-            Command::Dial { port, digits } => {
+            Command::Dial { port, digits, .. } => {
                 self.find(port).dialled.push_str(&digits);
                 None
             }
@@ -132,6 +132,14 @@ impl Port {
                 .collect();
             let takes = if takes.is_empty() { "nothing".to_owned() } else { takes.join(" ") };
             takes.eq_ignore_ascii_case(codecs)
+        } else if let Some(tones) = rest(item, "tones") {
+            let is = match settings.tones {
+                Tones { send: false, hear: false } => "none",
+                Tones { send: true, hear: false } => "sent",
+                Tones { send: false, hear: true } => "heard",
+                Tones { send: true, hear: true } => "both",
+            };
+            tones == is
         } else if item == "fax" {
             settings.protocol == Protocol::Udptl
         } else if let Some(sealed) = rest(item, "pass") {

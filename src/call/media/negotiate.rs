@@ -13,7 +13,7 @@ pub use sdes::Keys;
 
 use crate::config::settings::Relayed;
 use crate::media::command::{
-    Coding, EventFormat, OpusSettings, PortSettings, Protection, Protocol, Receiving, Sealed, Sending,
+    Coding, EventFormat, OpusSettings, PortSettings, Protection, Protocol, Receiving, Sealed, Sending, Tones,
 };
 use crate::wire::description::{Description, Direction, Format, Media};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -66,6 +66,8 @@ pub struct Sound<'a> {
     pub relayed: &'a [Relayed],
     /// The packet time that we ask for.
     pub ptime_ms: Option<u32>,
+    /// Whether digits may be telephone-events.
+    pub events: bool,
     /// What is spoken here now.
     pub present: Option<&'a Format>,
     /// What the other leg's peer says of its own line, and what is spoken there.
@@ -219,7 +221,7 @@ impl<'a> Local<'a> {
         'a: 'b,
     {
         let Local { codecs, ptime_ms, .. } = *self;
-        Sound { codecs, keeps_order: false, relayed: &[], ptime_ms, present: None, beside: None, towards }
+        Sound { codecs, keeps_order: false, relayed: &[], ptime_ms, events: true, present: None, beside: None, towards }
     }
 }
 
@@ -303,6 +305,7 @@ impl Agreed {
             }),
             receive: if hears { self.receive.clone() } else { Vec::new() },
             receive_events: if hears { self.receive_events.clone() } else { Vec::new() },
+            tones: Tones { send: self.send_events.is_none(), hear: false },
             sealed: if hears { self.sealed(onward) } else { Vec::new() },
             silence_limit,
             protection: self.protection.clone().map(Box::new),

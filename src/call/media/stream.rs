@@ -3,7 +3,7 @@
 use crate::call::exchange::Exchange;
 use crate::call::media::negotiate::{self, Agreed, Content, Disagreement, Keys, Line, Sound, fmtp, relayed};
 use crate::config::settings::{self, Dtmf, Relayed, Srtp};
-use crate::media::command::{Command, PortId, Protocol, Source};
+use crate::media::command::{Command, PortId, Protocol, Source, Tones};
 use crate::wire::description::{Description, Direction, Format, Kind, Media as MediaLine};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -70,12 +70,34 @@ pub struct Repertoire {
     pub srtp: Srtp,
     /// The packet time that we ask for.
     pub ptime_ms: Option<u32>,
+    /// Whether digits may be telephone-events.
+    pub events: bool,
+}
+
+/// How a leg and whoever it talks to are told of digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digits {
+    /// How the leg is.
+    pub told: Told,
+    /// The leg's tones are listened for.
+    pub are_heard: bool,
+}
+
+/// In which form a leg is told of digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Telephone-events, which the worker makes.
+    Events,
+    /// INFO requests.
+    Info,
+    /// Tones in the sound, which the worker makes.
+    Tones,
 }
 
 impl Repertoire {
     /// What we have, in no order that anybody chose.
     pub fn of(codecs: Vec<Codec>, srtp: Srtp) -> Repertoire {
-        Repertoire { codecs, keeps_order: false, relayed: Vec::new(), srtp, ptime_ms: None }
+        Repertoire { codecs, keeps_order: false, relayed: Vec::new(), srtp, ptime_ms: None, events: true }
     }
 
     /// Whether an offer has something that can be answered.
@@ -91,6 +113,7 @@ impl Repertoire {
             relayed: trunk.relayed.clone(),
             srtp: trunk.srtp,
             ptime_ms: Some(trunk.ptime_ms),
+            events: trunk.dtmf != Dtmf::Inband,
         }
     }
 }
@@ -285,6 +308,7 @@ impl Stream {
             keeps_order: speaks.keeps_order,
             relayed: &speaks.relayed,
             ptime_ms: speaks.ptime_ms,
+            events: speaks.events,
             present: self.agreed.as_ref().map(|agreed| &agreed.format),
             beside: other.line.as_ref(),
             towards: other.format.as_ref(),
@@ -307,7 +331,7 @@ impl Stream {
         other: &Opposite,
         source: Source,
         silence: SilenceLimits,
-        digits: Dtmf,
+        digits: Digits,
     ) {
         let (Some(port), Some(agreed)) = (self.port, &self.agreed) else { return };
         // A side that holds says that it sends, and often doesn't. Pictures stop, and text rests, whenever people want.
@@ -321,10 +345,12 @@ impl Stream {
         let mut settings =
             Box::new(agreed.port_settings(other.wish, other.format.as_ref(), onward, self.silence_limit));
         settings.signalling = self.signalling;
-        // Who is told in INFO requests isn't told a second time.
-        if let Some(send) = settings.send.as_mut().filter(|_| digits == Dtmf::Info) {
+        // Who is told in one way isn't told a second time.
+        if let Some(send) = settings.send.as_mut().filter(|_| digits.told != Told::Events) {
             send.events = None;
         }
+        let is_sound = self.is_sound() && agreed.format.codec().is_some();
+        settings.tones = Tones { send: is_sound && digits.told == Told::Tones, hear: is_sound && digits.are_heard };
         exchange.command(worker, Command::Configure { port, settings });
         exchange.command(worker, Command::Connect { port, source });
     }

@@ -19,6 +19,7 @@ use crate::call::switch::Switch;
 use crate::call::trunk::Trunk;
 use crate::call::view::Closed;
 use crate::config::identity::HeaderPatterns;
+use crate::config::settings::Dtmf;
 use crate::dialplan::route::{Decision, Request, Target};
 use crate::sip::agent::SessionId;
 use crate::sip::flow::Flow;
@@ -137,7 +138,8 @@ impl Switch {
                 let settings = &self.exchange.settings;
                 let srtp = trunk.map_or(settings.sip.srtp, |trunk| trunk.srtp);
                 let ptime_ms = trunk.map(|trunk| trunk.ptime_ms);
-                Repertoire { ptime_ms, ..Repertoire::of(settings.media.codecs.clone(), srtp) }
+                let events = trunk.is_none_or(|trunk| trunk.dtmf != Dtmf::Inband);
+                Repertoire { ptime_ms, events, ..Repertoire::of(settings.media.codecs.clone(), srtp) }
             }
         }
     }

@@ -3,6 +3,7 @@
 use crate::base::time::Now;
 use crate::call::exchange::Exchange;
 use crate::call::media::Media;
+use crate::call::media::stream::{Digits, Told};
 use crate::call::state::Call;
 use crate::config::settings::Dtmf;
 use crate::media::command::Command;
@@ -31,7 +32,7 @@ impl Call {
             let press = dtmf_info::parse(&message.body());
             let status = if press.is_some() { 200 } else { 400 };
             exchange.agent.respond(now, id, status, "", Headers::new(), None);
-            if let Some(Press::Digit { digit, duration }) = press {
+            if let Some(Press { digit, duration }) = press {
                 self.pressed(exchange, now, leg, digit, duration);
             }
             return;
@@ -48,25 +49,44 @@ impl Call {
     /// A digit that came in an INFO of `leg`.
     fn pressed(&mut self, exchange: &mut Exchange, now: Now, leg: usize, digit: char, duration: Duration) {
         let Some(to) = self.listener(leg) else { return };
-        if self.takes_events(exchange, to) {
-            self.dial_digit(exchange, to, digit);
-        } else {
-            self.inform(exchange, now, to, digit, duration);
+        match self.told(exchange, to) {
+            Told::Info => self.inform(exchange, now, to, digit, duration),
+            Told::Events | Told::Tones => self.dial_digit(exchange, to, digit, duration),
         }
     }
 
-    /// A digit that `leg` sent as a telephone-event. The worker carries it on where the other side takes events too.
+    /// A digit that `leg` sent as a telephone-event or as tones. The worker carries it on where the other side takes
+    /// either.
     pub fn digit_heard(&mut self, exchange: &mut Exchange, now: Now, leg: usize, digit: char, duration: Duration) {
         let Some(to) = self.listener(leg) else { return };
-        if !self.takes_events(exchange, to) {
+        if self.told(exchange, to) == Told::Info {
             self.inform(exchange, now, to, digit, duration);
         }
     }
 
     /// How a leg is told of digits: as its trunk says, and phones as they negotiated.
-    pub fn digits_of(&self, exchange: &Exchange, leg: usize) -> Dtmf {
+    pub fn told(&self, exchange: &Exchange, leg: usize) -> Told {
         let trunk = self.legs[leg].trunk.as_deref().and_then(|name| exchange.trunks.by_name(name));
-        trunk.map_or(Dtmf::Auto, |trunk| trunk.settings.dtmf)
+        let agreed = self.legs[leg].media.as_ref().and_then(Media::agreed);
+        let takes_events = agreed.is_some_and(|agreed| agreed.send_events.is_some());
+        let takes_tones = agreed.is_some_and(|agreed| agreed.format.codec().is_some());
+        match trunk.map_or(Dtmf::Auto, |trunk| trunk.settings.dtmf) {
+            Dtmf::Rfc4733 => Told::Events,
+            Dtmf::Auto if takes_events => Told::Events,
+            Dtmf::Auto | Dtmf::Inband if takes_tones => Told::Tones,
+            Dtmf::Auto | Dtmf::Inband | Dtmf::Info => Told::Info,
+        }
+    }
+
+    /// How digits go between the caller and `leg`. Tones pass in the sound between two that both have them.
+    pub fn digits_between(&self, exchange: &Exchange, leg: usize) -> [Digits; 2] {
+        let [one, two] = [0, leg].map(|leg| self.told(exchange, leg));
+        let wants = |leg: usize| self.legs[leg].session().is_some();
+        let is_heard = |from: Told, to: Told, leg: usize| from == Told::Tones && to != Told::Tones && wants(leg);
+        [
+            Digits { told: one, are_heard: is_heard(one, two, leg) },
+            Digits { told: two, are_heard: is_heard(two, one, 0) },
+        ]
     }
 
     /// Digits that found a worker's ring full.
@@ -74,17 +94,19 @@ impl Call {
         for leg in &mut self.legs {
             if let Some(media) = leg.media.as_mut().filter(|media| !media.undialled.is_empty()) {
                 let digits = std::mem::take(&mut media.undialled);
-                if let Some(port) = media.sound().and_then(|sound| sound.port) {
-                    exchange.command(self.worker, Command::Dial { port, digits });
+                let Some(port) = media.sound().and_then(|sound| sound.port) else { continue };
+                for (digit, duration) in digits {
+                    exchange.command(self.worker, Command::Dial { port, digits: digit.to_string(), duration });
                 }
             }
         }
     }
 
     /// Keeps digits for later.
-    pub fn undialled(&mut self, leg: usize, digits: &str) {
-        if let Some(media) = self.legs[leg].media.as_mut().filter(|media| media.undialled.len() < WAITING) {
-            media.undialled.extend(digits.chars().take(WAITING));
+    pub fn undialled(&mut self, leg: usize, digits: &str, duration: Duration) {
+        if let Some(media) = self.legs[leg].media.as_mut() {
+            let room = WAITING.saturating_sub(media.undialled.len());
+            media.undialled.extend(digits.chars().take(room).map(|digit| (digit, duration)));
         }
     }
 
@@ -93,19 +115,10 @@ impl Call {
         self.other(leg).or_else(|| self.heard.filter(|_| leg == 0))
     }
 
-    fn takes_events(&self, exchange: &Exchange, leg: usize) -> bool {
-        let agreed = self.legs[leg].media.as_ref().and_then(Media::agreed);
-        match self.digits_of(exchange, leg) {
-            Dtmf::Rfc4733 => true,
-            Dtmf::Info => false,
-            Dtmf::Auto => agreed.is_some_and(|agreed| agreed.send_events.is_some()),
-        }
-    }
-
-    fn dial_digit(&self, exchange: &mut Exchange, leg: usize, digit: char) {
+    fn dial_digit(&self, exchange: &mut Exchange, leg: usize, digit: char, duration: Duration) {
         let sound = self.legs[leg].media.as_ref().and_then(Media::sound);
         if let Some(port) = sound.and_then(|sound| sound.port) {
-            exchange.command(self.worker, Command::Dial { port, digits: digit.to_string() });
+            exchange.command(self.worker, Command::Dial { port, digits: digit.to_string(), duration });
         }
     }
 

@@ -4,6 +4,7 @@
 
 use crate::base::time::Now;
 use crate::call::exchange::Exchange;
+use crate::call::media::stream::Digits;
 use crate::call::set_up::tone;
 use crate::call::state::{Call, Stage};
 use crate::call::talk::music::Music;
@@ -37,7 +38,8 @@ impl Call {
             _ => None,
         };
         let opposites = self.beside(exchange, 0, None);
-        let (silence, digits) = (self.silence_limits(exchange), self.digits_of(exchange, 0));
+        let (silence, digits) =
+            (self.silence_limits(exchange), Digits { told: self.told(exchange, 0), are_heard: false });
         if let Some(media) = self.legs[0].media.as_mut().filter(|media| media.is_agreed()) {
             media.wire(exchange, &opposites, &[], source.as_ref(), silence, digits);
         }

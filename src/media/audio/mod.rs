@@ -3,5 +3,7 @@
 pub mod clip;
 pub mod hearing;
 pub mod jitter;
+pub mod keys;
 pub mod tap;
+pub mod tones;
 pub mod transcode;

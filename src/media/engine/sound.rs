@@ -1,9 +1,10 @@
 //! The engine's steps of ten milliseconds: what is heard is decoded, tapped and encoded for those who send it.
 
-use super::Engine;
+use super::{EVENT_LIMIT, Engine};
 use crate::base::time::Time;
 use crate::media::audio::clip::Player;
 use crate::media::audio::hearing::{Hearing, STEP, STEP_SAMPLES};
+use crate::media::audio::keys::{Key, Keys};
 use crate::media::audio::tap::Tapped;
 use crate::media::audio::transcode::{Frame, PAYLOAD_BYTES, Transcoder, encoder_rate, opus_rate};
 use crate::media::batch::{Batch, Slot};
@@ -18,6 +19,19 @@ use tandem_codecs::Codec;
 /// Steps that are made up for after the thread was held up; older ones are left out.
 const STEPS_LIMIT: u32 = 5;
 
+/// What digits need, in Hz.
+const KEYS_RATE: u32 = 8_000;
+
+/// The step that is made, and when it is.
+#[derive(Clone, Copy)]
+struct Moment {
+    due: Time,
+    now: Time,
+}
+
+/// Keys that are heard in one step at most: digits and pauses are longer.
+const KEYS_IN_STEP: usize = 4;
+
 impl Engine {
     /// Makes the codecs that a side's sound needs, as far as they aren't there. Called for orders and on a tick, never on
     /// a packet's way.
@@ -25,16 +39,18 @@ impl Engine {
         let Some(side) = self.sides.get_mut(slot.0) else { return };
         side.unprepared = false;
         self.prepare_player(slot);
+        self.prepare_tones(slot);
         let Some(side) = self.sides.get(slot.0) else { return };
         let Some(codec) = side.receive.codec() else { return };
         let transcoding = |listener: &Slot| {
             let sink = self.sides.get(listener.0)?;
-            let heard_ms = side.receive.packet_ms().filter(|_| *listener != slot);
-            let sending = sink.send.settings().filter(|_| sink.way_for(codec, heard_ms) == Way::Transcode)?;
+            let origin = side.origin_for(*listener);
+            let sending = sink.send.settings().filter(|_| sink.way_for(codec, origin) == Way::Transcode)?;
             Some((*listener, encoder_rate(sending, codec.sample_rate())))
         };
         let tap_rate = side.tap.as_ref().map(|tap| tap.rate());
-        let wanted = side.listeners.iter().filter_map(transcoding).map(|(_, rate)| rate).chain(tap_rate).max();
+        let rates = side.listeners.iter().filter_map(transcoding).map(|(_, rate)| rate);
+        let wanted = rates.chain(tap_rate).chain(side.hears_keys.then_some(KEYS_RATE)).max();
         let fits = side.hearing.as_ref().is_some_and(|hearing| {
             hearing.codec() == codec && (codec != Codec::Opus || hearing.rate() >= opus_rate(wanted.unwrap_or(0)))
         });
@@ -51,12 +67,15 @@ impl Engine {
         if let Some(tap) = &mut side.tap {
             tap.prepare(rate);
         }
-        let heard_ms = side.receive.packet_ms();
+        if side.keys.as_ref().map(|keys| keys.rate()) != side.hears_keys.then_some(rate) {
+            side.keys = side.hears_keys.then(|| Box::new(Keys::new(rate)));
+        }
         for index in 0..side.listeners.len() {
-            let listener = self.sides.get(slot.0).and_then(|side| side.listeners.get(index)).copied();
-            let Some(listener) = listener else { continue };
+            let Some(side) = self.sides.get(slot.0) else { return };
+            let Some(&listener) = side.listeners.get(index) else { return };
+            let origin = side.origin_for(listener);
             let Some(sink) = self.sides.get_mut(listener.0) else { continue };
-            if sink.way_for(codec, heard_ms.filter(|_| listener != slot)) == Way::Transcode {
+            if sink.way_for(codec, origin) == Way::Transcode {
                 sink.prepare_transcoder(rate);
             }
         }
@@ -66,6 +85,28 @@ impl Engine {
         let Some(side) = self.sides.get_mut(slot.0) else { return };
         if let Some(rate) = side.player.as_ref().map(|player| player.rate()) {
             side.prepare_transcoder(rate);
+        }
+    }
+
+    /// Tones need an encoder where the sound is relayed.
+    fn prepare_tones(&mut self, slot: Slot) {
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        if side.tones.as_ref().is_some_and(|tones| tones.is_active()) && side.transcoder.is_none() {
+            let rate = side
+                .send
+                .codec()
+                .map_or(KEYS_RATE, |codec| if codec == Codec::Opus { 16_000 } else { codec.sample_rate() });
+            side.prepare_transcoder(rate);
+        }
+    }
+
+    /// Sees to it that tones which wait are heard from the next step on.
+    pub(super) fn sound_tones(&mut self, now: Time, slot: Slot) {
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        if side.tones.as_ref().is_some_and(|tones| tones.is_active()) {
+            side.unprepared |= side.transcoder.is_none();
+            side.begin_sound(now);
+            self.reschedule(slot);
         }
     }
 
@@ -130,40 +171,80 @@ impl Engine {
 
     fn step(&mut self, due: Time, now: Time, slot: Slot, batch: &mut Batch) {
         let mut pcm = [0; STEP_SAMPLES];
-        let Some(side) = self.sides.get_mut(slot.0) else { return };
-        if let Some(hearing) = &mut side.hearing {
-            let (samples, rate) = (hearing.step(), hearing.rate());
-            let active = pcm.get_mut(..samples).is_some_and(|pcm| hearing.pull(due, pcm));
-            let heard = pcm.get(..samples).filter(|_| active);
-            if let Some(tap) = &mut side.tap {
-                tap.push(heard, rate);
-            }
-            for index in 0..side.listeners.len() {
-                let listener = self.sides.get(slot.0).and_then(|side| side.listeners.get(index)).copied();
-                if let Some(listener) = listener {
-                    self.speak(now, listener, heard, rate, batch);
-                }
-            }
-        } else if let Some(tap) = &mut side.tap {
-            tap.push(None, 0);
-        }
+        let at = Moment { due, now };
+        self.hear_on(at, slot, &mut pcm, batch);
         let Some(side) = self.sides.get_mut(slot.0) else { return };
         if side.tap.as_ref().is_some_and(|tap| tap.is_abandoned()) {
             side.tap = None;
             // What only the tap needed goes at the next tick.
             side.unprepared = true;
         }
-        self.play_on(now, slot, &mut pcm, batch);
+        self.play_on(at, slot, &mut pcm, batch);
+        self.tone_on(at, slot, &mut pcm, batch);
+    }
+
+    /// Hands a step of what a side hears to those who send it.
+    fn hear_on(&mut self, at: Moment, slot: Slot, pcm: &mut [i16; STEP_SAMPLES], batch: &mut Batch) {
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        let Side { hearing, tap, keys, .. } = &mut **side;
+        let Some(hearing) = hearing else {
+            if let Some(tap) = tap {
+                tap.push(None, 0);
+            }
+            return;
+        };
+        let (samples, rate) = (hearing.step(), hearing.rate());
+        let Some(pcm) = pcm.get_mut(..samples) else { return };
+        let mut active = hearing.pull(at.due, pcm);
+        if let Some(tap) = tap {
+            tap.push(active.then_some(&*pcm), rate);
+        }
+        let mut pressed = [None; KEYS_IN_STEP];
+        if let Some(keys) = keys.as_mut().filter(|keys| keys.rate() == rate) {
+            let mut room = pressed.iter_mut();
+            active = keys.hear(pcm, active, |key| {
+                if let Some(place) = room.next() {
+                    *place = Some(key);
+                }
+            });
+        }
+        for key in pressed.into_iter().flatten() {
+            self.pressed(slot, key);
+        }
+        let heard = active.then_some(&*pcm);
+        let mut index = 0;
+        while let Some(&listener) = self.sides.get(slot.0).and_then(|side| side.listeners.get(index)) {
+            self.speak(at, listener, heard, rate, batch);
+            index += 1;
+        }
+    }
+
+    /// Tells of a key that was heard in the sound, and passes it on.
+    fn pressed(&mut self, slot: Slot, key: Key) {
+        let Some(side) = self.sides.get(slot.0) else { return };
+        if let Key::LetGo { digit, duration } = key
+            && self.events.len() < EVENT_LIMIT
+        {
+            self.events.push_back(Event::Digit { port: side.id, digit, duration });
+        }
+        let mut index = 0;
+        while let Some(&listener) = self.sides.get(slot.0).and_then(|side| side.listeners.get(index)) {
+            if let Some(sink) = self.sides.get_mut(listener.0).filter(|_| listener != slot) {
+                sink.send.press(key);
+                self.reschedule(listener);
+            }
+            index += 1;
+        }
     }
 
     /// Sends a step of the clip that a side plays.
-    fn play_on(&mut self, now: Time, slot: Slot, pcm: &mut [i16; STEP_SAMPLES], batch: &mut Batch) {
+    fn play_on(&mut self, at: Moment, slot: Slot, pcm: &mut [i16; STEP_SAMPLES], batch: &mut Batch) {
         let Some(side) = self.sides.get_mut(slot.0) else { return };
         let Some(player) = &mut side.player else { return };
         let (samples, rate) = (player.step(), player.rate());
         let Some(pcm) = pcm.get_mut(..samples) else { return };
         let goes_on = player.pull(pcm);
-        self.speak(now, slot, Some(pcm), rate, batch);
+        self.speak(at, slot, Some(pcm), rate, batch);
         if goes_on {
             return;
         }
@@ -172,23 +253,47 @@ impl Engine {
         let Side { send, transcoder, player, source, id, security, .. } = &mut **side;
         let mut exit = Exit { batch, slot, to, counters: &self.counters, security };
         if let Some(transcoder) = transcoder {
-            transcoder.finish(|frame| encode(now, send, &mut exit, frame));
+            transcoder.finish(|frame| encode(at.now, send, &mut exit, frame));
         }
         (*player, *source) = (None, Source::Nothing);
         self.events.push_back(Event::Finished { port: *id });
         self.turn(slot, Way::Idle);
     }
 
+    /// Sends a step of the digits that a side's peer takes as tones.
+    fn tone_on(&mut self, at: Moment, slot: Slot, pcm: &mut [i16; STEP_SAMPLES], batch: &mut Batch) {
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
+        let to = side.port.rtp_destination();
+        let Side { send, transcoder, tones, unprepared, way, security, .. } = &mut **side;
+        let mut exit = Exit { batch, slot, to, counters: &self.counters, security };
+        let Some(tones) = tones.as_mut().filter(|tones| tones.is_active()) else { return };
+        let Some(transcoder) = transcoder else {
+            *unprepared = true;
+            return;
+        };
+        let rate = transcoder.from();
+        let Some(pcm) = pcm.get_mut(..rate as usize / 100) else { return };
+        let goes_on = tones.pull(at.due, rate, pcm);
+        transcoder.push(pcm, |frame| encode(at.now, send, &mut exit, frame));
+        // What is transcoded goes on in the same packet.
+        if !goes_on && *way != Way::Transcode {
+            transcoder.finish(|frame| encode(at.now, send, &mut exit, frame));
+        }
+    }
+
     /// Encodes a step of sound for a side that doesn't get it relayed; none where there is silence, which isn't sent.
-    fn speak(&mut self, now: Time, slot: Slot, pcm: Option<&[i16]>, rate: u32, batch: &mut Batch) {
+    fn speak(&mut self, at: Moment, slot: Slot, pcm: Option<&[i16]>, rate: u32, batch: &mut Batch) {
         let Some(side) = self.sides.get_mut(slot.0).filter(|side| side.way == Way::Transcode) else { return };
         let to = side.port.rtp_destination();
-        let Side { send, transcoder: Some(transcoder), security, .. } = &mut **side else { return };
+        let Side { send, transcoder: Some(transcoder), tones, security, .. } = &mut **side else { return };
         let mut exit = Exit { batch, slot, to, counters: &self.counters, security };
+        // A digit is heard instead of the sound.
+        if tones.as_ref().is_some_and(|tones| tones.covers(at.due)) {
+            return;
+        }
         match pcm {
-            // A digit is heard instead of the sound.
             Some(pcm) if transcoder.from() == rate && !send.signals() => {
-                transcoder.push(pcm, |frame| encode(now, send, &mut exit, frame));
+                transcoder.push(pcm, |frame| encode(at.now, send, &mut exit, frame));
             }
             _ => transcoder.pause(),
         }

@@ -6,6 +6,7 @@ mod protected;
 mod relaying;
 mod reporting;
 mod sealed;
+mod tones;
 mod transcoding;
 
 use super::*;

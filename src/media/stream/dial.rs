@@ -1,11 +1,11 @@
 //! Digits that we dial: telephone-events (RFC 4733 §2.5.1) of our own making.
 
 use crate::base::time::Time;
+use crate::media::command::EventSet;
+use crate::media::stream::press::{Press, Presses};
 use crate::wire::dtmf;
-use std::collections::VecDeque;
 use std::time::Duration;
 
-const TONE: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(100);
 /// From one packet of a tone to the next.
 const UPDATE: Duration = Duration::from_millis(20);
@@ -13,12 +13,10 @@ const UPDATE: Duration = Duration::from_millis(20);
 pub const ENDS: u8 = 3;
 /// In -dBm0.
 const VOLUME: u8 = 10;
-/// Digits that may wait.
-pub const QUEUE_LIMIT: usize = 64;
 
 #[derive(Debug, Default)]
 pub struct Dial {
-    queue: VecDeque<u8>,
+    presses: Presses,
     tone: Option<Tone>,
     /// When the next digit may begin.
     ready: Time,
@@ -27,10 +25,13 @@ pub struct Dial {
 #[derive(Clone, Copy, Debug)]
 struct Tone {
     code: u8,
+    /// None while the key is held.
+    length: Option<Duration>,
     timestamp: u32,
     begun: Time,
     next: Time,
     packets: u32,
+    sounded: Duration,
     ends: u8,
 }
 
@@ -43,14 +44,27 @@ pub struct Due {
 }
 
 impl Dial {
-    /// Queues what is a digit; the rest is passed over.
-    pub fn push(&mut self, digits: &str) {
-        let room = QUEUE_LIMIT.saturating_sub(self.queue.len());
-        self.queue.extend(digits.chars().filter_map(dtmf::code).take(room));
+    /// Queues those of the digits and flashes that are among `events`, each for so long; the rest is passed over.
+    pub fn push(&mut self, digits: &str, duration: Duration, events: EventSet) {
+        let codes = digits.chars().filter_map(dtmf::code).filter(|&code| events.contains(code));
+        codes.for_each(|code| self.presses.push(code, duration));
+    }
+
+    /// A key is held from now on.
+    pub fn hold(&mut self, code: u8) {
+        self.presses.hold(code);
+    }
+
+    /// The key that is held was so for that long.
+    pub fn let_go(&mut self, duration: Duration) {
+        match &mut self.tone {
+            Some(tone) if tone.length.is_none() => tone.length = Some(duration.max(tone.sounded)),
+            _ => self.presses.let_go(duration),
+        }
     }
 
     pub fn clear(&mut self) {
-        self.queue.clear();
+        self.presses.clear();
         self.tone = None;
     }
 
@@ -62,7 +76,7 @@ impl Dial {
     pub fn due(&self) -> Time {
         match self.tone {
             Some(tone) => tone.next,
-            None if self.queue.is_empty() => Time::NEVER,
+            None if self.presses.is_empty() => Time::NEVER,
             None => self.ready,
         }
     }
@@ -73,14 +87,16 @@ impl Dial {
             return None;
         }
         if self.tone.is_none() {
-            let code = self.queue.pop_front()?;
-            self.tone = Some(Tone { code, timestamp, begun: now, next: now, packets: 0, ends: 0 });
+            let Press { code, length } = self.presses.pop()?;
+            let sounded = Duration::ZERO;
+            self.tone = Some(Tone { code, length, timestamp, begun: now, next: now, packets: 0, sounded, ends: 0 });
         }
         let tone = self.tone.as_mut()?;
         tone.packets += 1;
-        let sounded = (UPDATE * tone.packets).min(TONE);
-        let end = sounded == TONE;
-        let duration = sounded.as_micros() as u64 * u64::from(clock_rate) / 1_000_000;
+        let so_far = UPDATE.saturating_mul(tone.packets);
+        let end = tone.length.is_some_and(|length| length <= so_far);
+        tone.sounded = tone.length.map_or(so_far, |length| length.min(so_far));
+        let duration = tone.sounded.as_micros() as u64 * u64::from(clock_rate) / 1_000_000;
         let due = Due {
             event: dtmf::Event {
                 code: tone.code,
@@ -95,7 +111,7 @@ impl Dial {
         if end {
             tone.ends += 1;
             if tone.ends == ENDS {
-                self.ready = tone.begun + TONE + PAUSE;
+                self.ready = tone.begun + tone.sounded + PAUSE;
                 self.tone = None;
             }
         }
@@ -107,17 +123,24 @@ impl Dial {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_digit_sounds_and_ends_three_times() {
-        let mut dial = Dial::default();
-        dial.push("1x#");
-        let mut sent = Vec::new();
-        for ms in (0..600).step_by(10) {
+    /// Of each packet when it left, its code, duration, end, timestamp, and whether it is the event's first.
+    type Sent = Vec<(u64, u8, u16, bool, u32, bool)>;
+
+    fn run(dial: &mut Dial, sent: &mut Sent, ms: std::ops::Range<u64>) {
+        for ms in ms.step_by(10) {
             let now = Time::from_millis(ms);
             while let Some(due) = dial.next(now, ms as u32 * 8, 8_000) {
                 sent.push((ms, due.event.code, due.event.duration, due.event.end, due.timestamp, due.first));
             }
         }
+    }
+
+    #[test]
+    fn each_digit_sounds_and_ends_three_times() {
+        let mut dial = Dial::default();
+        dial.push("1x!#", Duration::from_millis(100), EventSet::DIGITS);
+        let mut sent = Vec::new();
+        run(&mut dial, &mut sent, 0..600);
         assert_eq!(
             sent,
             [
@@ -141,10 +164,26 @@ mod tests {
     }
 
     #[test]
-    fn the_queue_has_a_limit() {
+    fn a_key_that_is_held_sounds_until_it_is_let_go() {
         let mut dial = Dial::default();
-        dial.push(&"5".repeat(1_000));
-        dial.push("6");
-        assert_eq!(dial.queue.len(), QUEUE_LIMIT);
+        let mut sent = Vec::new();
+        dial.hold(5);
+        run(&mut dial, &mut sent, 0..50);
+        assert!(dial.sounds());
+        dial.let_go(Duration::from_millis(66));
+        run(&mut dial, &mut sent, 50..300);
+        let ends: Vec<(u64, u16)> = sent.iter().filter(|sent| sent.3).map(|sent| (sent.0, sent.2)).collect();
+        assert_eq!(ends, [(60, 528), (80, 528), (100, 528)]);
+        // One that is let go before its turn has come, and one whose end was known late.
+        sent.clear();
+        dial.hold(1);
+        dial.let_go(Duration::from_millis(40));
+        dial.hold(2);
+        run(&mut dial, &mut sent, 300..700);
+        dial.let_go(Duration::from_millis(50));
+        run(&mut dial, &mut sent, 700..900);
+        let ends: Vec<(u8, u16)> = sent.iter().filter(|sent| sent.3).map(|sent| (sent.1, sent.2)).collect();
+        let known = sent.iter().rev().find(|sent| !sent.3).unwrap().2;
+        assert_eq!(ends, [(1, 320), (1, 320), (1, 320), (2, known), (2, known), (2, known)]);
     }
 }

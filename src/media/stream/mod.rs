@@ -3,6 +3,7 @@
 pub mod carry;
 pub mod dial;
 pub mod feedback;
+pub mod press;
 pub mod receive;
 pub mod relay;
 pub mod report;

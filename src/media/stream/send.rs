@@ -2,6 +2,7 @@
 
 use crate::base::chance::Chance;
 use crate::base::time::Time;
+use crate::media::audio::keys::Key;
 use crate::media::batch::{Batch, Channel, PACKET_BYTES, Slot};
 use crate::media::command::{EventFormat, Sending};
 use crate::media::counters::{Counters, Reason};
@@ -13,10 +14,14 @@ use crate::media::transport::security::Security;
 use crate::wire::rtp::{self, HEADER_BYTES, Kind};
 use crate::wire::{dtmf, rtcp};
 use std::net::SocketAddr;
+use std::time::Duration;
 use tandem_codecs::Codec;
 
 /// A mapped timestamp that is so many seconds off the time that has passed is the source's mistake and starts a new mapping.
 const TIMESTAMP_JUMP_S: u32 = 5;
+
+/// What the last packet of our own making may hold that the first relayed one would be laid over.
+const OVERLAP_MS: u32 = 60;
 
 /// Where a stream's packets go.
 pub struct Exit<'a> {
@@ -147,6 +152,11 @@ impl Send {
             if !heard.newest {
                 return exit.counters.count_drop(Reason::Late);
             }
+            // Sound of our own may reach beyond the present by as much as its last packet holds.
+            let ahead = self.next_timestamp.map_or(0, |next| next.wrapping_sub(here) as i32);
+            if ahead > 0 && ahead.unsigned_abs() <= self.timeline.clock_rate / 1_000 * OVERLAP_MS {
+                return;
+            }
             self.relay = Some(Relay::begin(source, heard, self.sequence, here));
             self.next_timestamp = None;
             self.mark = true;
@@ -269,10 +279,24 @@ impl Send {
         }
     }
 
-    /// Queues digits, where the peer takes events.
-    pub fn dial(&mut self, digits: &str) {
-        if self.events().is_some() {
-            self.dial.push(digits);
+    /// Queues digits, where the peer takes events; false where it doesn't.
+    pub fn dial(&mut self, digits: &str, duration: Duration) -> bool {
+        let Some(format) = self.events() else { return false };
+        self.dial.push(digits, duration, format.events);
+        true
+    }
+
+    pub fn takes_events(&self) -> bool {
+        self.events().is_some()
+    }
+
+    /// A key is held from now on, or was let go of after so long.
+    pub fn press(&mut self, key: Key) {
+        let takes = |code: u8| self.events().is_some_and(|format| format.events.contains(code));
+        match key {
+            Key::Held { code } if takes(code) => self.dial.hold(code),
+            Key::Held { .. } => {}
+            Key::LetGo { duration, .. } => self.dial.let_go(duration),
         }
     }
 

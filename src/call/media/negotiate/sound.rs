@@ -52,7 +52,7 @@ pub(super) fn offer(line: &Line<'_>, sound: &Sound<'_>) -> Option<Media> {
     if !wanted.iter().any(|format| format.codec().is_some() || is_sealed_voice(format)) {
         return None;
     }
-    for clock_rate in event_clocks(&wanted, sound.beside) {
+    for clock_rate in event_clocks(&wanted, sound.beside).into_iter().filter(|_| sound.events) {
         wanted.push(event_format(clock_rate, sound.beside));
     }
     let before = line.before.map(|before| before.formats.as_slice()).unwrap_or_default();
@@ -133,13 +133,15 @@ pub(super) fn answer(theirs: &Media, line: &Line<'_>, sound: &Sound<'_>) -> Resu
     let noises = theirs.formats.iter().filter(|format| is_noise(format));
     let shared = |noise: &&Format| sound.beside.is_some_and(|beside| fmtp::find(&beside.formats, noise).is_some());
     formats.extend(noises.filter(shared).cloned());
-    formats.extend(theirs.telephone_events().map(answered_event));
+    let events = || theirs.telephone_events().filter(|_| sound.events);
+    formats.extend(events().map(answered_event));
     let mut agreed = agreed(format.clone(), theirs, sound.ptime_ms);
+    agreed.send_events = agreed.send_events.filter(|_| sound.events);
     agreed.rtcp_mux = theirs.rtcp_mux;
     agreed.hears = formats.iter().filter(|format| is_sealed(format)).cloned().collect();
     agreed.receive =
         format.codec().map(|codec| Receiving { payload_type: format.payload_type, codec }).into_iter().collect();
-    agreed.receive_events = theirs.telephone_events().map(event_of).collect();
+    agreed.receive_events = events().map(event_of).collect();
     let sealed = other.is_some() && format.codec().is_none();
     let beside = sound.beside.filter(|_| sealed);
     let ours = Media {
@@ -181,6 +183,10 @@ pub(super) fn accept(ours: &Media, theirs: &Media) -> Result<Agreed, Disagreemen
     }
     agreed.hears = relayed::shared(&ours.formats, &theirs.formats, is_sealed);
     agreed.receive_events = ours.telephone_events().chain(theirs.telephone_events()).map(event_of).collect();
+    // What we didn't offer isn't taken.
+    if ours.telephone_events().next().is_none() {
+        (agreed.send_events, agreed.receive_events) = (None, Vec::new());
+    }
     agreed.rtcp_mux = ours.rtcp_mux && theirs.rtcp_mux;
     Ok(agreed)
 }

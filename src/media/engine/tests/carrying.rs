@@ -2,24 +2,24 @@ use super::*;
 use crate::media::stream::dial::Dial;
 use crate::media::stream::signal::Signal;
 
-const DIGITS: &str = "0123456789*#ABCD1122";
+pub const DIGITS: &str = "0123456789*#ABCD1122";
 
 /// A phone that hums and dials, over a network that loses packets.
-struct Caller {
-    phone: Phone,
+pub struct Caller {
+    pub phone: Phone,
     dial: Dial,
     chance: Chance,
     loss: f64,
 }
 
 impl Caller {
-    fn new(codec: Codec, loss: f64, seed: u64) -> Caller {
+    pub fn new(codec: Codec, loss: f64, seed: u64) -> Caller {
         let mut dial = Dial::default();
-        dial.push(DIGITS);
+        dial.push(DIGITS, Duration::from_millis(100), EventSet::DIGITS);
         Caller { phone: Phone::new(1, codec, 20), dial, chance: Chance::from_number(seed), loss }
     }
 
-    fn step(&mut self, bench: &mut Bench, slot: Slot) {
+    pub fn step(&mut self, bench: &mut Bench, slot: Slot) {
         let clock_rate = self.phone.codec.clock_rate();
         let timestamp = self.phone.header.timestamp;
         let sound = self.phone.packet();
@@ -50,7 +50,7 @@ impl Caller {
 }
 
 /// The digits that a phone makes out of what it was sent, some of which is lost.
-fn understood(sent: &[Sent], clock_rate: u32, loss: f64, seed: u64) -> Vec<(char, Duration)> {
+pub fn understood(sent: &[Sent], clock_rate: u32, loss: f64, seed: u64) -> Vec<(char, Duration)> {
     let mut chance = Chance::from_number(seed + 1_000);
     let mut signal = Signal::default();
     let mut digits = Vec::new();
@@ -180,7 +180,7 @@ fn dialled_digits_interrupt_the_sound() {
         let (one, two) = bench.bridge(settings(1, Codec::Pcmu, 20), settings(2, to, 20));
         let mut phone = Phone::new(1, Codec::Pcmu, 20);
         phone.hum(&mut bench, one, 400);
-        bench.order(Command::Dial { port: PortId(2), digits: "12#".to_owned() });
+        bench.order(Command::Dial { port: PortId(2), digits: "12#".to_owned(), duration: Duration::from_millis(100) });
         phone.hum(&mut bench, one, 1_000);
         let sent = bench.heard_by(two);
         let digits = understood(&sent, to.clock_rate(), 0.0, 0);
@@ -196,7 +196,7 @@ fn dialled_digits_interrupt_the_sound() {
             plain.send.as_mut().unwrap().events = None;
             plain
         });
-        bench.order(Command::Dial { port: PortId(2), digits: "3".to_owned() });
+        bench.order(Command::Dial { port: PortId(2), digits: "3".to_owned(), duration: Duration::from_millis(100) });
         bench.run(500);
         assert!(bench.heard_by(two).iter().all(|sent| sent.rtp().header.payload_type != 101));
     }

@@ -79,7 +79,9 @@ fn act(bench: &mut Bench, deed: Deed, taps: &mut Vec<rtrb::Consumer<i16>>) {
                 },
             );
         }
-        Deed::Dial(id, digits) => bench.order(Command::Dial { port: port(id), digits }),
+        Deed::Dial(id, digits) => {
+            bench.order(Command::Dial { port: port(id), digits, duration: Duration::from_millis(70) })
+        }
         Deed::Tap(id, rate) => {
             let (samples, consumer) = rtrb::RingBuffer::new(4_800);
             taps.push(consumer);
