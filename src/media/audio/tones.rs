@@ -20,8 +20,8 @@ const TIMEOUT: Duration = Duration::from_millis(160);
 pub struct Tones {
     presses: Presses,
     sounding: Option<Sounding>,
-    /// What is left of a pause.
-    pause: Duration,
+    /// When the next digit may begin.
+    ready: Time,
     /// The last step that had a tone.
     last: Option<Time>,
     event: Option<Followed>,
@@ -47,8 +47,9 @@ struct Followed {
 
 impl Default for Tones {
     fn default() -> Tones {
-        let pause = Duration::ZERO;
-        Tones { presses: Presses::roomy(), sounding: None, pause, last: None, event: None }
+        let mut presses = Presses::default();
+        presses.reserve();
+        Tones { presses, sounding: None, ready: Time::ZERO, last: None, event: None }
     }
 }
 
@@ -109,19 +110,17 @@ impl Tones {
             self.end_event();
         }
         self.last = Some(due);
-        if self.sounding.is_none() && self.pause.is_zero() {
+        if self.sounding.is_none() && self.ready <= due {
             self.sounding = self.presses.pop().and_then(|press| Sounding::begin(press, rate));
         }
-        self.pause = self.pause.saturating_sub(STEP);
-        let goes_on = self.sounding.as_mut().is_some_and(|sounding| sounding.fill(rate, pcm));
-        if self.sounding.is_none() {
-            pcm.fill(0);
-        } else if !goes_on {
-            self.sounding = None;
-            self.pause = PAUSE;
-        }
-        if !self.is_active() {
-            self.pause = Duration::ZERO;
+        match &mut self.sounding {
+            Some(sounding) => {
+                if !sounding.fill(rate, pcm) {
+                    self.sounding = None;
+                    self.ready = due + STEP + PAUSE;
+                }
+            }
+            None => pcm.fill(0),
         }
         self.is_active()
     }

@@ -27,6 +27,7 @@ struct Tone {
     code: u8,
     /// None while the key is held.
     length: Option<Duration>,
+    pause: Duration,
     timestamp: u32,
     begun: Time,
     next: Time,
@@ -48,6 +49,11 @@ impl Dial {
     pub fn push(&mut self, digits: &str, duration: Duration, events: EventSet) {
         let codes = digits.chars().filter_map(dtmf::code).filter(|&code| events.contains(code));
         codes.for_each(|code| self.presses.push(code, duration));
+    }
+
+    /// Makes room for keys that will be held.
+    pub fn reserve(&mut self) {
+        self.presses.reserve();
     }
 
     /// A key is held from now on.
@@ -87,9 +93,10 @@ impl Dial {
             return None;
         }
         if self.tone.is_none() {
-            let Press { code, length } = self.presses.pop()?;
-            let sounded = Duration::ZERO;
-            self.tone = Some(Tone { code, length, timestamp, begun: now, next: now, packets: 0, sounded, ends: 0 });
+            let Press { code, length, is_live } = self.presses.pop()?;
+            let (sounded, begun, next) = (Duration::ZERO, now, now);
+            let pause = if is_live { Duration::ZERO } else { PAUSE };
+            self.tone = Some(Tone { code, length, pause, timestamp, begun, next, packets: 0, sounded, ends: 0 });
         }
         let tone = self.tone.as_mut()?;
         tone.packets += 1;
@@ -111,7 +118,7 @@ impl Dial {
         if end {
             tone.ends += 1;
             if tone.ends == ENDS {
-                self.ready = tone.begun + tone.sounded + PAUSE;
+                self.ready = tone.begun + tone.sounded + tone.pause;
                 self.tone = None;
             }
         }

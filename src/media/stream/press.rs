@@ -16,33 +16,29 @@ pub struct Press {
     pub code: u8,
     /// None while the key is held.
     pub length: Option<Duration>,
+    /// Whether it is or was pressed just now, with pauses of its own.
+    pub is_live: bool,
 }
 
-/// In the order of the keys; what is beyond [`LIMIT`] is left out. Nothing is allocated once it was made.
-#[derive(Debug)]
+/// In the order of the keys; what is beyond [`LIMIT`] is left out.
+#[derive(Debug, Default)]
 pub struct Presses {
     queue: VecDeque<Press>,
 }
 
-impl Default for Presses {
-    fn default() -> Presses {
-        Presses { queue: VecDeque::new() }
-    }
-}
-
 impl Presses {
-    /// With the room for all.
-    pub fn roomy() -> Presses {
-        Presses { queue: VecDeque::with_capacity(LIMIT) }
+    /// Makes room for all, so that nothing is allocated later.
+    pub fn reserve(&mut self) {
+        self.queue.reserve(LIMIT.saturating_sub(self.queue.len()));
     }
 
     pub fn push(&mut self, code: u8, length: Duration) {
-        self.add(Press { code, length: Some(length.clamp(SHORTEST, LONGEST)) });
+        self.add(Press { code, length: Some(length.clamp(SHORTEST, LONGEST)), is_live: false });
     }
 
     /// A key is held.
     pub fn hold(&mut self, code: u8) {
-        self.add(Press { code, length: None });
+        self.add(Press { code, length: None, is_live: true });
     }
 
     /// The key that is held was so for that long.
@@ -86,9 +82,9 @@ mod tests {
         presses.hold(4);
         presses.let_go(Duration::from_millis(70));
         presses.let_go(Duration::from_millis(90));
-        let popped: Vec<_> = std::iter::from_fn(|| presses.pop()).collect();
+        let popped: Vec<_> = std::iter::from_fn(|| presses.pop()).map(|press| (press.code, press.length)).collect();
         let expected = [(1, SHORTEST), (2, LONGEST), (3, SHORTEST), (4, Duration::from_millis(70))];
-        assert_eq!(popped, expected.map(|(code, length)| Press { code, length: Some(length) }));
+        assert_eq!(popped, expected.map(|(code, length)| (code, Some(length))));
         (0..1_000).for_each(|_| presses.push(5, SHORTEST));
         assert_eq!(presses.queue.len(), LIMIT);
     }
