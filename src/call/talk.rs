@@ -62,6 +62,9 @@ impl Call {
         };
         let (Some((one, ptime_ms)), Some((other, _))) = (sound(0), other) else { return 0 };
         match (one, other) {
+            (Some(one), Some(other)) if one == other && self.hears_digits(exchange, leg) => {
+                prices.opened_ns(one, ptime_ms)
+            }
             (Some(one), Some(other)) => prices.call_ns(one, other, ptime_ms),
             // What nobody understands here is passed on.
             _ => prices.relay_ns(),

@@ -18,6 +18,12 @@ impl Prices {
         packets * self.forward_ns + if one == other { 0 } else { 2 * 50 * self.transcode(one, other) }
     }
 
+    /// The same where both sides have one codec, and the sound is decoded all the same.
+    pub fn opened_ns(&self, codec: Codec, ptime_ms: u32) -> u64 {
+        let beside = if codec == Codec::Pcmu { Codec::Pcma } else { Codec::Pcmu };
+        self.call_ns(codec, beside, ptime_ms)
+    }
+
     /// The same where both sides have one codec.
     pub fn relay_ns(&self) -> u64 {
         self.call_ns(Codec::Pcmu, Codec::Pcmu, 20)
@@ -41,6 +47,7 @@ mod tests {
         assert_eq!(prices.relay_ns(), 200_000);
         assert_eq!(prices.call_ns(Codec::Pcma, Codec::Pcma, 10), 400_000);
         assert_eq!(prices.call_ns(Codec::G722, Codec::Pcmu, 20), 700_000);
+        assert_eq!(prices.opened_ns(Codec::G722, 20), prices.call_ns(Codec::G722, Codec::Pcmu, 20));
         assert_eq!(prices.call_ns(Codec::G722, Codec::Opus, 20), 9_200_000, "as dear as anything");
         assert_eq!(Prices::default().call_ns(Codec::Pcmu, Codec::Opus, 20), 0);
     }

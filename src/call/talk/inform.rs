@@ -89,6 +89,11 @@ impl Call {
         ]
     }
 
+    /// Whether somebody listens for tones in the sound between the caller and `leg`.
+    pub fn hears_digits(&self, exchange: &Exchange, leg: usize) -> bool {
+        self.digits_between(exchange, leg).iter().any(|digits| digits.are_heard)
+    }
+
     /// Digits that found a worker's ring full.
     pub fn dial_again(&mut self, exchange: &mut Exchange) {
         for leg in &mut self.legs {
