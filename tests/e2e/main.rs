@@ -18,5 +18,6 @@ mod protected;
 mod provider;
 mod secure;
 mod sipp_own;
+mod tones;
 mod transfer;
 mod transports;

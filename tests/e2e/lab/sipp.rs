@@ -36,6 +36,8 @@ enum Media {
     Stream,
     /// From a capture, once, a port for each call. Wants the right to make up packets.
     Capture,
+    /// What it hears, as it came.
+    Echo,
 }
 
 impl Plan {
@@ -101,6 +103,12 @@ impl Plan {
         self
     }
 
+    /// Gives back what it hears instead of speaking.
+    pub fn echoing(mut self) -> Plan {
+        self.media = Media::Echo;
+        self.with(&["-rtp_echo"])
+    }
+
     pub fn may_play_captures() -> bool {
         // SAFETY: geteuid(2) takes nothing and can't fail.
         unsafe { libc::geteuid() == 0 }
@@ -161,8 +169,13 @@ impl Plan {
                 format!("rtp_stream=\"{},-1,{payload}\"", speech.g711(law).display())
             }
             Media::Capture => format!("play_pcap_audio=\"{}\"", speech.capture().display()),
+            Media::Echo => "command=\"true\"".to_owned(),
         };
-        let port = if self.media == Media::Capture { "[auto_media_port]" } else { "[rtpstream_audio_port]" };
+        let port = match self.media {
+            Media::Stream => "[rtpstream_audio_port]",
+            Media::Capture => "[auto_media_port]",
+            Media::Echo => "[media_port]",
+        };
         let text = text
             .replace("@MEDIA@", &media)
             .replace("@PORT@", port)
