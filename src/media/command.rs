@@ -84,6 +84,8 @@ pub struct PortSettings {
     pub receive_events: Vec<EventFormat>,
     /// How digits and the sound go together.
     pub tones: Tones,
+    /// How comfort noise (RFC 3389) comes and goes.
+    pub noise: Noise,
     /// What is accepted and passed on unopened.
     pub sealed: Vec<Sealed>,
     /// For how long nothing may arrive before `Silent` is told; none where silence is expected.
@@ -97,6 +99,14 @@ pub struct PortSettings {
 pub struct Protection {
     pub send: MasterKey,
     pub receive: MasterKey,
+}
+
+/// Payload types of comfort noise (RFC 3389), which runs on the clock of the sound beside it. Noise is sent where the other
+/// side pauses; we never take a sound for a pause ourselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Noise {
+    pub receive: Option<u8>,
+    pub send: Option<u8>,
 }
 
 /// Digits that are tones in the sound itself (ITU-T Q.23).

@@ -350,6 +350,7 @@ impl Engine {
     fn deliver(&mut self, now: Time, source: Slot, heard: &Heard<'_>, batch: &mut Batch) {
         let Some(side) = self.sides.get(source.0) else { return };
         let mut decodes = side.tap.is_some() || side.hears_keys;
+        let spoken = side.receive.codec();
         for index in 0..side.listeners.len() {
             let Some(side) = self.sides.get(source.0) else { return };
             let Some(&listener) = side.listeners.get(index) else { return };
@@ -359,6 +360,7 @@ impl Engine {
                 Accept::Events(_) => sink.way,
                 Accept::Sealed(sealed) => sink.way_for_sealed(sealed),
                 Accept::Audio(codec) => sink.way_for(codec, origin),
+                Accept::Noise => spoken.map_or(Way::Idle, |codec| sink.way_for(codec, origin)),
             };
             let to = sink.port.rtp_destination();
             let Side { send, security, tones, .. } = &mut **sink;
@@ -377,6 +379,14 @@ impl Engine {
                     self.turn(listener, Way::Relay);
                 }
                 Accept::Sealed(_) => send.skip(source, heard),
+                Accept::Noise => {
+                    match way {
+                        Way::Relay if send.noise().is_some() => send.relay(now, &mut exit, source, heard),
+                        Way::Idle | Way::Relay => send.skip(source, heard),
+                        Way::Transcode => decodes = true,
+                    }
+                    self.turn(listener, way);
+                }
                 Accept::Audio(_) => {
                     if way == Way::Relay && tones.as_ref().is_some_and(|tones| tones.is_active()) {
                         send.skip(source, heard);
@@ -388,7 +398,12 @@ impl Engine {
                 }
             }
         }
-        if let (Accept::Audio(codec), true) = (heard.accept, decodes) {
+        let codec = match heard.accept {
+            Accept::Audio(codec) => Some(codec),
+            Accept::Noise => spoken,
+            Accept::Events(_) | Accept::Sealed(_) => None,
+        };
+        if let Some(codec) = codec.filter(|_| decodes) {
             self.hear(now, source, codec, heard);
         }
     }

@@ -36,6 +36,8 @@ pub struct Origin {
     pub packet_ms: Option<u32>,
     /// The sound is changed on its way.
     pub is_opened: bool,
+    /// Comfort noise comes beside the sound.
+    pub pauses: bool,
 }
 
 pub struct Side {
@@ -110,6 +112,10 @@ impl Side {
         self.security.configure(now, settings.protection.as_deref());
         self.receive.configure(settings);
         self.send.configure(now, settings.send.as_ref());
+        self.send.set_noise(settings.noise.send);
+        if let Some(hearing) = self.hearing.as_mut().filter(|_| settings.noise.receive.is_none()) {
+            hearing.end_comfort();
+        }
         self.hears_keys = settings.tones.hear;
         let sends_tones = settings.tones.send && self.send.codec().is_some() && !self.send.takes_events();
         if sends_tones != self.tones.is_some() {
@@ -126,7 +132,10 @@ impl Side {
         let fits = origin.packet_ms.is_none_or(|ms| ms == asked || ms == packet_ms(wanted, asked));
         // Tones between the packets of another's G.722 would be heard by a decoder that isn't where our encoder is.
         let needs_own = self.tones.is_some() && wanted == Codec::G722;
-        if wanted == codec && fits && !origin.is_opened && !needs_own { Way::Relay } else { Way::Transcode }
+        // Who doesn't know comfort noise has to hear it.
+        let needs_noise = origin.pauses && self.send.noise().is_none();
+        let is_relayed = wanted == codec && fits && !origin.is_opened && !needs_own && !needs_noise;
+        if is_relayed { Way::Relay } else { Way::Transcode }
     }
 
     /// What `listener` has to know of what this side hears.
@@ -135,7 +144,7 @@ impl Side {
         if listener == self.slot {
             return Origin::default();
         }
-        Origin { packet_ms: self.receive.packet_ms(), is_opened: self.hears_keys }
+        Origin { packet_ms: self.receive.packet_ms(), is_opened: self.hears_keys, pauses: self.receive.pauses }
     }
 
     /// How a sealed packet gets out here. Beside sound, where it is comfort noise, it goes the way of the sound.

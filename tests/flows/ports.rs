@@ -140,6 +140,10 @@ impl Port {
                 Tones { send: true, hear: true } => "both",
             };
             tones == is
+        } else if let Some(noise) = rest(item, "noise") {
+            let both = [settings.noise.receive, settings.noise.send];
+            let text = both.map(|payload_type| payload_type.map_or("none".to_owned(), |number| number.to_string()));
+            text == [noise, noise]
         } else if item == "fax" {
             settings.protocol == Protocol::Udptl
         } else if let Some(sealed) = rest(item, "pass") {

@@ -178,6 +178,7 @@ fn named(word: &str) -> Format {
         "G722" => format(9, name, 8_000, 1),
         "opus" => format(111, name, 48_000, 2),
         "opus-mono-16k" => with(format(111, "opus", 48_000, 2), "maxplaybackrate=16000;stereo=0;useinbandfec=1"),
+        "opus-dtx" => with(format(111, "opus", 48_000, 2), "usedtx=1"),
         "GSM" => format(3, name, 8_000, 1),
         "iLBC" => with(format(97, name, 8_000, 1), "mode=30"),
         "H261" => format(31, name, 90_000, 1),

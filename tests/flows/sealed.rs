@@ -137,8 +137,8 @@ fn comfort_noise_goes_where_both_take_it() {
         tandem -> bob ACK
         tandem -> alice 200 [sdp PCMU CN/13]
         alice -> tandem ACK
-        media alice [pass 13>13]
-        media bob [pass 13>13]
+        media alice [noise 13 | pass nothing]
+        media bob [noise 13 | pass nothing]
         ",
     );
     calling(
@@ -149,7 +149,36 @@ fn comfort_noise_goes_where_both_take_it() {
         tandem -> bob ACK
         tandem -> alice 200 [sdp PCMU]
         alice -> tandem ACK
-        media alice [pass nothing]
+        media alice [noise none | pass nothing]
+        ",
+    );
+}
+
+#[test]
+fn comfort_noise_is_made_and_understood_where_sound_is_transcoded() {
+    calling(
+        "PCMU CN",
+        "
+        tandem -> bob INVITE
+        bob -> tandem 200 (sdp PCMA)
+        tandem -> bob ACK
+        tandem -> alice 200 [sdp PCMU CN/13]
+        alice -> tandem ACK
+        media alice [noise 13 | send PCMU/0]
+        media bob [noise none | send PCMA/8]
+        ",
+    );
+    // Opus has none of its own, and one that pauses is told to others as noise.
+    calling(
+        "opus-dtx",
+        "
+        tandem -> bob INVITE [sdp first=opus | body ~ a=rtpmap:13 CN/8000]
+        bob -> tandem 200 (sdp PCMU CN)
+        tandem -> bob ACK
+        tandem -> alice 200 [sdp opus/111]
+        alice -> tandem ACK
+        media alice [noise none | send opus/111]
+        media bob [noise 13 | send PCMU/0]
         ",
     );
 }

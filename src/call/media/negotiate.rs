@@ -13,7 +13,7 @@ pub use sdes::Keys;
 
 use crate::config::settings::Relayed;
 use crate::media::command::{
-    Coding, EventFormat, OpusSettings, PortSettings, Protection, Protocol, Receiving, Sealed, Sending, Tones,
+    Coding, EventFormat, Noise, OpusSettings, PortSettings, Protection, Protocol, Receiving, Sealed, Sending, Tones,
 };
 use crate::wire::description::{Description, Direction, Format, Media};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -84,6 +84,8 @@ pub struct Agreed {
     pub receive: Vec<Receiving>,
     pub send_events: Option<EventFormat>,
     pub receive_events: Vec<EventFormat>,
+    /// Comfort noise beside the sound.
+    pub noise: Noise,
     /// What the peer may send that is passed on unopened.
     pub hears: Vec<Format>,
     pub ptime_ms: u32,
@@ -254,6 +256,7 @@ impl Agreed {
             receive: Vec::new(),
             send_events: None,
             receive_events: Vec::new(),
+            noise: Noise::default(),
             hears: Vec::new(),
             ptime_ms: 20,
             opus: OpusSettings::default(),
@@ -306,6 +309,7 @@ impl Agreed {
             receive: if hears { self.receive.clone() } else { Vec::new() },
             receive_events: if hears { self.receive_events.clone() } else { Vec::new() },
             tones: Tones { send: self.send_events.is_none(), hear: false },
+            noise: Noise { receive: self.noise.receive.filter(|_| hears), ..self.noise },
             sealed: if hears { self.sealed(onward) } else { Vec::new() },
             silence_limit,
             protection: self.protection.clone().map(Box::new),

@@ -3,8 +3,9 @@
 use crate::base::time::Time;
 use crate::media::audio::jitter::{Buffer, DELAY_MAX, Lateness};
 use crate::media::counters::Reason;
-use crate::media::stream::receive::Heard;
+use crate::media::stream::receive::{Accept, Heard};
 use std::time::Duration;
+use tandem_codecs::comfort::{self, Colour};
 use tandem_codecs::{Codec, CodecError, Decoder, MAX_FRAME_SAMPLES};
 
 /// One step of all sound.
@@ -18,6 +19,10 @@ const DRY_LIMIT: Duration = Duration::from_millis(200);
 const DTX_LIMIT: Duration = Duration::from_millis(600);
 /// How often the delay is compared with what is needed, in steps.
 const WINDOW: u32 = 100;
+/// The level of silence, in dB below overload.
+const SILENT_DB: u8 = 127;
+/// Where the noise of a pause begins.
+const SEED: u32 = 0x5EED;
 
 pub struct Hearing {
     decoder: Decoder,
@@ -34,6 +39,9 @@ pub struct Hearing {
     /// How long nothing but concealment was made, because there was nothing else.
     dry: Duration,
     pause: bool,
+    /// What the source says that its pause sounds like; it lasts until there is sound.
+    comfort: comfort::Generator,
+    is_comforting: bool,
     delay: Delay,
 }
 
@@ -64,6 +72,8 @@ impl Hearing {
             position: 0,
             dry: Duration::ZERO,
             pause: false,
+            comfort: comfort::Generator::new(Colour::white(SILENT_DB), SEED),
+            is_comforting: false,
             delay: Delay::default(),
         })
     }
@@ -93,7 +103,11 @@ impl Hearing {
             self.generation = heard.generation;
             self.resynchronise();
         }
-        let timestamp = self.buffer.push(heard.extended, heard.header.timestamp, heard.payload)?;
+        let (extended, timestamp) = (heard.extended, heard.header.timestamp);
+        let timestamp = match heard.accept {
+            Accept::Noise => self.buffer.push_noise(extended, timestamp, heard.payload)?,
+            _ => self.buffer.push(extended, timestamp, heard.payload)?,
+        };
         self.lateness.observe(now, timestamp);
         if self.state == State::Idle {
             self.state = State::Filling(now + self.lateness.target());
@@ -101,7 +115,18 @@ impl Hearing {
         Ok(())
     }
 
+    /// Whether what was pulled last is a pause of the source's: its comfort noise, or Opus' own.
+    pub fn is_pause(&self) -> bool {
+        self.is_comforting || self.pause
+    }
+
+    /// The source's pause is over, whatever comes.
+    pub fn end_comfort(&mut self) {
+        self.is_comforting = false;
+    }
+
     fn resynchronise(&mut self) {
+        self.is_comforting = false;
         self.buffer.reset();
         self.lateness = Lateness::new(self.clock_rate);
         self.state = State::Idle;
@@ -194,6 +219,12 @@ impl Hearing {
         let Some(head) = self.buffer.head() else { return self.run_dry() };
         let extended = head.extended;
         let length = head.payload.len();
+        if head.is_noise {
+            let colour = Colour::read(head.payload).unwrap_or(Colour::white(SILENT_DB));
+            self.buffer.make_way(extended + 1);
+            return self.begin_comfort(colour);
+        }
+        self.is_comforting = false;
         let decoded = self.pcm.fill(|room| self.decoder.decode(head.payload, room).ok());
         self.buffer.make_way(extended + 1);
         self.dry = Duration::ZERO;
@@ -207,6 +238,16 @@ impl Hearing {
             // What can't be decoded is as good as lost.
             _ => self.conceal(self.units(self.packet)),
         }
+    }
+
+    /// A pause begins, or sounds otherwise from now on.
+    fn begin_comfort(&mut self, colour: Colour) -> bool {
+        // The colour is told for the clock's rate (RFC 3389 §4); at another, the level alone means the same.
+        let fits = self.clock_rate == self.decoder.rate();
+        self.comfort.set(if fits { colour } else { Colour::white(colour.below_overload_db) });
+        self.is_comforting = true;
+        self.dry = Duration::ZERO;
+        self.conceal(self.units(self.step()))
     }
 
     /// Takes a lost packet out of the copy that the next one brings (RFC 6716 §2.1.7).
@@ -225,6 +266,9 @@ impl Hearing {
     }
 
     fn run_dry(&mut self) -> bool {
+        if self.is_comforting {
+            return self.conceal(self.units(self.step()));
+        }
         if self.dry >= if self.pause { DTX_LIMIT } else { DRY_LIMIT } {
             self.state = State::Idle;
             self.pcm.clear();
@@ -239,7 +283,10 @@ impl Hearing {
         let samples = self.samples(units).clamp(1, MAX_FRAME_SAMPLES);
         let concealed = self.pcm.fill(|room| {
             let room = room.get_mut(..samples)?;
-            self.decoder.conceal(room);
+            match self.is_comforting {
+                true => self.comfort.fill(room),
+                false => self.decoder.conceal(room),
+            }
             Some(samples)
         });
         self.position += units;

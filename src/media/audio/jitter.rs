@@ -31,6 +31,7 @@ struct Slot {
     extended: u64,
     timestamp: i64,
     length: usize,
+    is_noise: bool,
     full: bool,
 }
 
@@ -48,6 +49,8 @@ pub struct Head<'a> {
     pub timestamp: i64,
     /// Whether the packet before it was played, so that what lies between them is silence and not loss.
     pub follows: bool,
+    /// Whether it tells what a pause sounds like.
+    pub is_noise: bool,
     pub payload: &'a [u8],
 }
 
@@ -71,6 +74,15 @@ impl Buffer {
 
     /// Keeps a packet, and answers its timestamp without wrapping.
     pub fn push(&mut self, extended: u64, timestamp: u32, payload: &[u8]) -> Result<i64, Reason> {
+        self.keep(extended, timestamp, payload, false)
+    }
+
+    /// The same for a packet of comfort noise.
+    pub fn push_noise(&mut self, extended: u64, timestamp: u32, payload: &[u8]) -> Result<i64, Reason> {
+        self.keep(extended, timestamp, payload, true)
+    }
+
+    fn keep(&mut self, extended: u64, timestamp: u32, payload: &[u8], is_noise: bool) -> Result<i64, Reason> {
         let next = *self.next.get_or_insert(extended);
         if payload.len() > self.slot_bytes {
             return Err(Reason::Malformed);
@@ -91,7 +103,7 @@ impl Buffer {
         if slot.full {
             return Err(Reason::Duplicate);
         }
-        *slot = Slot { extended, timestamp, length: payload.len(), full: true };
+        *slot = Slot { extended, timestamp, length: payload.len(), is_noise, full: true };
         self.bytes[index * self.slot_bytes..][..payload.len()].copy_from_slice(payload);
         self.waiting += 1;
         if self.newest.is_none_or(|newest| newest.extended < extended) {
@@ -131,7 +143,8 @@ impl Buffer {
         let index = (extended % SLOTS as u64) as usize;
         let slot = &self.slots[index];
         let payload = &self.bytes[index * self.slot_bytes..][..slot.length];
-        Some(Head { extended: slot.extended, timestamp: slot.timestamp, follows: extended == next, payload })
+        let Slot { extended: number, timestamp, is_noise, .. } = *slot;
+        Some(Head { extended: number, timestamp, follows: extended == next, is_noise, payload })
     }
 
     /// The timestamp of the newest packet that came, played or not.

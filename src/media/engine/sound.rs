@@ -15,6 +15,7 @@ use crate::media::stream::receive::Heard;
 use crate::media::stream::send::{Exit, Send};
 use std::sync::Arc;
 use tandem_codecs::Codec;
+use tandem_codecs::comfort::Colour;
 
 /// Steps that are made up for after the thread was held up; older ones are left out.
 const STEPS_LIMIT: u32 = 5;
@@ -27,6 +28,14 @@ const KEYS_RATE: u32 = 8_000;
 struct Moment {
     due: Time,
     now: Time,
+}
+
+/// A step of sound at `rate` Hz.
+#[derive(Clone, Copy)]
+struct Spoken<'a> {
+    pcm: &'a [i16],
+    rate: u32,
+    is_pause: bool,
 }
 
 /// Keys that are heard in one step at most: digits and pauses are longer.
@@ -196,6 +205,7 @@ impl Engine {
         let (samples, rate) = (hearing.step(), hearing.rate());
         let Some(pcm) = pcm.get_mut(..samples) else { return };
         let mut active = hearing.pull(at.due, pcm);
+        let is_pause = hearing.is_pause();
         if let Some(tap) = tap {
             tap.push(active.then_some(&*pcm), rate);
         }
@@ -211,10 +221,10 @@ impl Engine {
         for key in pressed.into_iter().flatten() {
             self.pressed(slot, key);
         }
-        let heard = active.then_some(&*pcm);
+        let heard = active.then_some(Spoken { pcm, rate, is_pause });
         let mut index = 0;
         while let Some(&listener) = self.sides.get(slot.0).and_then(|side| side.listeners.get(index)) {
-            self.speak(at, listener, heard, rate, batch);
+            self.speak(at, listener, heard, batch);
             index += 1;
         }
     }
@@ -244,7 +254,7 @@ impl Engine {
         let (samples, rate) = (player.step(), player.rate());
         let Some(pcm) = pcm.get_mut(..samples) else { return };
         let goes_on = player.pull(pcm);
-        self.speak(at, slot, Some(pcm), rate, batch);
+        self.speak(at, slot, Some(Spoken { pcm, rate, is_pause: false }), batch);
         if goes_on {
             return;
         }
@@ -282,7 +292,7 @@ impl Engine {
     }
 
     /// Encodes a step of sound for a side that doesn't get it relayed; none where there is silence, which isn't sent.
-    fn speak(&mut self, at: Moment, slot: Slot, pcm: Option<&[i16]>, rate: u32, batch: &mut Batch) {
+    fn speak(&mut self, at: Moment, slot: Slot, spoken: Option<Spoken<'_>>, batch: &mut Batch) {
         let Some(side) = self.sides.get_mut(slot.0).filter(|side| side.way == Way::Transcode) else { return };
         let to = side.port.rtp_destination();
         let Side { send, transcoder: Some(transcoder), tones, security, .. } = &mut **side else { return };
@@ -291,9 +301,13 @@ impl Engine {
         if tones.as_ref().is_some_and(|tones| tones.covers(at.due)) {
             return;
         }
-        match pcm {
-            Some(pcm) if transcoder.from() == rate && !send.signals() => {
-                transcoder.push(pcm, |frame| encode(at.now, send, &mut exit, frame));
+        match spoken {
+            Some(Spoken { pcm, rate, is_pause }) if transcoder.from() == rate && !send.signals() => {
+                let rests = is_pause && send.noise().is_some();
+                transcoder.push(pcm, |frame| match rests {
+                    true => rest(at.now, send, &mut exit, &frame),
+                    false => encode(at.now, send, &mut exit, frame),
+                });
             }
             _ => transcoder.pause(),
         }
@@ -316,4 +330,13 @@ impl Side {
 fn encode(now: Time, send: &mut Send, exit: &mut Exit<'_>, frame: Frame<'_>) {
     let Frame { encoder, pcm, units, follows } = frame;
     send.encoded(now, exit, units, follows, |room| encoder.encode(pcm, room.get_mut(..PAYLOAD_BYTES)?).ok());
+}
+
+/// Describes a packet's sound in place of sending it.
+fn rest(now: Time, send: &mut Send, exit: &mut Exit<'_>, frame: &Frame<'_>) {
+    let colour = Colour::of(frame.pcm);
+    // A colour is told for the clock's rate (RFC 3389 §4).
+    let fits = frame.encoder.rate() == send.clock_rate();
+    let colour = if fits { colour } else { Colour::white(colour.below_overload_db) };
+    send.rest(now, exit, frame.units, frame.follows, &colour);
 }

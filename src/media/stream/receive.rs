@@ -12,6 +12,8 @@ use tandem_codecs::{Codec, opus};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accept {
     Audio(Codec),
+    /// What a pause sounds like.
+    Noise,
     /// Telephone-events with their clock rate, in Hz.
     Events(u32),
     /// What is passed on unopened.
@@ -40,6 +42,8 @@ pub struct Receive {
     generation: u32,
     codec: Option<Codec>,
     packet_time: PacketTime,
+    /// Whether comfort noise has come.
+    pub pauses: bool,
     pub packets: u64,
     pub bytes: u64,
     /// Of sources before the present one.
@@ -60,7 +64,9 @@ impl Receive {
         let events =
             settings.receive_events.iter().map(|format| (format.payload_type, Accept::Events(format.clock_rate)));
         let sealed = settings.sealed.iter().map(|&sealed| (sealed.payload_type, Accept::Sealed(sealed)));
-        self.formats = audio.chain(events).chain(sealed).collect();
+        let noise = settings.noise.receive.map(|payload_type| (payload_type, Accept::Noise));
+        self.formats = audio.chain(events).chain(sealed).chain(noise).collect();
+        self.pauses &= noise.is_some();
         if self.codec.is_some_and(|codec| !settings.receive.iter().any(|format| format.codec == codec)) {
             self.codec = None;
             self.packet_time = PacketTime::default();
@@ -76,7 +82,7 @@ impl Receive {
         self.codec.or_else(|| {
             self.formats.iter().find_map(|(_, accept)| match accept {
                 Accept::Audio(codec) => Some(*codec),
-                Accept::Events(_) | Accept::Sealed(_) => None,
+                Accept::Noise | Accept::Events(_) | Accept::Sealed(_) => None,
             })
         })
     }
@@ -85,7 +91,7 @@ impl Receive {
     pub fn codecs(&self) -> impl Iterator<Item = Codec> {
         self.formats.iter().filter_map(|(_, accept)| match accept {
             Accept::Audio(codec) => Some(*codec),
-            Accept::Events(_) | Accept::Sealed(_) => None,
+            Accept::Noise | Accept::Events(_) | Accept::Sealed(_) => None,
         })
     }
 
@@ -121,6 +127,7 @@ impl Receive {
         match accept {
             Accept::Audio(codec) if newest => self.follow(now, codec, header, packet.payload),
             Accept::Sealed(sealed) if newest => self.watch(now, header, sealed.clock_rate),
+            Accept::Noise => self.pauses = true,
             _ => {}
         }
         Ok(Heard { header, extended, newest, accept, payload: packet.payload, generation: self.generation })

@@ -16,9 +16,15 @@ use crate::wire::{dtmf, rtcp};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tandem_codecs::Codec;
+use tandem_codecs::comfort::{self, Colour};
 
 /// A mapped timestamp that is so many seconds off the time that has passed is the source's mistake and starts a new mapping.
 const TIMESTAMP_JUMP_S: u32 = 5;
+
+/// A pause is described so often, and sooner where its level has changed by more than a little.
+const NOISE_INTERVAL: Duration = Duration::from_millis(400);
+const NOISE_SOONEST: Duration = Duration::from_millis(100);
+const NOISE_STEP_DB: u8 = 3;
 
 /// What the last packet of our own making may hold that the first relayed one would be laid over.
 const OVERLAP_MS: u32 = 60;
@@ -43,6 +49,10 @@ pub struct Send {
     relay: Option<Relay>,
     carry: Option<Carry>,
     dial: Dial,
+    /// The payload type of comfort noise, if the peer knows it.
+    noise: Option<u8>,
+    /// When the pause that the peer hears was described last, and its level in dB below overload.
+    pause: Option<(Time, u8)>,
     /// Where the next transcoded packet follows the last one without a gap.
     next_timestamp: Option<u32>,
     mark: bool,
@@ -77,6 +87,8 @@ impl Send {
             relay: None,
             carry: None,
             dial: Dial::default(),
+            noise: None,
+            pause: None,
             next_timestamp: None,
             mark: true,
             packets: 0,
@@ -117,6 +129,15 @@ impl Send {
         self.settings.as_ref().and_then(|sending| sending.coding.codec())
     }
 
+    /// The payload type of comfort noise, if the peer knows it.
+    pub fn noise(&self) -> Option<u8> {
+        self.noise
+    }
+
+    pub fn set_noise(&mut self, payload_type: Option<u8>) {
+        self.noise = payload_type;
+    }
+
     fn events(&self) -> Option<EventFormat> {
         self.settings.as_ref().and_then(|sending| sending.events)
     }
@@ -135,6 +156,7 @@ impl Send {
         let Some(sending) = &self.settings else { return };
         let payload_type = match heard.accept {
             Accept::Sealed(sealed) => sealed.onward,
+            Accept::Noise => self.noise.unwrap_or(sending.payload_type),
             _ => sending.payload_type,
         };
         // In pictures the marker says where a frame ends, and in text where a pause did: that is the source's to say.
@@ -256,16 +278,8 @@ impl Send {
         encode: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) {
         let Some(payload_type) = self.settings.as_ref().map(|sending| sending.payload_type) else { return };
-        self.relay = None;
-        let timestamp = match self.next_timestamp.filter(|_| follows) {
-            Some(next) => next,
-            None => {
-                self.mark = true;
-                self.timeline.timestamp(now)
-            }
-        };
-        self.next_timestamp = Some(timestamp.wrapping_add(units));
-        self.timeline = Timeline { timestamp, at: now, ..self.timeline };
+        let timestamp = self.own_timestamp(now, units, follows);
+        self.pause = None;
         let header =
             rtp::Header { marker: self.mark, payload_type, sequence: self.sequence, timestamp, ssrc: self.ssrc };
         let written = self.write(exit, Some(header), 1, encode);
@@ -277,6 +291,43 @@ impl Send {
             }
             None => {}
         }
+    }
+
+    /// Where sound of our own making stands, of so many units, and what follows on it.
+    fn own_timestamp(&mut self, now: Time, units: u32, follows: bool) -> u32 {
+        self.relay = None;
+        let timestamp = match self.next_timestamp.filter(|_| follows) {
+            Some(next) => next,
+            None => {
+                self.mark = true;
+                self.timeline.timestamp(now)
+            }
+        };
+        self.next_timestamp = Some(timestamp.wrapping_add(units));
+        self.timeline = Timeline { timestamp, at: now, ..self.timeline };
+        timestamp
+    }
+
+    /// Lets `units` of a pause pass that sounds like `colour`, and describes it as often as the peer needs to know.
+    pub fn rest(&mut self, now: Time, exit: &mut Exit<'_>, units: u32, follows: bool, colour: &Colour) {
+        let Some(payload_type) = self.noise else { return };
+        let timestamp = self.own_timestamp(now, units, follows);
+        // Sound after it begins anew (RFC 3551 §4.1).
+        self.mark = true;
+        let level = colour.below_overload_db;
+        let is_due = self.pause.is_none_or(|(at, before)| {
+            let wait = if level.abs_diff(before) > NOISE_STEP_DB { NOISE_SOONEST } else { NOISE_INTERVAL };
+            at + wait <= now
+        });
+        if !is_due {
+            return;
+        }
+        self.pause = Some((now, level));
+        let header = rtp::Header { marker: false, payload_type, sequence: self.sequence, timestamp, ssrc: self.ssrc };
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut payload = [0; comfort::MAX_PAYLOAD_BYTES];
+        let length = colour.write(&mut payload);
+        self.put(exit, header, &payload[..length]);
     }
 
     /// Queues digits, where the peer takes events; false where it doesn't.

@@ -2,7 +2,7 @@
 //! share one.
 
 use super::{Agreed, Disagreement, Line, Sound, endpoint, fmtp, numbering, relayed};
-use crate::media::command::{EventFormat, EventSet, Receiving};
+use crate::media::command::{EventFormat, EventSet, Noise, Receiving};
 use crate::wire::description::{Format, Kind, Media};
 use tandem_codecs::Codec;
 
@@ -44,6 +44,20 @@ fn fitting_ptime(format: Option<&Format>, wanted: u32) -> u32 {
 /// Comfort noise (RFC 3389).
 fn is_noise(format: &Format) -> bool {
     format.encoding.eq_ignore_ascii_case("CN")
+}
+
+/// Whether comfort noise has the clock of the sound (RFC 3389 §4). Opus has its own.
+fn is_beside(noise: &Format, sound: &Format) -> bool {
+    noise.clock_rate == sound.clock_rate && sound.codec().is_some_and(|codec| codec != Codec::Opus)
+}
+
+fn both_ways(payload_type: Option<u8>) -> Noise {
+    Noise { receive: payload_type, send: payload_type }
+}
+
+/// Whether a line may have pauses of Opus' own, which others know as comfort noise.
+fn may_pause(line: &Media) -> bool {
+    line.formats.iter().any(|format| format.codec() == Some(Codec::Opus) && fmtp::Opus::of(format).usedtx)
 }
 
 /// Our offer of an audio line; none where nothing could be offered.
@@ -115,6 +129,9 @@ fn offered(sound: &Sound<'_>) -> Vec<Format> {
         }
     }
     beside.iter().filter(|format| is_noise(format)).cloned().for_each(&mut add);
+    if !speaks_sealed && sound.beside.is_some_and(may_pause) {
+        add(Format { payload_type: 13, encoding: "CN".into(), clock_rate: 8_000, channels: 1, fmtp: None });
+    }
     formats
 }
 
@@ -131,14 +148,21 @@ pub(super) fn answer(theirs: &Media, line: &Line<'_>, sound: &Sound<'_>) -> Resu
     };
     let mut formats = vec![Format { fmtp: parameters, ..format.clone() }];
     let noises = theirs.formats.iter().filter(|format| is_noise(format));
-    let shared = |noise: &&Format| sound.beside.is_some_and(|beside| fmtp::find(&beside.formats, noise).is_some());
-    formats.extend(noises.filter(shared).cloned());
+    let shared = |noise: &Format| sound.beside.is_some_and(|beside| fmtp::find(&beside.formats, noise).is_some());
+    // Beside sound that is transcoded we make and understand it ourselves.
+    let other_codec = sound.towards.and_then(Format::codec);
+    let is_transcoded = format.codec().is_some() && other_codec.is_some_and(|other| format.codec() != Some(other));
+    let suits = |noise: &&Format| shared(noise) || is_transcoded && is_beside(noise, format);
+    formats.extend(noises.filter(suits).cloned());
     let events = || theirs.telephone_events().filter(|_| sound.events);
     formats.extend(events().map(answered_event));
     let mut agreed = agreed(format.clone(), theirs, sound.ptime_ms);
     agreed.send_events = agreed.send_events.filter(|_| sound.events);
     agreed.rtcp_mux = theirs.rtcp_mux;
-    agreed.hears = formats.iter().filter(|format| is_sealed(format)).cloned().collect();
+    let noise = formats.iter().find(|noise| is_noise(noise) && is_beside(noise, format));
+    agreed.noise = both_ways(noise.map(|noise| noise.payload_type));
+    let is_ours = |sealed: &Format| is_noise(sealed) && format.codec().is_some();
+    agreed.hears = formats.iter().filter(|format| is_sealed(format) && !is_ours(format)).cloned().collect();
     agreed.receive =
         format.codec().map(|codec| Receiving { payload_type: format.payload_type, codec }).into_iter().collect();
     agreed.receive_events = events().map(event_of).collect();
@@ -181,7 +205,11 @@ pub(super) fn accept(ours: &Media, theirs: &Media) -> Result<Agreed, Disagreemen
             }
         }
     }
-    agreed.hears = relayed::shared(&ours.formats, &theirs.formats, is_sealed);
+    let noise = theirs.formats.iter().find(|noise| is_noise(noise) && is_beside(noise, format));
+    let noise = noise.filter(|noise| offered(noise).is_some()).map(|noise| noise.payload_type);
+    agreed.noise = both_ways(noise);
+    let is_ours = |sealed: &Format| is_noise(sealed) && format.codec().is_some();
+    agreed.hears = relayed::shared(&ours.formats, &theirs.formats, |format| is_sealed(format) && !is_ours(format));
     agreed.receive_events = ours.telephone_events().chain(theirs.telephone_events()).map(event_of).collect();
     // What we didn't offer isn't taken.
     if ours.telephone_events().next().is_none() {
