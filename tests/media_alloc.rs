@@ -18,6 +18,7 @@ use tandem::media::engine::Engine;
 use tandem::media::transport::srtp::Outbound;
 use tandem::media::worker::{Worker, WorkerSettings};
 use tandem::wire::{dtmf, rtp};
+use tandem_codecs::tone::dtmf::Generator;
 use tandem_codecs::{Codec, Encoder, EncoderSettings};
 
 struct Counting;
@@ -81,6 +82,21 @@ fn payload((codec, _): (Codec, u8)) -> Vec<u8> {
     let length = encoder.encode(&pcm, &mut out).unwrap();
     out.truncate(length);
     out
+}
+
+/// A quarter of a second with a digit of 100 ms in it, in packets of 20 ms; as often as wanted.
+fn keys((codec, _): (Codec, u8)) -> Vec<Vec<u8>> {
+    let mut encoder = Encoder::new(codec, EncoderSettings::default()).unwrap();
+    let frame = encoder.rate() as usize / 50;
+    let mut digit = Generator::new(encoder.rate(), b'5', -10.0, 5 * frame).unwrap();
+    let packet = |_| {
+        let (mut pcm, mut out) = (vec![0; frame], vec![0; 1_500]);
+        digit.fill(&mut pcm);
+        let length = encoder.encode(&pcm, &mut out).unwrap();
+        out.truncate(length);
+        out
+    };
+    (0..10).map(packet).collect()
 }
 
 /// The allocator is one for all, so that one test has to follow the other.
@@ -256,9 +272,20 @@ fn sound_allocates_nothing() {
         let (one, two) = (PortId(2 * n as u64), PortId(2 * n as u64 + 1));
         for (port, sound) in [(one, from), (two, to)] {
             let slot = engine.open(now, port, 20_000);
-            let settings = Box::new(settings(ports.len(), sound));
+            let mut settings = Box::new(settings(ports.len(), sound));
+            // Some know digits as tones only, and some pause.
+            match n % 4 {
+                1 if port == two => {
+                    settings.send.as_mut().unwrap().events = None;
+                    settings.receive_events.clear();
+                    settings.tones = Tones { send: true, hear: true };
+                }
+                2 => settings.noise = Noise { receive: Some(13), send: Some(13) },
+                3 if port == one => settings.noise = Noise { receive: Some(13), send: None },
+                _ => {}
+            }
             engine.command(now, Command::Configure { port, settings }, &mut batch);
-            ports.push((slot, sound, payload(sound)));
+            ports.push((slot, sound, payload(sound), keys(sound)));
         }
         for (port, source) in [(one, Source::Peer(two)), (two, Source::Peer(one))] {
             engine.command(now, Command::Connect { port, source }, &mut batch);
@@ -268,9 +295,9 @@ fn sound_allocates_nothing() {
         engine.command(now, Command::Tap { port: one, tap: Box::new(Tap { samples, rate: 16_000 }) }, &mut batch);
     }
     let mut packet = [0u8; 2_048];
-    let mut sent = 0u64;
+    let (mut sent, mut pressed) = (0u64, 0);
     let mut run = |now: &mut Time, round: u32| {
-        for (n, (slot, (codec, payload_type), payload)) in ports.iter().enumerate() {
+        for (n, (slot, (codec, payload_type), payload, keys)) in ports.iter().enumerate() {
             let mut header = rtp::Header {
                 marker: false,
                 payload_type: *payload_type,
@@ -283,6 +310,12 @@ fn sound_allocates_nothing() {
             let bytes = if round % 50 < 10 && n % 3 == 0 {
                 (header.payload_type, header.timestamp) = (101, round / 50 * 50 * (codec.clock_rate() / 50));
                 &event.bytes()[..]
+            } else if round % 50 >= 40 {
+                // Where it isn't known it is dropped.
+                header.payload_type = 13;
+                &[50, 30, 140][..]
+            } else if (20..40).contains(&(round % 50)) {
+                &keys[round as usize % 10]
             } else {
                 payload
             };
@@ -304,7 +337,10 @@ fn sound_allocates_nothing() {
             batch.clear();
             *now += Duration::from_millis(10);
         }
-        while engine.poll_event().is_some() {}
+        while let Some(event) = engine.poll_event() {
+            pressed +=
+                u32::from(matches!(event, Event::Digit { digit: '5', duration, .. } if duration.as_millis() > 60));
+        }
     };
     for round in 0..100 {
         run(&mut now, round);
@@ -315,5 +351,5 @@ fn sound_allocates_nothing() {
     }
     let calls = CALLS.load(Ordering::Relaxed) - before;
     assert_eq!(calls, 0);
-    assert!(sent > 10_000, "{sent}");
+    assert!(sent > 10_000 && pressed > 20, "{sent} packets, {pressed} digits heard in the sound");
 }

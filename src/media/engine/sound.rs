@@ -82,8 +82,11 @@ impl Engine {
         for index in 0..side.listeners.len() {
             let Some(side) = self.sides.get(slot.0) else { return };
             let Some(&listener) = side.listeners.get(index) else { return };
-            let origin = side.origin_for(listener);
+            let (origin, hears_keys) = (side.origin_for(listener), side.hears_keys);
             let Some(sink) = self.sides.get_mut(listener.0) else { continue };
+            if hears_keys {
+                sink.send.await_keys();
+            }
             if sink.way_for(codec, origin) == Way::Transcode {
                 sink.prepare_transcoder(rate);
             }

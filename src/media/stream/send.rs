@@ -341,6 +341,11 @@ impl Send {
         self.events().is_some()
     }
 
+    /// Makes ready for keys, so that none allocates.
+    pub fn await_keys(&mut self) {
+        self.dial.reserve();
+    }
+
     /// A key is held from now on, or was let go of after so long.
     pub fn press(&mut self, key: Key) {
         let takes = |code: u8| self.events().is_some_and(|format| format.events.contains(code));
