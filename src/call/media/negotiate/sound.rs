@@ -151,8 +151,11 @@ pub(super) fn answer(theirs: &Media, line: &Line<'_>, sound: &Sound<'_>) -> Resu
     let shared = |noise: &Format| sound.beside.is_some_and(|beside| fmtp::find(&beside.formats, noise).is_some());
     // Beside sound that is transcoded we make and understand it ourselves.
     let other_codec = sound.towards.and_then(Format::codec);
-    let is_transcoded = format.codec().is_some() && other_codec.is_some_and(|other| format.codec() != Some(other));
-    let suits = |noise: &&Format| shared(noise) || is_transcoded && is_beside(noise, format);
+    let is_transcoded = other_codec.is_some_and(|other| format.codec() != Some(other));
+    let suits = |noise: &&Format| match format.codec() {
+        Some(_) => is_beside(noise, format) && (shared(noise) || is_transcoded),
+        None => shared(noise),
+    };
     formats.extend(noises.filter(suits).cloned());
     let events = || theirs.telephone_events().filter(|_| sound.events);
     formats.extend(events().map(answered_event));
