@@ -40,9 +40,9 @@ impl Keys {
         self.rate
     }
 
-    /// Whether a digit is being heard, whose end silence has to tell.
+    /// Whether a step is to be let through, or a digit is being heard, whose end silence has to tell.
     pub fn is_busy(&self) -> bool {
-        self.detector.is_busy()
+        self.is_held || self.detector.is_busy()
     }
 
     /// Hears a step and puts the one before it in its place, without any digit. False where that has nothing to be heard.

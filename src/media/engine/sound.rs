@@ -72,12 +72,17 @@ impl Engine {
         if let Some(hearing) = made {
             side.hearing = hearing;
         }
+        if side.keys.is_some() && (side.hearing.is_none() || !side.hears_keys) {
+            side.keys = None;
+            self.release_keys(slot);
+        }
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
         let Some(rate) = side.hearing.as_ref().map(|hearing| hearing.rate()) else { return };
         if let Some(tap) = &mut side.tap {
             tap.prepare(rate);
         }
-        if side.keys.as_ref().map(|keys| keys.rate()) != side.hears_keys.then_some(rate) {
-            side.keys = side.hears_keys.then(|| Box::new(Keys::new(rate)));
+        if side.hears_keys && side.keys.as_ref().is_none_or(|keys| keys.rate() != rate) {
+            side.keys = Some(Box::new(Keys::new(rate)));
         }
         for index in 0..side.listeners.len() {
             let Some(side) = self.sides.get(slot.0) else { return };
@@ -245,6 +250,17 @@ impl Engine {
             if let Some(sink) = self.sides.get_mut(listener.0).filter(|_| listener != slot) {
                 sink.send.press(key);
                 self.reschedule(listener);
+            }
+            index += 1;
+        }
+    }
+
+    /// Nobody hears any more when a key is let go of.
+    fn release_keys(&mut self, slot: Slot) {
+        let mut index = 0;
+        while let Some(&listener) = self.sides.get(slot.0).and_then(|side| side.listeners.get(index)) {
+            if let Some(sink) = self.sides.get_mut(listener.0) {
+                sink.send.release_key();
             }
             index += 1;
         }

@@ -2,7 +2,7 @@
 
 use crate::base::time::Time;
 use crate::media::command::EventSet;
-use crate::media::stream::press::{Press, Presses};
+use crate::media::stream::press::{LONGEST, Press, Presses};
 use crate::wire::dtmf;
 use std::time::Duration;
 
@@ -101,8 +101,9 @@ impl Dial {
         let tone = self.tone.as_mut()?;
         tone.packets += 1;
         let so_far = UPDATE.saturating_mul(tone.packets);
-        let end = tone.length.is_some_and(|length| length <= so_far);
-        tone.sounded = tone.length.map_or(so_far, |length| length.min(so_far));
+        let length = tone.length.unwrap_or(LONGEST);
+        let end = length <= so_far;
+        tone.sounded = length.min(so_far);
         let duration = tone.sounded.as_micros() as u64 * u64::from(clock_rate) / 1_000_000;
         let due = Due {
             event: dtmf::Event {
@@ -192,5 +193,10 @@ mod tests {
         let ends: Vec<(u8, u16)> = sent.iter().filter(|sent| sent.3).map(|sent| (sent.1, sent.2)).collect();
         let known = sent.iter().rev().find(|sent| !sent.3).unwrap().2;
         assert_eq!(ends, [(1, 320), (1, 320), (1, 320), (2, known), (2, known), (2, known)]);
+        // One that nobody lets go of.
+        sent.clear();
+        dial.hold(3);
+        run(&mut dial, &mut sent, 1_000..10_000);
+        assert_eq!((sent.len(), sent[sent.len() - 1].2), (402, 64_000));
     }
 }

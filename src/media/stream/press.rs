@@ -8,7 +8,7 @@ pub const LIMIT: usize = 64;
 
 /// What every receiver takes for a digit at least (ITU-T Q.24), and at most what a finger does.
 const SHORTEST: Duration = Duration::from_millis(40);
-const LONGEST: Duration = Duration::from_secs(8);
+pub const LONGEST: Duration = Duration::from_secs(8);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Press {

@@ -119,6 +119,12 @@ impl Send {
         self.relay = None;
         self.next_timestamp = None;
         self.mark = true;
+        self.release_key();
+    }
+
+    /// A key that is held is let go of.
+    pub fn release_key(&mut self) {
+        self.dial.let_go(Duration::ZERO);
     }
 
     pub fn settings(&self) -> Option<&Sending> {
