@@ -13,6 +13,9 @@ FUZZ_BYTES   ?= 4096
 # In seconds.
 SOAK_TIME ?= 3600
 
+# Of speech, and as many of sound like speech.
+TALK_OFF_HOURS ?= 20
+
 # What shows that a package isn't needed, and the package (scripts/install).
 BUILD_NEEDS := cc:gcc c++:g++ cmake:cmake
 TEST_NEEDS  := sipp:sip-tester baresip:baresip-core linphonec:linphone-cli kamailio:kamailio espeak-ng:espeak-ng \
@@ -24,7 +27,7 @@ BENCHES     ?= relay call_setup registrar switch
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test neon bench soak fuzz check-format lint deny tools tools-build
+.PHONY: help run build test neon bench soak talk-off fuzz check-format lint deny tools tools-build
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +54,10 @@ bench: tools-build ## Measure what packets, calls and contacts cost, beside peer
 
 soak: tools-build ## Simulate calls for SOAK_TIME seconds (3600), in a new world for each seed; prints any seed that fails
 	@TANDEM_SIM_SOAK=$(SOAK_TIME) $(CARGO) test --release --test sim soak -- --ignored --nocapture
+
+talk-off: tools ## Listen for digits in TALK_OFF_HOURS hours (20) of speech and of sound like speech, which have none
+	@TANDEM_TALK_OFF_HOURS=$(TALK_OFF_HOURS) TANDEM_REQUIRE_ORACLES=1 \
+	  $(CARGO) test --release -p tandem-codecs --lib --test talk_off speech -- --nocapture
 
 fuzz: tools-build ## Run each fuzz target for FUZZ_TIME seconds (3600); some of them by FUZZ_TARGETS="sdp rtp"
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || { scripts/say "cargo-fuzz is not installed: cargo install --locked cargo-fuzz"; exit 1; }

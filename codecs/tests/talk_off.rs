@@ -21,7 +21,7 @@ const VOICES: [&str; 12] = [
     "en-gb+croak",
     "cs+f2",
 ];
-const HOURS: f64 = 0.2;
+const HOURS: f64 = 0.5;
 const RATE: u32 = 8_000;
 /// The canonical header of a WAV file.
 const HEADER: usize = 44;
