@@ -7,6 +7,7 @@ use crate::lab::quiet;
 use crate::lab::sipp;
 use crate::lab::speech::Speech;
 use crate::lab::wait::{self, seconds};
+use tandem_codecs::tone::dtmf::{Detector, Event};
 
 const PLAN: &str = r#"
 [[rule]]
@@ -44,6 +45,29 @@ fn digits_go_out_as_tones_and_come_back_as_events() {
     let records = gateway.closed_records(1, seconds(10));
     assert_eq!(records[0]["ended_by"], "caller", "{records:#?}");
     assert_eq!(received(&alice.log()), DIGITS);
+}
+
+/// The telephone for scripts dials in tones where its peer has nothing else, and hears its own again.
+#[test]
+fn a_script_dials_in_tones() {
+    let _machine = quiet::beside_others();
+    let net = Net::new();
+    let gateway = Gateway::start_in(net, &Setup::new());
+    let _echo = sipp::Plan::callee(net, 3).pcma().echoing().start();
+    let (uri, heard) = (format!("sip:old@{}", net.host(3)), gateway.folder().join("heard.wav"));
+    let record = heard.display().to_string();
+    let words = ["call", &uri, "--codec", "PCMA", "--dtmf", DIGITS, "--record", &record, "--for", "4s"];
+    let output = gateway.cli(&words);
+    assert!(output.status.success(), "{output:?}");
+    let mut reader = hound::WavReader::open(&heard).expect("a recording");
+    let pcm: Vec<i16> = reader.samples::<i16>().map(|sample| sample.expect("samples")).collect();
+    let mut digits = String::new();
+    Detector::new(reader.spec().sample_rate).push(&pcm, |event| {
+        if let Event::Ended { digit, .. } = event {
+            digits.push(char::from(digit));
+        }
+    });
+    assert_eq!(digits, DIGITS);
 }
 
 /// The digits that a phone says it received, each at its begin.
