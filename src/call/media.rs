@@ -44,6 +44,8 @@ pub struct Media {
     described: Option<Description>,
     /// A change of ours waits until an exchange in progress has ended.
     pub change_due: bool,
+    /// Digits come from here in INFO requests.
+    pub informs: bool,
     /// Digits that the worker had no room for.
     pub undialled: Vec<(char, Duration)>,
 }
@@ -109,6 +111,7 @@ impl Media {
             fork: String::new(),
             described: None,
             change_due: false,
+            informs: false,
             undialled: Vec::new(),
         };
         media.streams = lines

@@ -378,7 +378,7 @@ pub enum ClientCertificate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Dtmf {
     /// As telephone-events where they were negotiated, otherwise as tones in the sound, and in INFO requests where the
-    /// sound is none that we can make.
+    /// sound is none that we can make or the peer itself sends such.
     #[default]
     Auto,
     /// As telephone-events, or not at all.

@@ -55,6 +55,22 @@ fn a_side_without_events_is_told_by_tones_and_its_own_are_heard() {
 }
 
 #[test]
+fn a_side_without_events_that_informs_is_informed() {
+    play(&format!(
+        "{MIXED}
+        media bob [tones both]
+        bob -> tandem INFO (type: application/dtmf-relay | body: Signal=5)
+        tandem -> bob 200 INFO
+        media alice [dialled 5]
+        media bob [tones none | events none]
+        digit 7 of alice
+        tandem -> bob INFO [body ~ Signal=7]
+        bob -> tandem 200
+        {GOODBYE}"
+    ));
+}
+
+#[test]
 fn tones_between_two_without_events_are_left_alone() {
     play(&format!(
         "
@@ -69,7 +85,7 @@ fn tones_between_two_without_events_are_left_alone() {
         media bob [tones sent]
         bob -> tandem INFO (type: application/dtmf-relay | body: Signal=5)
         tandem -> bob 200 INFO
-        media alice [dialled 5]
+        media alice [dialled 5 | tones both]
         quiet alice
         {GOODBYE}"
     ));

@@ -48,6 +48,12 @@ impl Call {
 
     /// A digit that came in an INFO of `leg`.
     fn pressed(&mut self, exchange: &mut Exchange, now: Now, leg: usize, digit: char, duration: Duration) {
+        if let Some(media) = self.legs[leg].media.as_mut()
+            && !std::mem::replace(&mut media.informs, true)
+        {
+            // Its tones, if it makes any, would be a second time to tell the same.
+            self.rewire(exchange);
+        }
         let Some(to) = self.listener(leg) else { return };
         match self.told(exchange, to) {
             Told::Info => self.inform(exchange, now, to, digit, duration),
@@ -64,15 +70,17 @@ impl Call {
         }
     }
 
-    /// How a leg is told of digits: as its trunk says, and phones as they negotiated.
+    /// How a leg is told of digits: as its trunk says, and phones as they negotiated, or as they tell us.
     pub fn told(&self, exchange: &Exchange, leg: usize) -> Told {
         let trunk = self.legs[leg].trunk.as_deref().and_then(|name| exchange.trunks.by_name(name));
         let agreed = self.legs[leg].media.as_ref().and_then(Media::agreed);
         let takes_events = agreed.is_some_and(|agreed| agreed.send_events.is_some());
         let takes_tones = agreed.is_some_and(|agreed| agreed.format.codec().is_some());
+        let informs = self.legs[leg].media.as_ref().is_some_and(|media| media.informs);
         match trunk.map_or(Dtmf::Auto, |trunk| trunk.settings.dtmf) {
             Dtmf::Rfc4733 => Told::Events,
             Dtmf::Auto if takes_events => Told::Events,
+            Dtmf::Auto if informs => Told::Info,
             Dtmf::Auto | Dtmf::Inband if takes_tones => Told::Tones,
             Dtmf::Auto | Dtmf::Inband | Dtmf::Info => Told::Info,
         }
