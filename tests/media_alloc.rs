@@ -66,6 +66,8 @@ fn settings(n: usize, (codec, payload_type): (Codec, u8)) -> PortSettings {
         receive: vec![Receiving { payload_type, codec }],
         receive_events: vec![events],
         silence_limit: Some(Duration::from_secs(30)),
+        expects: Expects::Sound,
+        extended: Extended { voip_metrics: true, round_trip: true },
         ..PortSettings::default()
     }
 }

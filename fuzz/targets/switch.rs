@@ -470,12 +470,15 @@ impl Bench {
     fn media(&mut self, deeds: &mut Deeds<'_>) {
         let index = deeds.number();
         let Some(&port) = self.ports.get(index % self.ports.len().max(1)) else { return };
-        let event = match deeds.number() % 6 {
+        let event = match deeds.number() % 9 {
             0 => Event::Silent { port, since: Time::from_millis(1) },
             1 => Event::Finished { port },
             2 => Event::Learnt { port, source: "192.0.2.77:4000".parse().expect("an address") },
             3 => Event::Digit { port, digit: '5', duration: Duration::from_millis(100) },
             4 => Event::OpenFailed { port, why: "late".to_owned() },
+            5 => Event::Heard { port },
+            6 => Event::Unheard { port, since: Time::from_millis(1) },
+            7 => Event::Quality { port, report: Report { received_packets: 7, ..Report::default() } },
             _ => Event::Opened { port, number: 30_000 },
         };
         self.feed(Input::Media(event));

@@ -487,6 +487,9 @@ impl Switch {
             | MediaEvent::OpenFailed { port, .. }
             | MediaEvent::Learnt { port, .. }
             | MediaEvent::Silent { port, .. }
+            | MediaEvent::Heard { port }
+            | MediaEvent::Unheard { port, .. }
+            | MediaEvent::Quality { port, .. }
             | MediaEvent::Digit { port, .. }
             | MediaEvent::Finished { port }
             | MediaEvent::Closed { port, .. } => *port,
@@ -506,7 +509,10 @@ impl Switch {
             MediaEvent::Finished { .. } => call.clip_ended(exchange, now),
             MediaEvent::Closed { report, .. } => call.port_closed(exchange, leg, port, report),
             MediaEvent::Digit { digit, duration, .. } => call.digit_heard(exchange, now, leg, digit, duration),
-            MediaEvent::Learnt { .. } => {}
+            MediaEvent::Learnt { .. }
+            | MediaEvent::Heard { .. }
+            | MediaEvent::Unheard { .. }
+            | MediaEvent::Quality { .. } => {}
         });
     }
 

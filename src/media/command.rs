@@ -2,7 +2,10 @@
 
 use crate::base::time::Time;
 pub use crate::media::price::Prices;
+pub use crate::media::quality::Quality;
+pub use crate::media::stream::bursts::Bursts;
 pub use crate::media::transport::srtp::{MasterKey, Suite};
+pub use crate::wire::rtcp::xr::VoipMetrics;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,6 +95,9 @@ pub struct PortSettings {
     pub silence_limit: Option<Duration>,
     /// The keys of SRTP and SRTCP; none where packets go in clear. What isn't protected by them is dropped.
     pub protection: Option<Box<Protection>>,
+    /// Whether `Heard` and `Unheard` are told.
+    pub expects: Expects,
+    pub extended: Extended,
 }
 
 /// One side's master keys, ours and the peer's.
@@ -117,6 +123,25 @@ pub struct Tones {
     /// Digits are listened for in what the peer says, which is decoded for that. The tones are muted for whoever hears
     /// the port, and the digits go on as telephone-events where those are sent.
     pub hear: bool,
+}
+
+/// What should come from a peer for as long as a call is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Expects {
+    /// Nothing, or whatever it likes.
+    #[default]
+    Nothing,
+    Sound,
+    /// It may stop while nobody speaks, as whoever agreed on comfort noise does (RFC 3389).
+    SoundWithPauses,
+}
+
+/// Which extended reports the peer asks for (RFC 3611 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Extended {
+    pub voip_metrics: bool,
+    /// It answers a reference time, and wants its own answered.
+    pub round_trip: bool,
 }
 
 /// What the datagrams of a port are.
@@ -250,6 +275,21 @@ pub enum Event {
         port: PortId,
         since: Time,
     },
+    /// Sound is expected, and comes; told once, and again after `Unheard`.
+    Heard {
+        port: PortId,
+    },
+    /// Sound is expected, and none has come since `since`, which is some seconds ago; told once, until it comes.
+    Unheard {
+        port: PortId,
+        since: Time,
+    },
+    /// What went through a port that is open yet, told with each interval of RTCP (five seconds on average), and left out
+    /// where the switch is too slow to take it.
+    Quality {
+        port: PortId,
+        report: Report,
+    },
     /// A digit heard as a telephone-event or as tones, told at its end.
     Digit {
         port: PortId,
@@ -282,14 +322,21 @@ impl Report {
                 (one, two) => one.or(two),
             },
             remote_jitter_us: later.remote_jitter_us.or(self.remote_jitter_us),
+            remote_voip: later.remote_voip.or(self.remote_voip),
+            discarded_packets: self.discarded_packets + later.discarded_packets,
+            bursts: self.bursts + later.bursts,
+            packet_ms: later.packet_ms.or(self.packet_ms),
             dropped_packets: self.dropped_packets + later.dropped_packets,
+            strangers: self.strangers + later.strangers,
+            stranger: later.stranger.or(self.stranger),
+            foreign_payloads: self.foreign_payloads + later.foreign_payloads,
             source: later.source.or(self.source),
         }
     }
 }
 
 /// What went through a port in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Report {
     pub received_packets: u64,
     pub received_bytes: u64,
@@ -304,7 +351,21 @@ pub struct Report {
     /// What the peer says that it lost of ours.
     pub remote_lost_packets: Option<u32>,
     pub remote_jitter_us: Option<u32>,
+    /// How the peer says that our sound is there; none where it sends no such reports (RFC 3611 §4.7).
+    pub remote_voip: Option<VoipMetrics>,
+    /// Received, and of no use since their turn to be played was over. What is relayed waits for no turn.
+    pub discarded_packets: u64,
+    /// How what was lost or discarded lay.
+    pub bursts: Bursts,
+    /// The packet time that the peer keeps to; none before it is seen.
+    pub packet_ms: Option<u32>,
+    /// All that went no further, the following included.
     pub dropped_packets: u64,
+    /// From addresses that may not use the port, and the last of those.
+    pub strangers: u64,
+    pub stranger: Option<SocketAddr>,
+    /// In a payload type that wasn't negotiated.
+    pub foreign_payloads: u64,
     /// The source that was learnt.
     pub source: Option<SocketAddr>,
 }

@@ -265,7 +265,7 @@ impl Engine {
         if let Err(reason) = result {
             self.counters.count_drop(reason);
             if let Some(side) = self.sides.get_mut(slot.0) {
-                side.dropped += 1;
+                side.count_drop(reason, channel, from);
             }
         }
     }
@@ -325,10 +325,13 @@ impl Engine {
             Verdict::Stranger => return Err(Reason::Stranger),
         }
         let heard = side.receive.take(now, &packet, accept)?;
-        let silence_was_told = side.silence.broken(now);
+        let (silence_was_told, is_news) = (side.silence.broken(now), side.watch.hear(now));
+        if is_news {
+            self.events.push_back(Event::Heard { port: side.id });
+        }
         if let Accept::Events(clock_rate) = accept {
             self.follow_signal(now, slot, &heard, clock_rate);
-        } else if silence_was_told {
+        } else if silence_was_told || is_news {
             self.reschedule(slot);
         }
         self.deliver(now, slot, &heard, batch);
@@ -565,8 +568,12 @@ impl Engine {
         if let Some(since) = side.silence.tell(now) {
             events.push_back(Event::Silent { port, since });
         }
+        if let Some(since) = side.watch.tell(now) {
+            events.push_back(Event::Unheard { port, since });
+        }
         if side.report_due() <= now {
             self.send_report(now, slot, batch, false);
+            self.tell_quality(slot);
         }
         if let Some(side) = self.sides.get_mut(slot.0) {
             self.dues[slot.0] = side.due();
@@ -583,16 +590,27 @@ impl Engine {
             return;
         }
         let ntp = report::ntp(self.start, now);
-        let Side { reports, send, receive, security, .. } = &mut **side;
+        let voip = side.extended.voip_metrics.then(|| side.voip_metrics()).flatten();
+        let Side { reports, send, receive, security, extended, .. } = &mut **side;
+        let words = report::Words { voip, round_trip: extended.round_trip, goodbye };
         let mut length = 0;
         let written = batch.push(slot, channel, to, |room| {
-            let written = reports.write(now, ntp, send, receive, goodbye, room)?;
+            let written = reports.write(now, ntp, send, receive, words, room)?;
             length = security.seal(Kind::Rtcp, room, written)?;
             Some(length)
         });
         if written {
             self.counters.sent_packets.add(1);
             self.counters.sent_bytes.add(length as u64);
+        }
+    }
+
+    /// Tells how a port's sound is so far. A switch that is too slow for it misses nothing that the end doesn't tell.
+    fn tell_quality(&mut self, slot: Slot) {
+        let Some(side) = self.sides.get_mut(slot.0).filter(|_| self.events.len() < EVENT_LIMIT) else { return };
+        if side.receive.packets + side.send.packets > 0 {
+            let report = side.report();
+            self.events.push_back(Event::Quality { port: side.id, report });
         }
     }
 

@@ -8,15 +8,19 @@ use crate::media::audio::keys::Keys;
 use crate::media::audio::tap::Tapped;
 use crate::media::audio::tones::Tones;
 use crate::media::audio::transcode::{Transcoder, packet_ms};
-use crate::media::batch::Slot;
-use crate::media::command::{Coding, PortId, PortSettings, Protocol, Report, Sealed, Source};
+use crate::media::batch::{Channel, Slot};
+use crate::media::command::{Coding, Extended, PortId, PortSettings, Protocol, Report, Sealed, Source, VoipMetrics};
+use crate::media::counters::Reason;
+use crate::media::quality;
 use crate::media::stream::receive::Receive;
 use crate::media::stream::report::Reports;
 use crate::media::stream::send::Send;
 use crate::media::stream::signal::Signal;
+use crate::media::stream::watch::Watch;
 use crate::media::transport::port::Port;
 use crate::media::transport::security::Security;
 use smallvec::SmallVec;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tandem_codecs::Codec;
 
@@ -51,6 +55,8 @@ pub struct Side {
     pub signal: Signal,
     pub reports: Reports,
     pub silence: Silence,
+    pub watch: Watch,
+    pub extended: Extended,
     /// Where the outgoing sound comes from, as it was ordered.
     pub source: Source,
     /// The side that `source` names, while that is open.
@@ -74,6 +80,11 @@ pub struct Side {
     /// A packet came for which the codecs have to be made first.
     pub unprepared: bool,
     pub dropped: u64,
+    /// Of those, what came from addresses that may not use the port, and the last of them.
+    pub strangers: u64,
+    pub stranger: Option<SocketAddr>,
+    /// In a payload type that wasn't negotiated.
+    pub foreign_payloads: u64,
 }
 
 impl Side {
@@ -89,6 +100,8 @@ impl Side {
             signal: Signal::default(),
             reports: Reports::new(now, chance),
             silence: Silence::default(),
+            watch: Watch::default(),
+            extended: Extended::default(),
             source: Source::Nothing,
             heard: None,
             way: Way::Idle,
@@ -103,6 +116,9 @@ impl Side {
             sound_due: Time::NEVER,
             unprepared: false,
             dropped: 0,
+            strangers: 0,
+            stranger: None,
+            foreign_payloads: 0,
         }
     }
 
@@ -122,6 +138,21 @@ impl Side {
             self.tones = sends_tones.then(Box::default);
         }
         self.silence = Silence { limit: settings.silence_limit, since: now, told: false };
+        self.watch.configure(now, settings.expects);
+        self.extended = settings.extended;
+    }
+
+    /// A datagram of the peer's, or of a stranger, goes no further.
+    pub fn count_drop(&mut self, reason: Reason, channel: Channel, from: SocketAddr) {
+        self.dropped += 1;
+        match (reason, channel) {
+            (Reason::Stranger, Channel::Rtp) => {
+                self.strangers += 1;
+                self.stranger = Some(from);
+            }
+            (Reason::PayloadType, _) => self.foreign_payloads += 1,
+            _ => {}
+        }
     }
 
     /// How a packet of `codec` gets out here.
@@ -186,7 +217,14 @@ impl Side {
         if self.unprepared {
             return Time::ZERO;
         }
-        self.sound_due.min(self.send.due()).min(self.signal.due()).min(self.report_due()).min(self.silence.due())
+        let told = self.silence.due().min(self.watch.due());
+        self.sound_due.min(self.send.due()).min(self.signal.due()).min(self.report_due()).min(told)
+    }
+
+    /// How the peer's sound is here.
+    pub fn voip_metrics(&mut self) -> Option<VoipMetrics> {
+        let (ssrc, codec) = (self.receive.ssrc()?, self.receive.codec());
+        quality::voip_metrics(codec.map_or("", Codec::name), ssrc, &self.report())
     }
 
     pub fn report(&mut self) -> Report {
@@ -204,7 +242,14 @@ impl Side {
             round_trip_us: self.reports.round_trip.map(|span| u32::try_from(span.as_micros()).unwrap_or(u32::MAX)),
             remote_lost_packets: self.reports.remote_lost,
             remote_jitter_us: self.reports.remote_jitter.map(micros),
+            remote_voip: self.reports.remote_voip,
+            discarded_packets: self.receive.discards(),
+            bursts: self.receive.bursts(),
+            packet_ms: self.receive.packet_ms(),
             dropped_packets: self.dropped,
+            strangers: self.strangers,
+            stranger: self.stranger,
+            foreign_payloads: self.foreign_payloads,
             source: self.port.source(),
         }
     }

@@ -2,9 +2,10 @@
 
 use crate::base::time::Wall;
 use crate::call::record::{CallRecord, EndedBy, LegRecord, State, StreamRecord};
-use crate::media::command::Report;
+use crate::media::command::{Bursts, Report, VoipMetrics};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::net::SocketAddr;
 
 #[derive(Serialize, Deserialize)]
 pub struct RecordDocument<'a> {
@@ -74,6 +75,23 @@ struct StreamDocument<'a> {
     media: ReportDocument,
 }
 
+/// Of the peer's own report (RFC 3611 §4.7); the stream that it is about is known.
+#[derive(Serialize, Deserialize)]
+struct VoipDocument {
+    loss: u8,
+    discard: u8,
+    burst_density: u8,
+    gap_density: u8,
+    burst_ms: u16,
+    gap_ms: u16,
+    round_trip_ms: u16,
+    end_system_ms: u16,
+    r_factor: Option<u8>,
+    mos_listening: Option<u8>,
+    mos_conversation: Option<u8>,
+}
+
+/// What stands for itself in records of earlier versions is absent there.
 #[derive(Serialize, Deserialize)]
 struct ReportDocument {
     received_packets: u64,
@@ -85,8 +103,23 @@ struct ReportDocument {
     round_trip_us: Option<u32>,
     remote_lost_packets: Option<u32>,
     remote_jitter_us: Option<u32>,
+    #[serde(default)]
+    remote_voip: Option<VoipDocument>,
+    #[serde(default)]
+    discarded_packets: u64,
+    /// Runs, bursts, their packets, and how many of those were missing.
+    #[serde(default)]
+    bursts: [u64; 4],
+    #[serde(default)]
+    packet_ms: Option<u32>,
     dropped_packets: u64,
-    source: Option<std::net::SocketAddr>,
+    #[serde(default)]
+    strangers: u64,
+    #[serde(default)]
+    stranger: Option<SocketAddr>,
+    #[serde(default)]
+    foreign_payloads: u64,
+    source: Option<SocketAddr>,
 }
 
 impl<'a> From<&'a CallRecord> for RecordDocument<'a> {
@@ -197,6 +230,43 @@ impl From<StreamDocument<'_>> for StreamRecord {
     }
 }
 
+impl From<VoipMetrics> for VoipDocument {
+    fn from(metrics: VoipMetrics) -> VoipDocument {
+        VoipDocument {
+            loss: metrics.loss,
+            discard: metrics.discard,
+            burst_density: metrics.burst_density,
+            gap_density: metrics.gap_density,
+            burst_ms: metrics.burst_ms,
+            gap_ms: metrics.gap_ms,
+            round_trip_ms: metrics.round_trip_ms,
+            end_system_ms: metrics.end_system_ms,
+            r_factor: metrics.r_factor,
+            mos_listening: metrics.mos_listening,
+            mos_conversation: metrics.mos_conversation,
+        }
+    }
+}
+
+impl From<VoipDocument> for VoipMetrics {
+    fn from(document: VoipDocument) -> VoipMetrics {
+        VoipMetrics {
+            ssrc: 0,
+            loss: document.loss,
+            discard: document.discard,
+            burst_density: document.burst_density,
+            gap_density: document.gap_density,
+            burst_ms: document.burst_ms,
+            gap_ms: document.gap_ms,
+            round_trip_ms: document.round_trip_ms,
+            end_system_ms: document.end_system_ms,
+            r_factor: document.r_factor,
+            mos_listening: document.mos_listening,
+            mos_conversation: document.mos_conversation,
+        }
+    }
+}
+
 impl From<&Report> for ReportDocument {
     fn from(report: &Report) -> ReportDocument {
         ReportDocument {
@@ -209,7 +279,14 @@ impl From<&Report> for ReportDocument {
             round_trip_us: report.round_trip_us,
             remote_lost_packets: report.remote_lost_packets,
             remote_jitter_us: report.remote_jitter_us,
+            remote_voip: report.remote_voip.map(VoipDocument::from),
+            discarded_packets: report.discarded_packets,
+            bursts: [report.bursts.runs, report.bursts.count, report.bursts.packets, report.bursts.missing],
+            packet_ms: report.packet_ms,
             dropped_packets: report.dropped_packets,
+            strangers: report.strangers,
+            stranger: report.stranger,
+            foreign_payloads: report.foreign_payloads,
             source: report.source,
         }
     }
@@ -227,7 +304,17 @@ impl From<ReportDocument> for Report {
             round_trip_us: document.round_trip_us,
             remote_lost_packets: document.remote_lost_packets,
             remote_jitter_us: document.remote_jitter_us,
+            remote_voip: document.remote_voip.map(VoipMetrics::from),
+            discarded_packets: document.discarded_packets,
+            bursts: {
+                let [runs, count, packets, missing] = document.bursts;
+                Bursts { runs, count, packets, missing }
+            },
+            packet_ms: document.packet_ms,
             dropped_packets: document.dropped_packets,
+            strangers: document.strangers,
+            stranger: document.stranger,
+            foreign_payloads: document.foreign_payloads,
             source: document.source,
         }
     }

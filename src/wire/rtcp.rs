@@ -1,5 +1,8 @@
-//! RTCP (RFC 3550 §6): sender and receiver reports, source descriptions and goodbyes. The reports of `rtcp-types` are the
-//! views that read; what is written goes straight into the packet's buffer, since its builders allocate.
+//! RTCP (RFC 3550 §6): sender and receiver reports, source descriptions and goodbyes; extended reports have a room of their
+//! own. The reports of `rtcp-types` are the views that read; what is written goes straight into the packet's buffer, since its
+//! builders allocate.
+
+pub mod xr;
 
 use rtcp_types::prelude::*;
 use rtcp_types::{Bye, ReceiverReport, ReportBlock, SenderReport};
@@ -66,6 +69,7 @@ pub enum Item {
     Sender { ssrc: u32, sender: Sender },
     Block { from: u32, block: Block },
     Goodbye { ssrc: u32 },
+    Extended { from: u32, block: xr::Block },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +186,7 @@ fn read_packet(kind: u8, packet: &[u8], each: &mut impl FnMut(Item)) -> Result<(
             let goodbye = Bye::parse(packet).map_err(|_| Malformed)?;
             goodbye.ssrcs().for_each(|ssrc| each(Item::Goodbye { ssrc }));
         }
+        xr::EXTENDED_REPORT => xr::read(packet, |from, block| each(Item::Extended { from, block }))?,
         _ => {}
     }
     Ok(())
@@ -244,10 +249,15 @@ pub fn write(
         out.put(&block.bytes())?;
     }
     out.description(ssrc, cname)?;
-    if goodbye {
-        out.header(1, GOODBYE, 1)?;
-        out.word(ssrc)?;
-    }
+    let end = out.at;
+    if goodbye { write_goodbye(room, end, ssrc) } else { Some(end) }
+}
+
+/// Writes a goodbye after the first `at` bytes of `room`, and answers where it ends. Nothing follows it (RFC 3550 §6.1).
+pub fn write_goodbye(room: &mut [u8], at: usize, ssrc: u32) -> Option<usize> {
+    let mut out = Writer { room, at };
+    out.header(1, GOODBYE, 1)?;
+    out.word(ssrc)?;
     Some(out.at)
 }
 
@@ -354,7 +364,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_taken_without_a_panic(
-            first in 0x80u8..0xc0, kind in 198u8..206, words in 0u16..10, rest in prop::collection::vec(any::<u8>(), 0..80),
+            first in 0x80u8..0xc0, kind in 198u8..209, words in 0u16..10, rest in prop::collection::vec(any::<u8>(), 0..80),
         ) {
             let mut bytes = vec![first, kind];
             bytes.extend(words.to_be_bytes());

@@ -13,7 +13,8 @@ pub use sdes::Keys;
 
 use crate::config::settings::Relayed;
 use crate::media::command::{
-    Coding, EventFormat, Noise, OpusSettings, PortSettings, Protection, Protocol, Receiving, Sealed, Sending, Tones,
+    Coding, EventFormat, Expects, Extended, Noise, OpusSettings, PortSettings, Protection, Protocol, Receiving, Sealed,
+    Sending, Tones,
 };
 use crate::wire::description::{Description, Direction, Format, Media};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -93,6 +94,8 @@ pub struct Agreed {
     pub remote: Option<SocketAddr>,
     pub remote_rtcp: Option<SocketAddr>,
     pub rtcp_mux: bool,
+    /// The extended reports that the peer asked for.
+    pub extended: Extended,
     /// What the peer wants, from its own side: with `SendOnly` it has put us on hold.
     pub peer_wants: Direction,
     /// The keys of both sides; none where packets go in clear.
@@ -263,6 +266,7 @@ impl Agreed {
             remote: endpoint::reachable(theirs),
             remote_rtcp: endpoint::rtcp_address(theirs),
             rtcp_mux: false,
+            extended: Extended::default(),
             peer_wants: endpoint::wishes(theirs),
             protection: None,
         }
@@ -313,7 +317,15 @@ impl Agreed {
             sealed: if hears { self.sealed(onward) } else { Vec::new() },
             silence_limit,
             protection: self.protection.clone().map(Box::new),
+            expects: Expects::Nothing,
+            extended: self.extended,
         }
+    }
+
+    /// What comes from a peer that is to be heard all the time. Comfort noise may pause (RFC 3389), and so may codecs of
+    /// others whose ways nobody here knows.
+    pub fn expects(&self) -> Expects {
+        if self.hears.is_empty() { Expects::Sound } else { Expects::SoundWithPauses }
     }
 
     /// What is passed on unopened, with the numbers that the other side has for it.
@@ -356,6 +368,22 @@ mod tests {
             ptime_ms: None,
             keys: Keys::NONE,
         }
+    }
+
+    #[test]
+    fn extended_reports_are_answered_only_where_they_were_offered() {
+        let offered = offer(&local(&ALL, 4000));
+        let (answered, agreed) = answer(&offered, &local(&ALL, 5000), None).unwrap();
+        assert_eq!(answered.media[0].attribute("rtcp-xr"), Some("voip-metrics rcvr-rtt=all"));
+        let both = Extended { voip_metrics: true, round_trip: true };
+        assert_eq!((agreed.extended, accept(&offered, &answered).unwrap().extended), (both, both));
+        let mut asked = offered.clone();
+        asked.media[0].attributes = vec![("rtcp-xr".to_owned(), Some("pkt-loss-rle rcvr-rtt=sender:400".to_owned()))];
+        let (_, agreed) = answer(&asked, &local(&ALL, 5000), None).unwrap();
+        assert_eq!(agreed.extended, Extended { voip_metrics: false, round_trip: true });
+        asked.media[0].attributes.clear();
+        let (answered, agreed) = answer(&asked, &local(&ALL, 5000), None).unwrap();
+        assert_eq!((answered.media[0].attribute("rtcp-xr"), agreed.extended), (None, Extended::default()));
     }
 
     #[test]

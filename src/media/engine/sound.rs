@@ -161,6 +161,9 @@ impl Engine {
             self.counters.count_drop(reason);
             side.dropped += 1;
         }
+        if result == Err(Reason::Late) {
+            side.receive.discard(heard);
+        }
         side.begin_sound(now);
         self.reschedule(slot);
     }

@@ -2,6 +2,7 @@
 
 mod carrying;
 mod hostile;
+mod listening;
 mod noise;
 mod protected;
 mod relaying;

@@ -1,5 +1,6 @@
 //! One direction of a port's media: what is received, what is sent, and the reports about both.
 
+pub mod bursts;
 pub mod carry;
 pub mod dial;
 pub mod feedback;
@@ -10,3 +11,4 @@ pub mod report;
 pub mod send;
 pub mod sequence;
 pub mod signal;
+pub mod watch;

@@ -3,6 +3,7 @@
 use crate::base::time::Time;
 use crate::media::command::{PortSettings, Sealed};
 use crate::media::counters::Reason;
+use crate::media::stream::bursts::Bursts;
 use crate::media::stream::sequence::{Sequence, Step};
 use crate::wire::rtp;
 use smallvec::SmallVec;
@@ -138,7 +139,10 @@ impl Receive {
     fn begin(&mut self, header: rtp::Header) -> Step {
         self.lost_before = self.lost();
         self.generation += 1;
-        let sequence = Sequence::new(header.sequence);
+        let mut sequence = Sequence::new(header.sequence);
+        if let Some(before) = &self.source {
+            sequence.succeed(&before.sequence);
+        }
         let step = Step::New(sequence.highest());
         self.source = Some(Source { ssrc: header.ssrc, sequence });
         step
@@ -169,6 +173,23 @@ impl Receive {
     /// Expected and not received, over all sources.
     pub fn lost(&self) -> i64 {
         self.lost_before + self.source.as_ref().map_or(0, |source| source.sequence.lost())
+    }
+
+    /// A packet of the present source came after its turn to be played.
+    pub fn discard(&mut self, heard: &Heard<'_>) {
+        if let Some(source) = self.source.as_mut().filter(|source| source.ssrc == heard.header.ssrc) {
+            source.sequence.discard(heard.extended);
+        }
+    }
+
+    /// How many came after their turn to be played, over all sources.
+    pub fn discards(&self) -> u64 {
+        self.source.as_ref().map_or(0, |source| source.sequence.discards())
+    }
+
+    /// How what is missing lies, over all sources.
+    pub fn bursts(&self) -> Bursts {
+        self.source.as_ref().map_or(Bursts::default(), |source| source.sequence.bursts())
     }
 
     pub fn jitter_us(&mut self) -> u32 {

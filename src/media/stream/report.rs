@@ -1,9 +1,11 @@
-//! The reports that a port sends about its streams and hears about them (RFC 3550 §6).
+//! The reports that a port sends about its streams and hears about them (RFC 3550 §6, RFC 3611).
 
 use crate::base::chance::Chance;
 use crate::base::time::{Time, Wall};
+use crate::media::stream::bursts::GMIN;
 use crate::media::stream::receive::Receive;
 use crate::media::stream::send::Send;
+use crate::wire::rtcp::xr::{self, VoipMetrics};
 use crate::wire::rtcp::{self, Item, Malformed, Ntp, Sender};
 use std::time::Duration;
 
@@ -24,6 +26,21 @@ pub struct Reports {
     pub remote_loss_percent: u8,
     /// In units of the clock that we send by.
     pub remote_jitter: Option<u32>,
+    /// The reference time of a peer that wants to know its round trip (RFC 3611 §4.4): who wrote it, its middle, when it came.
+    reference: Option<(u32, u32, Time)>,
+    /// How our sound is at the peer, as it says.
+    pub remote_voip: Option<VoipMetrics>,
+}
+
+/// What a report of ours says beside its figures.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Words {
+    /// How the peer's sound is here, where it wants to know.
+    pub voip: Option<VoipMetrics>,
+    /// Whether the peer understands reference times.
+    pub round_trip: bool,
+    /// The stream ends.
+    pub goodbye: bool,
 }
 
 impl Reports {
@@ -37,6 +54,8 @@ impl Reports {
             remote_lost: None,
             remote_loss_percent: 0,
             remote_jitter: None,
+            reference: None,
+            remote_voip: None,
         }
     }
 
@@ -62,8 +81,20 @@ impl Reports {
                     self.round_trip = round_trip(ntp, block.last_report, block.delay).or(self.round_trip);
                 }
             }
+            Item::Extended { from, block } => self.take_extended(now, ntp, ours, from, block),
             Item::Block { .. } | Item::Goodbye { .. } => {}
         })
+    }
+
+    fn take_extended(&mut self, now: Time, ntp: Ntp, ours: u32, from: u32, block: xr::Block) {
+        match block {
+            xr::Block::ReferenceTime(reference) => self.reference = Some((from, reference.middle(), now)),
+            xr::Block::Delay(answer) if answer.ssrc == ours && answer.last != 0 => {
+                self.round_trip = round_trip(ntp, answer.last, answer.delay).or(self.round_trip);
+            }
+            xr::Block::Voip(metrics) if metrics.ssrc == ours => self.remote_voip = Some(metrics),
+            xr::Block::Delay(_) | xr::Block::Voip(_) => {}
+        }
     }
 
     /// Writes what stands before anything else that we say in RTCP (RFC 3550 §6.1): an empty report and our name.
@@ -71,14 +102,14 @@ impl Reports {
         rtcp::write(room, send.ssrc(), None, None, &self.cname, false)
     }
 
-    /// Writes our report: a sender report where anything was sent since the last one (§6.4). `goodbye` ends the stream.
+    /// Writes our report: a sender report where anything was sent since the last one (§6.4).
     pub fn write(
         &mut self,
         now: Time,
         ntp: Ntp,
         send: &Send,
         receive: &mut Receive,
-        goodbye: bool,
+        words: Words,
         room: &mut [u8],
     ) -> Option<usize> {
         let sender: Option<Sender> = send.figures(now, ntp).filter(|_| send.packets > self.sent_at_last);
@@ -90,10 +121,32 @@ impl Reports {
             highest_sequence,
             jitter,
             last_report: self.heard.map_or(0, |(middle, _)| middle),
-            delay: self.heard.map_or(0, |(_, at)| ((now - at).as_nanos() * 65_536 / 1_000_000_000) as u32),
+            delay: self.heard.map_or(0, |(_, at)| units(now, at)),
         });
-        rtcp::write(room, send.ssrc(), sender, block, &self.cname, goodbye)
+        let end = rtcp::write(room, send.ssrc(), sender, block, &self.cname, false)?;
+        let (blocks, count) = self.extended(now, ntp, sender.is_some(), words);
+        let end = xr::write(room, end, send.ssrc(), &blocks[..count], GMIN as u8).unwrap_or(end);
+        if words.goodbye { rtcp::write_goodbye(room, end, send.ssrc()) } else { Some(end) }
     }
+
+    /// What the peer asked for in extended reports, and of how many blocks that is. Who sends learns the round trip by sender
+    /// reports, and needs no reference time.
+    fn extended(&self, now: Time, ntp: Ntp, sends: bool, words: Words) -> ([xr::Block; 3], usize) {
+        let reference = Some(xr::Block::ReferenceTime(ntp)).filter(|_| words.round_trip && !sends);
+        let delay = self.reference.filter(|_| words.round_trip);
+        let delay = delay.map(|(ssrc, last, at)| xr::Block::Delay(xr::Delay { ssrc, last, delay: units(now, at) }));
+        let (mut blocks, mut count) = ([xr::Block::ReferenceTime(ntp); 3], 0);
+        for block in [reference, delay, words.voip.map(xr::Block::Voip)].into_iter().flatten() {
+            blocks[count] = block;
+            count += 1;
+        }
+        (blocks, count)
+    }
+}
+
+/// The time since `at`, in 1/65,536 s.
+fn units(now: Time, at: Time) -> u32 {
+    ((now - at).as_nanos() * 65_536 / 1_000_000_000) as u32
 }
 
 /// From our report to its echo, less the time that the peer kept it (§6.4.1). A clock that is off makes nonsense, which is

@@ -1,6 +1,7 @@
 //! The sequence of one source, its losses and its jitter (RFC 3550 A.1, A.3, A.8).
 
 use crate::base::time::Time;
+use crate::media::stream::bursts::{Bursts, Fate, Tracker};
 
 /// A jump forward of fewer packets is a loss, and one of more a mistake or a restart.
 const MAX_DROPOUT: u16 = 3_000;
@@ -28,6 +29,11 @@ pub struct Sequence {
     highest: u64,
     /// Bit n is set once `highest - n` was heard.
     window: u64,
+    /// Bit n is set once `highest - n` was thrown away, since its turn was over.
+    discarded: u64,
+    discards: u64,
+    /// Follows what leaves the window, whose fate is settled.
+    tracker: Tracker,
     suspect: Option<u16>,
     received: u64,
     /// Of sequences before a restart.
@@ -44,6 +50,9 @@ impl Sequence {
             base,
             highest: base,
             window: 1,
+            discarded: 0,
+            discards: 0,
+            tracker: Tracker::default(),
             suspect: None,
             received: 1,
             lost_before: 0,
@@ -57,9 +66,7 @@ impl Sequence {
     pub fn update(&mut self, number: u16) -> Step {
         let ahead = number.wrapping_sub(self.highest as u16);
         if ahead != 0 && ahead < MAX_DROPOUT {
-            let ahead = u64::from(ahead);
-            self.highest += ahead;
-            self.window = if ahead < 64 { self.window << ahead | 1 } else { 1 };
+            self.advance(u64::from(ahead));
             return self.take(Step::New(self.highest));
         }
         let behind = (self.highest as u16).wrapping_sub(number);
@@ -67,13 +74,64 @@ impl Sequence {
             return self.judge_late(u64::from(behind));
         }
         if self.suspect == Some(number) {
-            let lost = self.lost();
-            let jitter = self.jitter;
-            *self = Sequence { lost_before: lost, jitter, ..Sequence::new(number) };
+            let (lost_before, jitter, discards) = (self.lost(), self.jitter, self.discards);
+            let tracker = self.settled();
+            *self = Sequence { lost_before, jitter, discards, tracker, ..Sequence::new(number) };
             return Step::Restart(self.highest);
         }
         self.suspect = Some(number.wrapping_add(1));
         Step::Suspect
+    }
+
+    /// The same stream goes on under another name.
+    pub fn succeed(&mut self, before: &Sequence) {
+        (self.tracker, self.discards) = (before.settled(), before.discards);
+    }
+
+    fn advance(&mut self, ahead: u64) {
+        let fates = self.fates(ahead);
+        fates.for_each(|fate| self.tracker.next(fate));
+        self.tracker.miss(ahead.saturating_sub(64));
+        self.highest += ahead;
+        let shift = |mask: u64| mask.checked_shl(ahead as u32).unwrap_or(0);
+        (self.window, self.discarded) = (shift(self.window) | 1, shift(self.discarded));
+    }
+
+    /// What became of the `count` oldest packets of the window, those from before the stream left out.
+    fn fates(&self, count: u64) -> impl Iterator<Item = Fate> + use<> {
+        let (window, discarded) = (self.window, self.discarded);
+        let first = 63.min(self.highest - self.base);
+        let last = 64 - count.min(64);
+        (last..=first).rev().map(move |bit| match (window >> bit & 1, discarded >> bit & 1) {
+            (0, _) => Fate::Lost,
+            (_, 0) => Fate::Used,
+            _ => Fate::Discarded,
+        })
+    }
+
+    /// With the window's packets settled as they stand, and the stream at its end.
+    fn settled(&self) -> Tracker {
+        let mut tracker = self.tracker;
+        self.fates(64).for_each(|fate| tracker.next(fate));
+        tracker.cut();
+        tracker
+    }
+
+    /// A packet that came is thrown away, since its turn was over.
+    pub fn discard(&mut self, extended: u64) {
+        self.discards += 1;
+        if let Some(behind) = self.highest.checked_sub(extended).filter(|behind| *behind < 64) {
+            self.discarded |= 1 << behind;
+        }
+    }
+
+    pub fn discards(&self) -> u64 {
+        self.discards
+    }
+
+    /// How what is missing lies, with packets that may yet come counted as missing.
+    pub fn bursts(&self) -> Bursts {
+        self.settled().sums()
     }
 
     fn judge_late(&mut self, behind: u64) -> Step {
@@ -187,6 +245,67 @@ mod tests {
         assert_eq!(sequence.update(13), Step::Duplicate);
         assert_eq!(sequence.lost(), -1);
         assert_eq!(sequence.update(9), Step::Late(first - 1));
+    }
+
+    /// All that the sequence says of bursts, beside one that is told each packet's fate in order.
+    fn assert_bursts(sequence: &Sequence, fates: &[Fate]) {
+        let mut tracker = Tracker::default();
+        fates.iter().for_each(|&fate| tracker.next(fate));
+        assert_eq!(sequence.bursts(), tracker.sums());
+    }
+
+    #[test]
+    fn bursts_wait_for_packets_that_are_out_of_order() {
+        let mut sequence = Sequence::new(65_500);
+        let mut fates = vec![Fate::Used];
+        let mut held = Vec::new();
+        for n in 1..2_000u64 {
+            let number = (65_500 + n) as u16;
+            let fate = match n % 97 {
+                10 | 11 | 20 => Fate::Lost,
+                40 => Fate::Discarded,
+                _ => Fate::Used,
+            };
+            fates.push(fate);
+            match fate {
+                Fate::Lost => {}
+                // Every ninth comes fifty packets later.
+                _ if n % 9 == 0 => held.push((n + 50, number, fate)),
+                _ => {
+                    let Step::New(extended) = sequence.update(number) else { panic!("{number}") };
+                    if fate == Fate::Discarded {
+                        sequence.discard(extended);
+                    }
+                }
+            }
+            while let Some((_, number, fate)) = held.first().copied().filter(|(at, ..)| *at <= n) {
+                held.remove(0);
+                let Step::Late(extended) = sequence.update(number) else { panic!("{number}") };
+                if fate == Fate::Discarded {
+                    sequence.discard(extended);
+                }
+            }
+        }
+        for (_, number, fate) in held {
+            let Step::Late(extended) = sequence.update(number) else { panic!("{number}") };
+            if fate == Fate::Discarded {
+                sequence.discard(extended);
+            }
+        }
+        assert_bursts(&sequence, &fates);
+        assert_eq!(sequence.discards(), fates.iter().filter(|fate| **fate == Fate::Discarded).count() as u64);
+    }
+
+    #[test]
+    fn a_long_hole_is_one_burst() {
+        let mut sequence = Sequence::new(0);
+        sequence.update(1);
+        sequence.update(501);
+        assert_eq!(sequence.bursts(), Bursts { runs: 1, count: 1, packets: 499, missing: 499 });
+        let mut later = Sequence::new(40_000);
+        later.update(40_002);
+        later.succeed(&sequence);
+        assert_eq!(later.bursts(), Bursts { runs: 2, count: 1, packets: 499, missing: 499 });
     }
 
     #[test]

@@ -306,8 +306,8 @@ pub(super) fn is_read(name: &str) -> bool {
     fields.contains(&name) || direction(name).is_some()
 }
 
-/// Session attributes that say something about each media line which doesn't say it itself (RFC 8839, RFC 8842).
-const INHERITED: [&str; 5] = ["ice-ufrag", "ice-pwd", "ice-options", "fingerprint", "setup"];
+/// Session attributes that say something about each media line which doesn't say it itself (RFC 8839, RFC 8842, RFC 3611 §5).
+const INHERITED: [&str; 6] = ["ice-ufrag", "ice-pwd", "ice-options", "fingerprint", "setup", "rtcp-xr"];
 
 fn other_attributes(session: &Section<'_>, media: &Section<'_>) -> Vec<(String, Option<String>)> {
     let own = media.attributes.iter().filter(|(name, _)| !is_read(name));

@@ -2,7 +2,7 @@
 //! share one.
 
 use super::{Agreed, Disagreement, Line, Sound, endpoint, fmtp, numbering, relayed};
-use crate::media::command::{EventFormat, EventSet, Noise, Receiving};
+use crate::media::command::{EventFormat, EventSet, Extended, Noise, Receiving};
 use crate::wire::description::{Format, Kind, Media};
 use tandem_codecs::Codec;
 
@@ -13,6 +13,9 @@ const DEFAULT_PTIME_MS: u32 = 20;
 const PAYLOAD_BYTES: u32 = 1_400;
 /// The longest packets of linear sound at 48 kHz that can be taken in.
 const LINEAR_MAXPTIME_MS: u32 = 20;
+
+/// The extended reports that we take, and write where they are asked for (RFC 3611 §5.1).
+const EXTENDED: (&str, &str) = ("rtcp-xr", "voip-metrics rcvr-rtt=all");
 
 /// Whether a line is one that we carry: audio over RTP, in clear or with keys in the description, not refused.
 pub(super) fn is_sound(line: &Media) -> bool {
@@ -87,6 +90,7 @@ pub(super) fn offer(line: &Line<'_>, sound: &Sound<'_>) -> Option<Media> {
         ptime_ms: beside.and_then(|beside| beside.ptime_ms).or(Some(fitting_ptime(formats.first(), wanted_ms))),
         maxptime_ms: beside.and_then(|beside| beside.maxptime_ms).or(linear.then_some(LINEAR_MAXPTIME_MS)),
         formats,
+        attributes: vec![our_extended()],
         ..Media::new(Kind::Audio, "RTP/AVP", line.address)
     })
 }
@@ -177,6 +181,14 @@ pub(super) fn answer(theirs: &Media, line: &Line<'_>, sound: &Sound<'_>) -> Resu
         formats,
         ptime_ms: beside.and_then(|beside| beside.ptime_ms).or(Some(agreed.ptime_ms)),
         maxptime_ms: beside.and_then(|beside| beside.maxptime_ms).or(is_linear(format).then_some(LINEAR_MAXPTIME_MS)),
+        // Who never heard of them isn't told of them.
+        attributes: theirs
+            .attributes
+            .iter()
+            .any(|(name, _)| name == EXTENDED.0)
+            .then(our_extended)
+            .into_iter()
+            .collect(),
         ..Media::new(Kind::Audio, &theirs.protocol, line.address)
     };
     Ok((ours, agreed))
@@ -236,8 +248,20 @@ fn agreed(format: Format, theirs: &Media, ptime_ms: Option<u32>) -> Agreed {
         send_events: fitting_event(theirs, &format),
         ptime_ms: fitting_ptime(Some(&format), ptime(theirs, ptime_ms)),
         opus,
+        extended: extended(theirs),
         ..Agreed::new(format, theirs)
     }
+}
+
+fn our_extended() -> (String, Option<String>) {
+    (EXTENDED.0.to_owned(), Some(EXTENDED.1.to_owned()))
+}
+
+/// What the peer's line asks for (RFC 3611 §5.1): one that only listens for `rcvr-rtt=sender` is answered as well.
+fn extended(theirs: &Media) -> Extended {
+    let asked = theirs.attribute(EXTENDED.0).unwrap_or_default();
+    let has = |name: &str| asked.split_ascii_whitespace().any(|word| word.split(['=', ':']).next() == Some(name));
+    Extended { voip_metrics: has("voip-metrics"), round_trip: has("rcvr-rtt") }
 }
 
 /// Whether an offered line has something that a leg which may speak `ours`, or relay the rest, can answer.
