@@ -24,6 +24,8 @@ pub enum Errand {
     Replace { call: CallKey, replaces: Replaces },
     /// The caller wants whatever rings at a user.
     PickUp { call: CallKey, user: String },
+    /// Who has to be heard in the call may be others than before.
+    Listen { call: CallKey },
 }
 
 impl Switch {
@@ -52,6 +54,7 @@ impl Switch {
                 Errand::MoveIn { to } => self.move_in(now, to),
                 Errand::Replace { call, replaces } => self.replace(now, call, &replaces),
                 Errand::PickUp { call, user } => self.pick_up(now, call, &user),
+                Errand::Listen { call } => self.with_call(call, |call, exchange| call.listen(exchange, now)),
             }
         }
     }

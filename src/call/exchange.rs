@@ -12,6 +12,7 @@ use crate::call::io::{Notice, Output, Ticket};
 use crate::call::lamp::Lamps;
 use crate::call::lamp::subscribed;
 use crate::call::letter::post::{DeliveryKey, Post};
+use crate::call::listening::Listening;
 use crate::call::record::CallRecord;
 use crate::call::talk::music::Music;
 use crate::call::trunks::{Trunks, Work};
@@ -56,6 +57,8 @@ pub enum Timer {
     Rewire(CallKey),
     /// The same for the order to close a port.
     Close { port: PortId, worker: usize },
+    /// One leg of a call isn't heard, and by then the other has to be.
+    OneWay(CallKey),
     /// The sender of a letter has waited for long enough.
     Letter(DeliveryKey),
     /// What the store keeps is looked through for what has expired.
@@ -83,6 +86,7 @@ pub struct Exchange {
     pub notifier: Notifier,
     pub publications: Publications<Presence>,
     pub lamps: Lamps,
+    pub listening: Listening,
     sessions: IdMap<SessionId, LegKey>,
     ports: IdMap<PortId, LegKey>,
     /// Ports whose worker had no room for the order to close them.
@@ -143,6 +147,7 @@ impl Exchange {
             notifier: Notifier::new(notifier_limits),
             publications: Publications::new(publication_limits),
             lamps: Lamps::default(),
+            listening: Listening::default(),
             sessions: IdMap::default(),
             ports: IdMap::default(),
             closing: IdMap::default(),

@@ -156,6 +156,19 @@ pub enum Notice {
         status: u16,
         cause: String,
     },
+    /// One side of a call isn't heard, and the other is.
+    OneWay {
+        id: String,
+        /// `caller` or `callee`.
+        silent: &'static str,
+        for_ms: u64,
+        /// Whether it was heard since the answer.
+        has_spoken: bool,
+    },
+    /// Both sides are heard again.
+    BothWays {
+        id: String,
+    },
     TrunkChanged {
         trunk: String,
         state: String,

@@ -1,9 +1,11 @@
 //! The media of a SIP leg: its lines in their order, and what was said of them.
 
+pub(super) mod heard;
 pub(super) mod negotiate;
 pub(super) mod stream;
 
 use crate::call::exchange::{Exchange, LegKey};
+use crate::call::media::heard::Heard;
 use crate::call::media::negotiate::{Agreed, Disagreement};
 use crate::call::media::stream::{Bond, Digits, Opposite, Repertoire, SilenceLimits, Stream};
 use crate::media::command::{Command, PortId, Report, Source};
@@ -68,6 +70,7 @@ struct Held {
     codec: Option<String>,
     srtp: Option<String>,
     closing: bool,
+    heard: Heard,
 }
 
 /// What went through the ports of one kind.
@@ -144,7 +147,15 @@ impl Media {
     /// A line with a port of its own.
     pub fn stream(&mut self, exchange: &mut Exchange, bond: Bond, shape: MediaLine) -> Stream {
         let port = exchange.open_port(self.leg, self.worker, self.local);
-        self.ports.push(Held { port, bond, kind: shape.kind.clone(), codec: None, srtp: None, closing: false });
+        self.ports.push(Held {
+            port,
+            bond,
+            kind: shape.kind.clone(),
+            codec: None,
+            srtp: None,
+            closing: false,
+            heard: Heard::default(),
+        });
         Stream::new(bond, port, exchange.chance.bytes(), shape)
     }
 
@@ -481,6 +492,7 @@ impl Media {
             let source = own.cloned().or(peer).unwrap_or(Source::Nothing);
             stream.wire(exchange, *worker, opposite, source, silence, digits);
         }
+        self.listen();
     }
 
     /// Nothing is sent any more until it is wired again.

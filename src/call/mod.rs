@@ -2,13 +2,13 @@
 //! or a room for each thing that happens to it:
 //! - `admission`: who asks, and may they.
 //! - `set_up`: from the INVITE to the answer: `invited`, `dial`, `progress`, `answered`, `refused`, `redirected`, `forward`.
-//! - `talk`: `reoffer`, `change`, `inform`, `asked`, `music`.
+//! - `talk`: `reoffer`, `change`, `inform`, `asked`, `music`, `one_way`.
 //! - `transfer`: what happens between two calls, by `errand`s: `refer`, `replace`, `moving`.
 //! - `release`: the end.
 //!
 //! What a call is made of: `leg`, `media` (its `stream`s, and how they are `negotiate`d), `party`, `trunk`, `account`.
 //! Where one way to a place fails, the next `hop` is tried. A text is a `letter`. Who is watched lights a `lamp`.
-//! What the machine can bear is in `load` (signalling) and `capacity` (media).
+//! How calls sound is in `listening`. What the machine can bear is in `load` (signalling) and `capacity` (media).
 
 pub mod account;
 mod admission;
@@ -21,6 +21,7 @@ pub mod io;
 mod lamp;
 mod leg;
 pub mod letter;
+pub mod listening;
 mod load;
 mod media;
 pub mod party;

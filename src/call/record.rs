@@ -2,6 +2,7 @@
 
 use crate::base::time::Wall;
 use crate::media::command::Report;
+use std::net::SocketAddr;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallRecord {
@@ -68,12 +69,28 @@ pub struct LegRecord {
     /// What protects its sound, as `AES_CM_128_HMAC_SHA1_80`; none where it goes in clear.
     pub srtp: Option<String>,
     pub media: Option<Report>,
+    /// Where its peer said that it wants its sound, and where we said that we want it.
+    pub announced: Option<SocketAddr>,
+    pub local: Option<SocketAddr>,
+    /// When nothing was heard of it while the other side was heard.
+    pub unheard: Vec<Unheard>,
     /// What went beside the sound: pictures, text, fax.
     pub streams: Vec<StreamRecord>,
     /// What this end calls the session, on whichever side of a gateway it is seen (RFC 7989).
     pub session_id: Option<String>,
     /// Who sent the call on to here and why: `user:bob, no-answer`.
     pub diverted: Option<String>,
+}
+
+/// A stretch of a call in which sound went one way only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unheard {
+    /// From the answer to its beginning.
+    pub after_ms: u64,
+    /// None where it went on to the end.
+    pub for_ms: Option<u64>,
+    /// Whether anything was heard of this side since the answer.
+    pub has_spoken: bool,
 }
 
 /// What was relayed of one kind.

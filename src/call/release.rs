@@ -6,6 +6,7 @@ use crate::call::exchange::{Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
 use crate::call::leg::{End, Stage as LegStage};
+use crate::call::listening::ended_legs;
 use crate::call::media::{Carried, Media};
 use crate::call::reason::{passed_on, sip_reason};
 use crate::call::record::{EndedBy, State, StreamRecord};
@@ -134,6 +135,7 @@ impl Call {
     /// A leg is over: nothing of it is looked for any more but its media report.
     pub fn drop_leg(&mut self, exchange: &mut Exchange, leg: usize) {
         self.legs[leg].stage = LegStage::Gone;
+        self.listen_again(exchange);
         self.release_trunk(exchange, leg);
         if let Some(media) = &mut self.legs[leg].media {
             media.close(exchange);
@@ -160,6 +162,7 @@ impl Call {
 
     /// Nobody is left to be told: what remains is the workers' last word.
     pub fn finish(&mut self, exchange: &mut Exchange, now: Now, by: EndedBy, cause: &str) {
+        self.stop_listening(exchange);
         self.turn_away(exchange, 481, "");
         if let Some(onward) = self.onward.take() {
             exchange.errands.push_back(Errand::GiveUp { onward: onward.call, from: self.key });
@@ -186,8 +189,10 @@ impl Call {
     /// A worker has closed a port, and says what went through it.
     pub fn port_closed(&mut self, exchange: &mut Exchange, leg: usize, port: PortId, report: Report) {
         let Some(media) = self.legs[leg].media.as_mut() else { return };
+        let (announced, local) = media.sound_addresses();
         media.closed(exchange, port, report);
         let record = &mut self.record.legs[leg];
+        (record.announced, record.local) = (announced.or(record.announced), local.or(record.local));
         record.streams.clear();
         for Carried { kind, is_sound, codec, srtp, report } in media.reports().iter().cloned() {
             if is_sound {
@@ -216,6 +221,12 @@ impl Call {
         exchange.timers.cancel(Timer::Patience(self.key));
         self.record.state = State::Closed;
         exchange.keep(&self.record);
+        for leg in ended_legs(&self.record) {
+            if let Some(trunk) = leg.trunk.as_deref().and_then(|name| exchange.trunks.by_name_mut(name)) {
+                trunk.statistics.note(&leg);
+            }
+            exchange.listening.ended(leg);
+        }
         exchange.notice(Notice::CallEnded {
             id: self.record.id.clone(),
             status: self.record.status,

@@ -11,8 +11,9 @@ use crate::call::record::{CallRecord, LegRecord};
 use crate::call::set_up::forward::{Detour, Forward};
 use crate::call::talk::asked::Carried;
 use crate::call::talk::change::Change;
+use crate::call::talk::one_way::OneWay;
 use crate::call::transfer::{Onward, Passed};
-use crate::call::view::{CallView, Phase};
+use crate::call::view::{CallView, Phase, Side};
 use crate::config::identity::HeaderPatterns;
 use crate::dialplan::route::Target;
 use crate::sip::agent::SessionId;
@@ -62,6 +63,8 @@ pub struct Call {
     /// Offers of ours since a side last changed something of its own accord.
     pub offers: u8,
     pub answered_at: Option<Time>,
+    /// That only one of the two is heard, once it was told.
+    pub one_way: Option<OneWay>,
     /// Lines that one side wants to add, until the other has said whether it wants them too.
     pub change: Option<Box<Change>>,
     /// What the next line that is added has in common on both legs.
@@ -138,6 +141,7 @@ impl Call {
             heard: None,
             offers: 0,
             answered_at: None,
+            one_way: None,
             change: None,
             next_bond: FIRST_BOND,
             carried: Vec::new(),
@@ -207,6 +211,7 @@ impl Call {
             let media = self.legs[leg].media.as_ref()?;
             Some(media.agreed()?.codec_text())
         };
+        let sound = |leg: usize| self.legs[leg].media.as_ref()?.sound_so_far();
         CallView {
             id: self.record.id.clone(),
             caller: self.record.caller.clone(),
@@ -224,6 +229,12 @@ impl Call {
             answered: self.record.answered,
             caller_codec: codec(0),
             callee_codec: called.and_then(codec),
+            caller_sound: sound(0),
+            callee_sound: called.and_then(sound),
+            one_way: self.one_way.and_then(|one_way| {
+                let unheard = self.record.legs[one_way.silent].unheard.last()?;
+                Some((if one_way.silent == 0 { Side::Caller } else { Side::Callee }, *unheard))
+            }),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The switch: all calls of one shard. Inputs come in with the clock's reading, outputs are drained; nothing else happens.
 
+mod worker;
+
 use crate::base::chance::Chance;
 use crate::base::ids::IdMap;
 use crate::base::time::{Now, Time};
@@ -7,6 +9,7 @@ use crate::call::account::{Account, Accounts};
 use crate::call::exchange::{CallKey, Exchange, LegKey, Timer, guess_limits};
 use crate::call::io::{Input, Notice, Output};
 use crate::call::lamp::subscribed;
+use crate::call::listening::EndedLeg;
 use crate::call::load::{Load, LoadLimits};
 use crate::call::reason::sip_reason;
 use crate::call::record::EndedBy;
@@ -17,7 +20,7 @@ use crate::call::view::{CallView, Closed, RegistrationView, TrunkView};
 use crate::config::settings::Settings;
 use crate::dialplan::directory::PlanUser;
 use crate::dialplan::plan::Plan;
-use crate::media::command::{Command, Event as MediaEvent};
+use crate::media::command::Command;
 use crate::sip::agent::{Agent, AgentSettings, Event, SessionEvent, SessionId};
 use crate::sip::announce::Announce;
 use crate::sip::digest::Verifier;
@@ -26,7 +29,7 @@ use crate::sip::notifier::{Ending, Package};
 use crate::sip::registrar::{Binding, Change, Registrar, RegistrarLimits};
 use crate::wire::sip::{Limits, Message, Method, ParseError};
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +83,9 @@ pub struct Counts {
     pub shares: usize,
     /// Calls that were refused because those can carry no more.
     pub refused_for_media: u64,
+    /// Calls of which one side isn't heard now, and all that ever were so.
+    pub one_way: usize,
+    pub one_way_total: u64,
 }
 
 impl Switch {
@@ -229,12 +235,19 @@ impl Switch {
             guessers: self.exchange.guessing.len(),
             shares: self.exchange.capacity.len(),
             refused_for_media: self.exchange.capacity.refused,
+            one_way: self.exchange.listening.one_way,
+            one_way_total: self.exchange.listening.one_way_total,
         }
     }
 
     /// What each media worker has to do, measured and expected, in thousandths of a core.
     pub fn media_loads(&self) -> impl Iterator<Item = u64> {
         self.exchange.capacity.loads()
+    }
+
+    /// What went through the legs of calls that ended since this was last asked.
+    pub fn take_ended_legs(&mut self) -> VecDeque<EndedLeg> {
+        self.exchange.listening.take_ended()
     }
 
     pub fn is_draining(&self) -> bool {
@@ -481,70 +494,6 @@ impl Switch {
         }
     }
 
-    fn media(&mut self, now: Now, event: MediaEvent) {
-        let port = match &event {
-            MediaEvent::Opened { port, .. }
-            | MediaEvent::OpenFailed { port, .. }
-            | MediaEvent::Learnt { port, .. }
-            | MediaEvent::Silent { port, .. }
-            | MediaEvent::Heard { port }
-            | MediaEvent::Unheard { port, .. }
-            | MediaEvent::Quality { port, .. }
-            | MediaEvent::Digit { port, .. }
-            | MediaEvent::Finished { port }
-            | MediaEvent::Closed { port, .. } => *port,
-        };
-        // Of a port that never was no end is told.
-        if matches!(event, MediaEvent::Closed { .. } | MediaEvent::OpenFailed { .. }) {
-            self.exchange.forget_closing(port);
-        }
-        let Some(LegKey { call, leg }) = self.exchange.port_owner(port) else { return };
-        self.with_call(call, |call, exchange| match event {
-            MediaEvent::Opened { number, .. } => call.port_opened(exchange, now, leg, port, number),
-            MediaEvent::OpenFailed { why, .. } => {
-                call.port_closed(exchange, leg, port, Default::default());
-                call.port_failed(exchange, now, leg, port, &why);
-            }
-            MediaEvent::Silent { since, .. } => call.silent(exchange, now, leg, since),
-            MediaEvent::Finished { .. } => call.clip_ended(exchange, now),
-            MediaEvent::Closed { report, .. } => call.port_closed(exchange, leg, port, report),
-            MediaEvent::Digit { digit, duration, .. } => call.digit_heard(exchange, now, leg, digit, duration),
-            MediaEvent::Learnt { .. }
-            | MediaEvent::Heard { .. }
-            | MediaEvent::Unheard { .. }
-            | MediaEvent::Quality { .. } => {}
-        });
-    }
-
-    /// A full ring refuses new calls and never stops one in progress: an order to open a port is given up, the others are
-    /// given again.
-    fn media_refused(&mut self, now: Now, command: Command) {
-        match command {
-            Command::Open { port, .. } => {
-                self.media(now, MediaEvent::OpenFailed { port, why: "the media worker is overloaded".to_owned() });
-            }
-            Command::Configure { port, .. } | Command::Connect { port, .. } => {
-                if let Some(LegKey { call, .. }) = self.exchange.port_owner(port) {
-                    self.exchange.timers.set(Timer::Rewire(call), now.time + AGAIN);
-                }
-            }
-            Command::Close { port } => {
-                let owner = self.exchange.port_owner(port).and_then(|leg| self.calls.get(&leg.call));
-                let worker = owner.map(|call| call.worker);
-                if let Some(worker) = self.exchange.closing(port, worker) {
-                    self.exchange.timers.set(Timer::Close { port, worker }, now.time + AGAIN);
-                }
-            }
-            Command::Dial { port, digits, duration } => {
-                if let Some(LegKey { call, leg }) = self.exchange.port_owner(port) {
-                    self.with_call(call, |call, _| call.undialled(leg, &digits, duration));
-                    self.exchange.timers.set(Timer::Rewire(call), now.time + AGAIN);
-                }
-            }
-            Command::Tap { .. } => {}
-        }
-    }
-
     fn time_out(&mut self, now: Now) {
         self.exchange.agent.handle_timeout(now);
         self.exchange.registrar.handle_timeout(now);
@@ -559,6 +508,7 @@ impl Switch {
                 Timer::Ring(call) => self.with_call(call, |call, exchange| call.rang_out(exchange, now)),
                 Timer::Patience(call) => self.with_call(call, |call, exchange| call.lose_patience(exchange, now)),
                 Timer::Rewire(call) => self.with_call(call, |call, exchange| call.rewire(exchange)),
+                Timer::OneWay(call) => self.with_call(call, |call, exchange| call.begin_one_way(exchange, now)),
                 Timer::Close { port, worker } => self.exchange.command(worker, Command::Close { port }),
                 Timer::Letter(letter) => self.exchange.letter_timed_out(now, letter),
                 Timer::Sweep => self.exchange.sweep_letters(now),

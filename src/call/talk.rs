@@ -4,6 +4,7 @@ pub(super) mod asked;
 pub(super) mod change;
 mod inform;
 pub(super) mod music;
+pub(super) mod one_way;
 mod reoffer;
 
 use crate::base::time::{Now, Time};
@@ -32,6 +33,7 @@ impl Call {
         if matches!(called.end, End::Clip { .. }) {
             // Nobody has to speak who hears a clip.
             silence.talking = silence.held;
+            silence.is_dialogue = false;
         }
         let own = match &called.end {
             End::Echo => Some(Source::Echo),
@@ -47,6 +49,7 @@ impl Call {
             media.wire(exchange, &one, &one_ports, caller_music.as_ref(), silence, digits[1]);
         }
         exchange.capacity.talks(self.key, self.price_ns(exchange, leg));
+        self.listen_again(exchange);
     }
 
     /// What the sound between the caller and `leg` costs of each second, in nanoseconds; nothing while one of them has none.
@@ -91,7 +94,7 @@ impl Call {
                 // Who listens to a clip needs not speak.
                 let is_clip = matches!(self.legs[with].end, End::Clip { .. });
                 let talking = if is_clip { media.hold_timeout } else { media.silence_timeout };
-                SilenceLimits { talking: some(talking), held: some(media.hold_timeout) }
+                SilenceLimits { talking: some(talking), held: some(media.hold_timeout), is_dialogue: true }
             }
             _ => SilenceLimits::default(),
         }

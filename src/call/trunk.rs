@@ -3,12 +3,14 @@
 mod asking;
 mod place;
 pub(super) mod rests;
+pub mod statistics;
 
 use crate::base::chance::Chance;
 use crate::base::time::{Now, Time, Wall};
 use crate::call::io::{Notice, Output, Ticket};
 use crate::call::trunk::place::Place;
 use crate::call::trunk::rests::{Fault, Rests};
+use crate::call::trunk::statistics::Statistics;
 use crate::call::trunks::{Requests, TrunkKey, Work};
 use crate::call::view::{AddressView, TrunkView};
 use crate::config::settings::{self, ClientCertificate, TrunkTransport};
@@ -40,6 +42,7 @@ pub struct Trunk {
     pub calls: usize,
     /// The last final answer to a call of ours.
     pub last_answer: Option<(u16, Wall)>,
+    pub statistics: Statistics,
     told: String,
 }
 
@@ -87,6 +90,7 @@ impl Trunk {
             qualify,
             calls: 0,
             last_answer: None,
+            statistics: Statistics::default(),
             told: String::new(),
         }
     }
@@ -99,7 +103,7 @@ impl Trunk {
     /// Keeps what new settings don't change: where the trunk is, without which its own calls would be a stranger's until
     /// it is found again.
     pub fn take_over(&mut self, known: &Trunk, now: Now, chance: &mut Chance) {
-        self.last_answer = known.last_answer;
+        (self.last_answer, self.statistics) = (known.last_answer, known.statistics);
         if self.hop.target() == known.hop.target() {
             (self.hop, self.rests) = (known.hop.clone(), known.rests.clone());
         }
@@ -288,6 +292,7 @@ impl Trunk {
             max_calls: self.settings.max_calls,
             last_answer: self.last_answer.map(|(status, _)| format!("{status} {}", reason_phrase(status))),
             last_answer_at: self.last_answer.map(|(_, at)| at),
+            statistics: self.statistics,
         }
     }
 

@@ -1,6 +1,9 @@
 //! What a running gateway shows of its calls, trunks and phones: copies for people, taken at one moment.
 
 use crate::base::time::Wall;
+use crate::call::record::Unheard;
+pub use crate::call::trunk::statistics::Statistics;
+use crate::media::command::Report;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallView {
@@ -21,6 +24,18 @@ pub struct CallView {
     /// What each side sends and receives, as `PCMA/8000`.
     pub caller_codec: Option<String>,
     pub callee_codec: Option<String>,
+    /// What went through each side as sound, some seconds ago; none before the first of it is told.
+    pub caller_sound: Option<Report>,
+    pub callee_sound: Option<Report>,
+    /// The side that isn't heard while the other is.
+    pub one_way: Option<(Side, Unheard)>,
+}
+
+/// A side of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Caller,
+    Callee,
 }
 
 /// Why no new call is taken, whoever calls.
@@ -72,6 +87,7 @@ pub struct TrunkView {
     /// The last answer to our REGISTER, OPTIONS or INVITE, such as `200 OK`, and when it came.
     pub last_answer: Option<String>,
     pub last_answer_at: Option<Wall>,
+    pub statistics: Statistics,
 }
 
 /// One address of a trunk.

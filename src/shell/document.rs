@@ -1,7 +1,7 @@
 //! A call's record as the journal and the store keep it: JSON with times in microseconds since 1970 (UTC).
 
 use crate::base::time::Wall;
-use crate::call::record::{CallRecord, EndedBy, LegRecord, State, StreamRecord};
+use crate::call::record::{CallRecord, EndedBy, LegRecord, State, StreamRecord, Unheard};
 use crate::media::command::{Bursts, Report, VoipMetrics};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -56,6 +56,12 @@ pub struct LegDocument<'a> {
     #[serde(borrow)]
     codec: Option<Cow<'a, str>>,
     media: Option<ReportDocument>,
+    #[serde(default)]
+    announced: Option<SocketAddr>,
+    #[serde(default)]
+    local: Option<SocketAddr>,
+    #[serde(default)]
+    unheard: Vec<UnheardDocument>,
     #[serde(default, borrow)]
     streams: Vec<StreamDocument<'a>>,
     #[serde(default, borrow)]
@@ -73,6 +79,13 @@ struct StreamDocument<'a> {
     #[serde(borrow)]
     codec: Option<Cow<'a, str>>,
     media: ReportDocument,
+}
+
+#[derive(Serialize, Deserialize)]
+struct UnheardDocument {
+    after_ms: u64,
+    for_ms: Option<u64>,
+    has_spoken: bool,
 }
 
 /// Of the peer's own report (RFC 3611 §4.7); the stream that it is about is known.
@@ -182,6 +195,9 @@ impl<'a> From<&'a LegRecord> for LegDocument<'a> {
             reason: Cow::from(&leg.reason),
             codec: leg.codec.as_deref().map(Cow::from),
             media: leg.media.as_ref().map(ReportDocument::from),
+            announced: leg.announced,
+            local: leg.local,
+            unheard: leg.unheard.iter().map(UnheardDocument::from).collect(),
             streams: leg.streams.iter().map(StreamDocument::from).collect(),
             session_id: leg.session_id.as_deref().map(Cow::from),
             srtp: leg.srtp.as_deref().map(Cow::from),
@@ -204,6 +220,9 @@ impl From<LegDocument<'_>> for LegRecord {
             reason: document.reason.into_owned(),
             codec: document.codec.map(Cow::into_owned),
             media: document.media.map(Report::from),
+            announced: document.announced,
+            local: document.local,
+            unheard: document.unheard.into_iter().map(Unheard::from).collect(),
             streams: document.streams.into_iter().map(StreamRecord::from).collect(),
             session_id: document.session_id.map(Cow::into_owned),
             srtp: document.srtp.map(Cow::into_owned),
@@ -227,6 +246,18 @@ impl From<StreamDocument<'_>> for StreamRecord {
     fn from(document: StreamDocument<'_>) -> StreamRecord {
         let StreamDocument { kind, codec, media } = document;
         StreamRecord { kind: kind.into_owned(), codec: codec.map(Cow::into_owned), media: Report::from(media) }
+    }
+}
+
+impl From<&Unheard> for UnheardDocument {
+    fn from(&Unheard { after_ms, for_ms, has_spoken }: &Unheard) -> UnheardDocument {
+        UnheardDocument { after_ms, for_ms, has_spoken }
+    }
+}
+
+impl From<UnheardDocument> for Unheard {
+    fn from(UnheardDocument { after_ms, for_ms, has_spoken }: UnheardDocument) -> Unheard {
+        Unheard { after_ms, for_ms, has_spoken }
     }
 }
 

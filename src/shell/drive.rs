@@ -466,6 +466,16 @@ fn log(notice: &Notice) {
         }
         Notice::CallAnswered { id, target } => tracing::info!("call {id}: answered by {}", Plain(target)),
         Notice::CallEnded { id, status, cause } => tracing::info!("call {id}: ended {status}: {}", Plain(cause)),
+        Notice::OneWay { id, silent, for_ms, has_spoken } => {
+            let other = if *silent == "caller" { "callee" } else { "caller" };
+            let seconds = *for_ms as f64 / 1e3;
+            let never = if *has_spoken { "" } else { ", nor ever since the answer" };
+            tracing::warn!(
+                "call {id}: only the {other} is heard: no sound from the {silent} for {seconds:.1} s{never}; \
+                 `tandem explain {id}` says what to look at"
+            );
+        }
+        Notice::BothWays { id } => tracing::info!("call {id}: both sides are heard again"),
         Notice::TrunkChanged { trunk, state } => tracing::info!("trunk {trunk}: {}", Plain(state)),
         Notice::Guessing { account, source } => {
             tracing::warn!("passwords of {} are being guessed from {source}: it has to wait", Plain(account));

@@ -72,6 +72,14 @@ pub fn objection(record: &CallRecord, item: &str) -> Option<String> {
             let reason = item.split_once("reason").map(|(_, reason)| reason.trim()).unwrap_or_default();
             of(index).is_some_and(|leg| leg.reason.contains(reason))
         }
+        ["leg", index, "heard"] => of(index).is_some_and(|leg| leg.unheard.is_empty()),
+        // `leg 1 unheard after 3s for 2s`; a stretch that went on to the end has no length.
+        ["leg", index, "unheard", "after", after, length @ ..] => of(index).is_some_and(|leg| {
+            let ms = |text: &str| u64::try_from(span(text).as_millis()).ok();
+            let for_ms = length.get(1).and_then(|text| ms(text));
+            let last = leg.unheard.last();
+            last.is_some_and(|last| Some(last.after_ms) == ms(after) && last.for_ms == for_ms)
+        }),
         ["leg", index, target, status] => {
             of(index).is_some_and(|leg| leg.target == *target && leg.status.to_string() == *status)
         }

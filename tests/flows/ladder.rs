@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 use tandem::call::io::Input;
 use tandem::dialplan::change::{Change, When};
-use tandem::media::command::{Clip, Event};
+use tandem::media::command::{Clip, Event, PortId};
 use tandem::wire::sip::Message;
 
 /// Longer than any transaction lives.
@@ -79,6 +79,11 @@ impl Player {
                 let counted = self.world.switch.counts().subscriptions;
                 (count.parse() != Ok(counted)).then(|| format!("there are {counted}"))
             }
+            ["one", "way", now, "of", all] => {
+                let counts = self.world.switch.counts();
+                let is = now.parse() == Ok(counts.one_way) && all.parse() == Ok(counts.one_way_total);
+                (!is).then(|| format!("there are {} of {}", counts.one_way, counts.one_way_total))
+            }
             ["quiet", names @ ..] => self.quiet(names),
             words => {
                 self.act(words, &line);
@@ -122,6 +127,12 @@ impl Player {
             }
         }
         text
+    }
+
+    /// The port that hears a peer.
+    fn port_of(&mut self, name: &str) -> PortId {
+        let number = self.world.peer(name).heard.expect("a port");
+        self.world.ports.numbered(number).expect("a port").id()
     }
 
     fn say(&mut self, name: &str, words: &[&str], line: &Line<'_>) {
@@ -240,6 +251,15 @@ impl Player {
                 let port = world.ports.numbered(number).expect("a port").id();
                 let since = tandem::base::time::Time::from_millis(since - span(time).as_millis() as u64);
                 world.feed(Input::Media(Event::Silent { port, since }));
+            }
+            ["sound", "of", name] => {
+                let port = self.port_of(name);
+                self.world.feed(Input::Media(Event::Heard { port }));
+            }
+            ["no", "sound", "of", name, time] => {
+                let (port, since) = (self.port_of(name), self.world.time.millis() - span(time).as_millis() as u64);
+                let since = tandem::base::time::Time::from_millis(since);
+                self.world.feed(Input::Media(Event::Unheard { port, since }));
             }
             ["digit", digit, "of", name] => {
                 let number = world.peer(name).heard.expect("a port");

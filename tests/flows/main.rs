@@ -44,6 +44,7 @@ mod limits;
 mod local;
 mod messaging;
 mod offers;
+mod one_way;
 mod overload;
 mod passing_on;
 mod phones;

@@ -2,7 +2,7 @@
 
 use crate::line::{rest, span};
 use std::net::SocketAddr;
-use tandem::media::command::{Coding, Command, Event, PortId, PortSettings, Protocol, Report, Source, Tones};
+use tandem::media::command::{Coding, Command, Event, Expects, PortId, PortSettings, Protocol, Report, Source, Tones};
 
 const FIRST: u16 = 20_000;
 
@@ -159,6 +159,13 @@ impl Port {
                 == event
         } else if item == "clear" || item == "protected" {
             settings.protection.is_some() == (item == "protected")
+        } else if let Some(expects) = rest(item, "expects") {
+            let is = match settings.expects {
+                Expects::Nothing => "nothing",
+                Expects::Sound => "sound",
+                Expects::SoundWithPauses => "pauses",
+            };
+            is == expects
         } else if let Some(limit) = rest(item, "silence") {
             settings.silence_limit == (limit != "never").then(|| span(limit))
         } else {

@@ -3,7 +3,7 @@
 use crate::call::exchange::Exchange;
 use crate::call::media::negotiate::{self, Agreed, Content, Disagreement, Keys, Line, Sound, fmtp, relayed};
 use crate::config::settings::{self, Dtmf, Relayed, Srtp};
-use crate::media::command::{Command, PortId, Protocol, Source, Tones};
+use crate::media::command::{Command, Expects, PortId, Protocol, Source, Tones};
 use crate::wire::description::{Description, Direction, Format, Kind, Media as MediaLine};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -44,6 +44,8 @@ pub struct Stream {
     pub told: Direction,
     /// After how much silence the worker says so.
     pub silence_limit: Option<Duration>,
+    /// What should come in as long as nobody holds.
+    pub expects: Expects,
 }
 
 /// What the other leg has for a line.
@@ -118,11 +120,12 @@ impl Repertoire {
     }
 }
 
-/// After how much silence a leg is given up, if ever.
+/// After how much silence a leg is given up, if ever, and whether it should speak all the time.
 #[derive(Clone, Copy, Default)]
 pub struct SilenceLimits {
     pub talking: Option<Duration>,
     pub held: Option<Duration>,
+    pub is_dialogue: bool,
 }
 
 /// The streams of an offer, as many of them open as `limit` says.
@@ -171,6 +174,7 @@ impl Stream {
             wish: Direction::SendRecv,
             told: Direction::SendRecv,
             silence_limit: None,
+            expects: Expects::Nothing,
         }
     }
 
@@ -195,6 +199,11 @@ impl Stream {
 
     pub fn opened(&mut self, address: SocketAddr, signalling: IpAddr) {
         (self.announced, self.signalling) = (Some(address), Some(signalling));
+    }
+
+    /// What we announced of it.
+    pub fn announced(&self) -> Option<SocketAddr> {
+        self.announced
     }
 
     pub fn awaits_port(&self) -> bool {
@@ -345,6 +354,10 @@ impl Stream {
         let mut settings =
             Box::new(agreed.port_settings(other.wish, other.format.as_ref(), onward, self.silence_limit));
         settings.signalling = self.signalling;
+        let is_both_ways = agreed.peer_wants == Direction::SendRecv && other.wish == Direction::SendRecv;
+        let is_dialogue = silence.is_dialogue && is_both_ways && self.is_sound() && agreed.protocol == Protocol::Rtp;
+        self.expects = if is_dialogue { agreed.expects() } else { Expects::Nothing };
+        settings.expects = self.expects;
         // Who is told in one way isn't told a second time.
         if let Some(send) = settings.send.as_mut().filter(|_| digits.told != Told::Events) {
             send.events = None;

@@ -287,6 +287,7 @@ impl Call {
         let Some(other) = other else { return Err(Failure::new(481, "")) };
         // Whom the one that leaves was asked by, or has asked, may ask the newcomer.
         self.abandon_change(exchange, now, 491);
+        self.end_one_way(exchange, now);
         self.greet(exchange, now, leg, other, state)?;
         self.legs[leg].stage = LegStage::Talking;
         if is_ringing {

@@ -3,8 +3,8 @@ use crate::base::time::{Now, Time};
 use crate::call::account::forwarding::Forwarding;
 use crate::call::letter::{Letter, LetterId, Pile};
 use crate::call::party::Party;
-use crate::call::record::{CallRecord, EndedBy, LegRecord, State};
-use crate::media::command::Report;
+use crate::call::record::{CallRecord, EndedBy, LegRecord, State, Unheard};
+use crate::media::command::{Bursts, Report, VoipMetrics};
 use crate::sip::flow::{Flow, Transport};
 use crate::sip::registrar::Binding;
 use md5::Digest;
@@ -57,6 +57,13 @@ fn closed(id: &str, second: i64) -> CallRecord {
         received_packets: 600,
         source: Some("192.0.2.1:4000".parse().unwrap()),
         round_trip_us: Some(20_000),
+        remote_voip: Some(VoipMetrics { loss: 3, mos_listening: Some(41), ..VoipMetrics::default() }),
+        discarded_packets: 2,
+        bursts: Bursts { runs: 4, count: 3, packets: 20, missing: 9 },
+        packet_ms: Some(20),
+        strangers: 1,
+        stranger: Some("203.0.113.9:4000".parse().unwrap()),
+        foreign_payloads: 5,
         ..Report::default()
     };
     let callee = LegRecord {
@@ -65,6 +72,9 @@ fn closed(id: &str, second: i64) -> CallRecord {
         status: 200,
         codec: Some("PCMA/8000".to_owned()),
         media: Some(report),
+        announced: Some("192.168.1.5:4000".parse().unwrap()),
+        local: Some("192.0.2.9:20000".parse().unwrap()),
+        unheard: vec![Unheard { after_ms: 3_200, for_ms: Some(7_000), has_spoken: true }],
         ..LegRecord::default()
     };
     let mut record = open(id, second);
