@@ -17,7 +17,8 @@ The console comes with a later release. What there is now:
 
   With `Authorization: Bearer TOKEN` (the token is in admin.token in the data folder):
   GET    /api/v1/status
-  GET    /api/v1/calls                 calls that are up
+  GET    /api/v1/calls                 calls that are up, and how they sound
+  GET    /api/v1/calls/{id}            one of them
   DELETE /api/v1/calls/{id}            hang up
   GET    /api/v1/cdr                   call records: ?since=2h&until=&party=&failed=true&limit=100
   GET    /api/v1/cdr/{id}              one record, by its id or a leg's Call-ID

@@ -1,12 +1,14 @@
 //! The shapes of the API: every time is RFC 3339 in UTC, every unknown value null.
 
+mod sound;
+
+use crate::admin::json::sound::{hundredths, one_way, one_way_of, report, side, sound, unheard};
 use crate::base::time::Wall;
 use crate::call::account::forwarding::Forwarding;
 use crate::call::record::{CallRecord, LegRecord, StreamRecord};
 use crate::call::view::{AddressView, CallView, Closed, RegistrationView, TrunkView};
 use crate::config::settings::User;
 use crate::media::command::Report;
-use crate::media::quality::Quality;
 use crate::shell::control::{ReloadReport, Status};
 use crate::shell::document::{ended_by_text, state_text};
 use crate::shell::store::StoredUser;
@@ -29,6 +31,7 @@ pub fn record(record: &CallRecord) -> Value {
         "status": known(record.status),
         "ended_by": ended_by_text(record.ended_by),
         "cause": record.cause,
+        "one_way": one_way_of(record),
         "legs": record.legs.iter().map(leg).collect::<Vec<_>>(),
     })
 }
@@ -47,6 +50,9 @@ fn leg(leg: &LegRecord) -> Value {
         "codec": leg.codec,
         "srtp": leg.srtp,
         "media": leg.media.as_ref().map(|media| sound(leg.codec.as_deref().unwrap_or_default(), media)),
+        "announced": leg.announced.map(|address| address.to_string()),
+        "local": leg.local.map(|address| address.to_string()),
+        "unheard": leg.unheard.iter().map(unheard).collect::<Vec<_>>(),
         "streams": leg.streams.iter().map(stream).collect::<Vec<_>>(),
         "session_id": leg.session_id,
         "diverted": leg.diverted,
@@ -57,33 +63,10 @@ fn stream(stream: &StreamRecord) -> Value {
     json!({ "kind": stream.kind, "codec": stream.codec, "media": report(&stream.media) })
 }
 
-/// With how good it is likely to have been.
-fn sound(codec: &str, media: &Report) -> Value {
-    let Quality { received, sent } = Quality::of(codec, media);
-    let hundredths = |mos: f64| (mos * 100.0).round() / 100.0;
-    let mut value = report(media);
-    value["mos_received"] = json!(received.map(hundredths));
-    value["mos_sent"] = json!(sent.map(hundredths));
-    value
-}
-
-fn report(report: &Report) -> Value {
-    json!({
-        "received_packets": report.received_packets,
-        "received_bytes": report.received_bytes,
-        "sent_packets": report.sent_packets,
-        "sent_bytes": report.sent_bytes,
-        "lost_packets": report.lost_packets,
-        "jitter_us": report.jitter_us,
-        "round_trip_us": report.round_trip_us,
-        "remote_lost_packets": report.remote_lost_packets,
-        "remote_jitter_us": report.remote_jitter_us,
-        "dropped_packets": report.dropped_packets,
-        "source": report.source.map(|source| source.to_string()),
-    })
-}
-
 pub fn call(call: &CallView) -> Value {
+    let heard = |codec: &Option<String>, media: Option<&Report>| {
+        media.map(|media| sound(codec.as_deref().unwrap_or_default(), media))
+    };
     json!({
         "id": call.id,
         "state": call.phase.as_str(),
@@ -96,6 +79,10 @@ pub fn call(call: &CallView) -> Value {
         "answered": call.answered.map(time),
         "caller_codec": call.caller_codec,
         "callee_codec": call.callee_codec,
+        "caller_sound": heard(&call.caller_codec, call.caller_sound.as_ref()),
+        "callee_sound": heard(&call.callee_codec, call.callee_sound.as_ref()),
+        "one_way": call.one_way.as_ref().map(|(silent, stretch)| one_way(*silent, stretch)),
+        "silent_side": call.one_way.map(|(silent, _)| side(silent)),
     })
 }
 
@@ -116,6 +103,13 @@ pub fn trunk(trunk: &TrunkView) -> Value {
         "max_calls": trunk.max_calls,
         "last_answer": trunk.last_answer,
         "last_answer_at": trunk.last_answer_at.map(time),
+        "attempts": trunk.statistics.attempts,
+        "answered": trunk.statistics.answered,
+        "answer_seizure_ratio": trunk.statistics.answer_seizure_ratio().map(hundredths),
+        "mean_call_s": trunk.statistics.mean_call_s().map(hundredths),
+        "post_dial_ms": trunk.statistics.post_dial_ms().map(f64::round),
+        "mos_received": trunk.statistics.mos().received.map(hundredths),
+        "mos_sent": trunk.statistics.mos().sent.map(hundredths),
     })
 }
 

@@ -2,8 +2,15 @@
 //! that a stranger can choose.
 
 use crate::base::time::Wall;
+mod sound;
+
+use crate::admin::metrics::sound::Sound;
+use crate::call::listening::EndedLeg;
 use prometheus::core::Collector;
-use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
 
 /// All numbers of one gateway. May be set from any thread.
 #[derive(Debug)]
@@ -34,6 +41,7 @@ pub struct Metrics {
     stored_messages: IntGauge,
     records_pending: IntGauge,
     records_lost: IntCounter,
+    sound: Sound,
     started: Gauge,
 }
 
@@ -92,6 +100,7 @@ impl Metrics {
             stored_messages: kept.gauge("tandem_stored_messages", "Text messages kept for users who are away"),
             records_pending: kept.gauge("tandem_records_pending", "Call records that the store doesn't have yet"),
             records_lost: kept.counter("tandem_records_lost_total", "Call records that no disk and no memory took"),
+            sound: Sound::new(&kept),
             started: kept.keep(Gauge::new("process_start_time_seconds", "Start, in seconds since 1970-01-01 UTC")),
             registry: registry.clone(),
         };
@@ -138,6 +147,7 @@ impl Metrics {
         // One that was never set has nothing to forget.
         let _ = self.trunk_up.remove_label_values(&[trunk]);
         let _ = self.trunk_calls.remove_label_values(&[trunk]);
+        self.sound.forget_trunk(trunk);
         for gauges in [&self.trunk_addresses, &self.trunk_addresses_out, &self.trunk_lookup_failing] {
             let _ = gauges.remove_label_values(&[trunk]);
         }
@@ -213,6 +223,16 @@ impl Metrics {
         raise(&self.records_lost, lost);
     }
 
+    /// Calls of which one side isn't heard now, and the total since the start.
+    pub fn set_one_way(&self, calls: usize, total: u64) {
+        self.sound.set_one_way(calls, total);
+    }
+
+    /// Counts what a leg of a call was like that is over.
+    pub fn count_leg(&self, leg: &EndedLeg) {
+        self.sound.count_leg(leg);
+    }
+
     /// The text format, version 0.0.4.
     pub fn text(&self) -> Result<String, prometheus::Error> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
@@ -238,6 +258,16 @@ impl Keeper<'_> {
 
     fn counters(&self, name: &str, help: &str, label: &str) -> IntCounterVec {
         self.keep(IntCounterVec::new(Opts::new(name, help), &[label]))
+    }
+
+    /// A total that isn't whole.
+    fn sums(&self, name: &str, help: &str, label: &str) -> CounterVec {
+        self.keep(CounterVec::new(Opts::new(name, help), &[label]))
+    }
+
+    /// `buckets` are upper bounds, in rising order.
+    fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
+        self.keep(HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels))
     }
 
     fn ratios(&self, name: &str, help: &str, label: &str) -> GaugeVec {

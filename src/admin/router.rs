@@ -52,7 +52,7 @@ pub fn router(state: AppState) -> Router {
         .route("/cdr", get(api::records::list))
         .route("/cdr/{id}", get(api::records::one))
         .route("/calls", get(api::calls::list))
-        .route("/calls/{id}", delete(api::calls::hangup))
+        .route("/calls/{id}", get(api::calls::one).delete(api::calls::hangup))
         .route("/trunks", get(api::gateway::trunks))
         .route("/registrations", get(api::gateway::registrations))
         .route("/explain", get(api::gateway::explain))

@@ -153,6 +153,9 @@ fn a_call(started: Wall) -> CallView {
         answered: Some(started),
         caller_codec: Some("opus/48000".to_owned()),
         callee_codec: None,
+        caller_sound: None,
+        callee_sound: None,
+        one_way: None,
     }
 }
 
@@ -173,6 +176,7 @@ fn a_trunk(started: Wall) -> TrunkView {
         max_calls: Some(30),
         last_answer: Some("200 OK".to_owned()),
         last_answer_at: None,
+        statistics: Default::default(),
     }
 }
 
@@ -225,7 +229,7 @@ fn a_record(id: &str) -> CallRecord {
 }
 
 /// Every path of the API with a method that it knows.
-const ROUTES: [(&str, &str); 16] = [
+const ROUTES: [(&str, &str); 17] = [
     ("GET", "/api/v1/users"),
     ("POST", "/api/v1/users"),
     ("DELETE", "/api/v1/users/carol"),
@@ -235,6 +239,7 @@ const ROUTES: [(&str, &str); 16] = [
     ("GET", "/api/v1/cdr"),
     ("GET", "/api/v1/cdr/one"),
     ("GET", "/api/v1/calls"),
+    ("GET", "/api/v1/calls/one"),
     ("DELETE", "/api/v1/calls/one"),
     ("GET", "/api/v1/trunks"),
     ("GET", "/api/v1/registrations"),

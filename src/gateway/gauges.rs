@@ -36,7 +36,7 @@ impl Gauges {
         }
     }
 
-    pub fn update(&mut self, switch: &Switch, world: &mut World) {
+    pub fn update(&mut self, switch: &mut Switch, world: &mut World) {
         let now = world.clock.now();
         let counts = switch.counts();
         self.metrics.set_calls(counts.calls);
@@ -49,7 +49,9 @@ impl Gauges {
                 self.metrics.count_attempt(status);
             }
         }
+        self.metrics.set_one_way(counts.one_way, counts.one_way_total);
         self.trunks(switch, now);
+        self.legs(switch);
         self.certificates(world, now.wall);
         let messages = world.messages;
         self.metrics.count_sip_received(messages.received - self.received);
@@ -79,6 +81,15 @@ impl Gauges {
             self.metrics.forget_trunk(gone);
         }
         self.trunks = present;
+    }
+
+    /// Those of a trunk that a reload took away count for nobody.
+    fn legs(&self, switch: &mut Switch) {
+        for leg in switch.take_ended_legs() {
+            if leg.trunk.as_ref().is_none_or(|trunk| self.trunks.contains(trunk)) {
+                self.metrics.count_leg(&leg);
+            }
+        }
     }
 
     fn certificates(&mut self, world: &World, now: Wall) {

@@ -222,7 +222,7 @@ impl Gateway {
 
     async fn stop(mut self) {
         self.world.flush();
-        self.gauges.update(&self.switch, &mut self.world);
+        self.gauges.update(&mut self.switch, &mut self.world);
         self.phones.finish(&mut self.switch, self.world.clock.now()).await;
         drop(self.world.close());
         if let Some(recorder) = self.recorder {
@@ -239,7 +239,7 @@ impl Gateway {
             _ => None,
         };
         self.world.tell(&mut self.switch, Input::RecordsFailing { why });
-        self.gauges.update(&self.switch, &mut self.world);
+        self.gauges.update(&mut self.switch, &mut self.world);
         self.phones.keep(&mut self.switch, self.world.clock.now()).await;
     }
 
