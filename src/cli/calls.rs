@@ -7,6 +7,9 @@ use super::screen::{cell, show_json, show_table, time_cell};
 use serde_json::Value;
 
 /// List the calls that are up
+///
+/// SOUND is the mean opinion score (1 to 4.5) of what comes from the caller and of what comes from the called side, as it is
+/// here, up to some seconds ago; or from whom alone sound comes.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tandem calls --json")]
@@ -16,7 +19,7 @@ pub struct Args {
     json: bool,
 }
 
-const HEADINGS: [&str; 8] = ["STARTED", "STATE", "CALLER", "FROM", "DIALLED", "TARGET", "CODECS", "ID"];
+const HEADINGS: [&str; 9] = ["STARTED", "STATE", "CALLER", "FROM", "DIALLED", "TARGET", "CODECS", "SOUND", "ID"];
 
 pub fn run(ground: &Ground, args: &Args) -> Outcome {
     match Client::new(&ground.settings()?)?.ask(Request::Get("calls", &[]))? {
@@ -47,6 +50,34 @@ fn row(call: &Value) -> Vec<String> {
         cell(call, "dialled"),
         cell(call, "target"),
         codecs.join(" - "),
+        sound(call),
         cell(call, "id"),
     ]
+}
+
+/// Two opinions, or what is wrong.
+fn sound(call: &Value) -> String {
+    if let Some(one_way) = call["one_way"].as_str() {
+        return format!("one way: {one_way}");
+    }
+    let sides = ["caller_sound", "callee_sound"].map(|side| call[side]["mos_received"].as_f64());
+    if sides.iter().all(Option::is_none) {
+        return String::new();
+    }
+    sides.map(|mos| mos.map_or("?".to_owned(), |mos| format!("{mos:.1}"))).join(" - ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_sound_of_each_side_is_shown_or_that_one_has_none() {
+        assert_eq!(sound(&json!({ "caller_sound": null, "callee_sound": null, "one_way": null })), "");
+        let call = json!({ "caller_sound": { "mos_received": 4.37 }, "callee_sound": null, "one_way": null });
+        assert_eq!(sound(&call), "4.4 - ?");
+        let call = json!({ "one_way": "from the callee only, from the answer on" });
+        assert_eq!(sound(&call), "one way: from the callee only, from the answer on");
+    }
 }

@@ -1,6 +1,7 @@
 //! `tandem explain`
 
 mod record;
+mod sound;
 
 use super::outcome::{Answer, Failure, Outcome};
 use super::screen::{plain, show, show_json};

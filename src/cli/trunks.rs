@@ -7,6 +7,10 @@ use super::screen::{cell, show_json, show_table, time_cell};
 use serde_json::Value;
 
 /// List the trunks and how they are
+///
+/// ASR is the share of our calls there that were answered (answer-seizure ratio), ACD the mean length of those, PDD the mean
+/// time until one rang (post-dial delay), MOS the mean opinion score of what came from there and of what went there: all since
+/// the gateway started, of calls that are over.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   tandem trunks")]
@@ -16,7 +20,20 @@ pub struct Args {
     json: bool,
 }
 
-const HEADINGS: [&str; 8] = ["NAME", "UP", "STATE", "HOST", "ADDRESSES", "CALLS", "REGISTERED UNTIL", "LAST ANSWER"];
+const HEADINGS: [&str; 12] = [
+    "NAME",
+    "UP",
+    "STATE",
+    "HOST",
+    "ADDRESSES",
+    "CALLS",
+    "ASR",
+    "ACD",
+    "PDD",
+    "MOS",
+    "REGISTERED UNTIL",
+    "LAST ANSWER",
+];
 
 pub fn run(ground: &Ground, args: &Args) -> Outcome {
     match Client::new(&ground.settings()?)?.ask(Request::Get("trunks", &[]))? {
@@ -48,9 +65,26 @@ fn row(trunk: &Value) -> Vec<String> {
         cell(trunk, "host"),
         addresses(trunk),
         calls,
+        figure(trunk, "answer_seizure_ratio", 100.0, " %"),
+        figure(trunk, "mean_call_s", 1.0, " s"),
+        figure(trunk, "post_dial_ms", 1.0, " ms"),
+        opinions(trunk),
         time_cell(trunk, "registered_until"),
         cell(trunk, "last_answer"),
     ]
+}
+
+fn figure(trunk: &Value, field: &str, factor: f64, unit: &str) -> String {
+    trunk[field].as_f64().map(|value| format!("{:.0}{unit}", value * factor)).unwrap_or_default()
+}
+
+/// Of what comes from there and of what goes there.
+fn opinions(trunk: &Value) -> String {
+    let known = ["mos_received", "mos_sent"].map(|field| trunk[field].as_f64());
+    if known.iter().all(Option::is_none) {
+        return String::new();
+    }
+    known.map(|mos| mos.map_or("?".to_owned(), |mos| format!("{mos:.1}"))).join(" / ")
 }
 
 /// Each address, and for how long it is left alone where it failed.

@@ -1,5 +1,6 @@
 //! What did happen to a call, from its record.
 
+use super::sound;
 use crate::cli::client::{Client, Reply, Request, segment};
 use crate::cli::offline;
 use crate::cli::outcome::{Answer, Failure, Outcome};
@@ -69,11 +70,10 @@ fn text(record: &Value) -> Vec<String> {
     for (index, leg) in record["legs"].as_array().into_iter().flatten().enumerate() {
         lines.extend(leg_text(index, leg));
     }
+    lines.extend(sound::advice(record));
     lines.push(
-        "(the rules tried and passed over, the codecs offered and dropped, the addresses announced beside those"
-            .to_owned(),
+        "(the rules tried and passed over, and the codecs offered and dropped come with a later release)".to_owned(),
     );
-    lines.push("seen, and what to change come with a later release)".to_owned());
     lines
 }
 
@@ -112,35 +112,9 @@ fn leg_text(index: usize, leg: &Value) -> Vec<String> {
     say("answer", [cell(leg, "status"), cell(leg, "reason")].join(" ").trim().to_owned());
     say("codec", cell(leg, "codec"));
     say("SRTP", leg["srtp"].as_str().unwrap_or_default().to_owned());
+    say("announced", sound::addresses(leg));
     if leg["media"].is_object() {
-        media_text(&leg["media"]).into_iter().for_each(|(word, text)| say(word, text));
-    }
-    lines
-}
-
-fn media_text(media: &Value) -> Vec<(&'static str, String)> {
-    let count = |field: &str| media[field].as_u64().unwrap_or(0);
-    let millis = |field: &str| media[field].as_u64().map(|micros| format!("{:.1} ms", micros as f64 / 1e3));
-    let expected = count("received_packets") + count("lost_packets");
-    let lost = 100.0 * count("lost_packets") as f64 / expected.max(1) as f64;
-    let mut heard = format!("{} packets, {} lost ({lost:.1} %)", count("received_packets"), count("lost_packets"));
-    heard.extend(millis("jitter_us").map(|jitter| format!(", jitter {jitter}")));
-    let opinion = |field: &str| media[field].as_f64().map(|mos| format!(", MOS {mos:.1}"));
-    heard.extend(opinion("mos_received"));
-    heard.extend(media["source"].as_str().map(|source| format!(", from {source}")));
-    let mut spoken = format!("{} packets", count("sent_packets"));
-    if let Some(lost) = media["remote_lost_packets"].as_u64() {
-        spoken.push_str(&format!(", of which the other side lost {lost}"));
-    }
-    spoken.extend(millis("remote_jitter_us").map(|jitter| format!(", its jitter {jitter}")));
-    spoken.extend(millis("round_trip_us").map(|time| format!(", round trip {time}")));
-    spoken.extend(opinion("mos_sent"));
-    let mut lines = vec![("received", heard), ("sent", spoken)];
-    if expected == 0 {
-        lines.push(("note", "nothing was ever heard from this side".to_owned()));
-    }
-    if count("dropped_packets") > 0 {
-        lines.push(("dropped", format!("{} packets from strangers or damaged", count("dropped_packets"))));
+        sound::figures(&leg["media"]).into_iter().for_each(|(word, text)| say(word, text));
     }
     lines
 }
