@@ -13,6 +13,7 @@ mod life;
 mod mistakes;
 mod modern;
 mod nat;
+mod one_way;
 mod phones;
 mod protected;
 mod provider;
