@@ -330,6 +330,7 @@ impl Report {
             strangers: self.strangers + later.strangers,
             stranger: later.stranger.or(self.stranger),
             foreign_payloads: self.foreign_payloads + later.foreign_payloads,
+            unauthentic: self.unauthentic + later.unauthentic,
             source: later.source.or(self.source),
         }
     }
@@ -366,6 +367,8 @@ pub struct Report {
     pub stranger: Option<SocketAddr>,
     /// In a payload type that wasn't negotiated.
     pub foreign_payloads: u64,
+    /// Not protected by the key that was agreed.
+    pub unauthentic: u64,
     /// The source that was learnt.
     pub source: Option<SocketAddr>,
 }

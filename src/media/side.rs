@@ -85,6 +85,8 @@ pub struct Side {
     pub stranger: Option<SocketAddr>,
     /// In a payload type that wasn't negotiated.
     pub foreign_payloads: u64,
+    /// Not protected by the key that was agreed.
+    pub unauthentic: u64,
 }
 
 impl Side {
@@ -119,6 +121,7 @@ impl Side {
             strangers: 0,
             stranger: None,
             foreign_payloads: 0,
+            unauthentic: 0,
         }
     }
 
@@ -151,6 +154,7 @@ impl Side {
                 self.stranger = Some(from);
             }
             (Reason::PayloadType, _) => self.foreign_payloads += 1,
+            (Reason::Unauthentic, _) => self.unauthentic += 1,
             _ => {}
         }
     }
@@ -250,6 +254,7 @@ impl Side {
             strangers: self.strangers,
             stranger: self.stranger,
             foreign_payloads: self.foreign_payloads,
+            unauthentic: self.unauthentic,
             source: self.port.source(),
         }
     }

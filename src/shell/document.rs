@@ -132,6 +132,8 @@ struct ReportDocument {
     stranger: Option<SocketAddr>,
     #[serde(default)]
     foreign_payloads: u64,
+    #[serde(default)]
+    unauthentic: u64,
     source: Option<SocketAddr>,
 }
 
@@ -318,6 +320,7 @@ impl From<&Report> for ReportDocument {
             strangers: report.strangers,
             stranger: report.stranger,
             foreign_payloads: report.foreign_payloads,
+            unauthentic: report.unauthentic,
             source: report.source,
         }
     }
@@ -346,6 +349,7 @@ impl From<ReportDocument> for Report {
             strangers: document.strangers,
             stranger: document.stranger,
             foreign_payloads: document.foreign_payloads,
+            unauthentic: document.unauthentic,
             source: document.source,
         }
     }

@@ -44,6 +44,7 @@ pub fn report(report: &Report) -> Value {
         "strangers": report.strangers,
         "stranger": report.stranger.map(|stranger| stranger.to_string()),
         "foreign_payloads": report.foreign_payloads,
+        "unauthentic": report.unauthentic,
         "source": report.source.map(|source| source.to_string()),
     })
 }

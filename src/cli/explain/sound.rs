@@ -67,6 +67,9 @@ fn dropped(media: &Value) -> String {
     if strangers > 0 {
         why.push(format!("{strangers} from strangers{}", stranger(media)));
     }
+    if count(media, "unauthentic") > 0 {
+        why.push(format!("{} without the key that was agreed", count(media, "unauthentic")));
+    }
     if foreign > 0 {
         why.push(format!("{foreign} in a codec that wasn't agreed"));
     }
@@ -108,6 +111,13 @@ fn look_at(leg: &Value) -> Vec<String> {
     let (strangers, foreign) = (count(media, "strangers"), count(media, "foreign_payloads"));
     let (theirs, ours) = (address(&leg["announced"]), address(&leg["local"]));
     let mut texts = vec![seen(leg)];
+    let unauthentic = count(media, "unauthentic");
+    if unauthentic > 0 {
+        texts.push(format!(
+            "{unauthentic} packets weren't protected by the key that was agreed (SRTP): something on the way changes the \
+             keys in the description, or the peer sends in clear; look at `srtp` of its [[trunk]], or of [media]"
+        ));
+    }
     if foreign > 0 {
         texts.push(format!(
             "{foreign} packets came in a codec that wasn't agreed: the peer sends another one than it answered; leave \
@@ -144,7 +154,7 @@ fn look_at(leg: &Value) -> Vec<String> {
             theirs.ip()
         ));
     }
-    if strangers + foreign == 0 {
+    if strangers + foreign + unauthentic == 0 {
         texts.push("nothing came: look whether a firewall lets the UDP ports of `ports` in [media] in".to_owned());
     }
     texts
@@ -248,6 +258,7 @@ mod tests {
         let media = json!({ "received_packets": 0, "strangers": 250, "stranger": "203.0.113.9:4000" });
         says(media, &["250 packets", "203.0.113.9:4000"], &["firewall", "muted"]);
         says(json!({ "received_packets": 0, "foreign_payloads": 9 }), &["another one than it answered"], &["firewall"]);
+        says(json!({ "received_packets": 0, "unauthentic": 9 }), &["9 packets", "(SRTP)"], &["firewall"]);
     }
 
     #[test]

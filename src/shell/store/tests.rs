@@ -64,6 +64,7 @@ fn closed(id: &str, second: i64) -> CallRecord {
         strangers: 1,
         stranger: Some("203.0.113.9:4000".parse().unwrap()),
         foreign_payloads: 5,
+        unauthentic: 6,
         ..Report::default()
     };
     let callee = LegRecord {
