@@ -134,6 +134,16 @@ impl Encoder {
         }
     }
 
+    /// Goes on where another encoder of the same codec is, so that whoever heard that one's payloads may be sent this one's
+    /// next. Opus begins anew: `last`, the frame that the other encoded last, is encoded for what it leaves in the state.
+    pub fn follow(&mut self, other: &Encoder, last: &[i16]) {
+        match (&mut self.kernel, &other.kernel) {
+            (EncoderKernel::G722(encoder), EncoderKernel::G722(other)) => encoder.clone_from(other),
+            (EncoderKernel::Opus(encoder), EncoderKernel::Opus(_)) => encoder.begin_anew(last),
+            _ => {}
+        }
+    }
+
     /// Tells the encoder what its receiver reports to lose; Opus spends more or less on protection by it.
     pub fn set_expected_loss_percent(&mut self, percent: u8) {
         if let EncoderKernel::Opus(encoder) = &mut self.kernel {

@@ -75,6 +75,14 @@ impl Encoder {
         self.rate
     }
 
+    /// Forgets what was encoded, all but `last`, which is encoded once more for the sake of the state.
+    pub fn begin_anew(&mut self, last: &[i16]) {
+        // libopus never refuses a reset, and a frame that it refuses leaves the state as it is.
+        let _ = self.encoder.reset_state();
+        let mut packet = [0; MAX_PAYLOAD_BYTES];
+        let _ = self.encode(last, &mut packet);
+    }
+
     /// Tells the encoder what the receiver reports to lose, so that it spends more or less on protection.
     pub fn set_expected_loss_percent(&mut self, percent: u8) {
         // libopus refuses only what is over 100.

@@ -68,6 +68,15 @@ impl Resampler {
         self.to
     }
 
+    /// Goes on where another one of the same rates is: what comes out next joins what has come out there. Does nothing for
+    /// other rates.
+    pub fn follow(&mut self, other: &Resampler) {
+        if (self.from, self.to) == (other.from, other.to) {
+            self.window.copy_from_slice(&other.window);
+            self.due = other.due;
+        }
+    }
+
     /// By how much the output lags behind the input, in microseconds.
     pub fn delay_us(&self) -> u32 {
         if self.from == self.to { 0 } else { HALF_LENGTH as u32 * 1_000_000 / self.from.min(self.to) }

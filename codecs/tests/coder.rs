@@ -282,3 +282,49 @@ proptest! {
         prop_assert_eq!(opus::packet::samples(&packet, 48_000).ok(), theirs);
     }
 }
+
+#[test]
+fn an_encoder_goes_on_where_another_one_is() {
+    for codec in [Codec::Pcmu, Codec::G722, Codec::L16 { rate: 16_000 }] {
+        let mut one = Encoder::new(codec, EncoderSettings::default()).unwrap();
+        let mut other = Encoder::new(codec, EncoderSettings::default()).unwrap();
+        let frame = one.rate() as usize / 50;
+        let pcm = voice(one.rate(), 20 * frame);
+        let mut expected = [0; MAX_PAYLOAD_BYTES];
+        for frame in pcm[..10 * frame].chunks(frame) {
+            one.encode(frame, &mut expected).unwrap();
+        }
+        other.follow(&one, &[]);
+        for frame in pcm[10 * frame..].chunks(frame) {
+            let mut made = [0; MAX_PAYLOAD_BYTES];
+            one.encode(frame, &mut expected).unwrap();
+            other.encode(frame, &mut made).unwrap();
+            assert_eq!(made, expected, "{codec:?}");
+        }
+    }
+}
+
+#[test]
+fn opus_goes_on_without_a_break() {
+    let settings = EncoderSettings { rate: 16_000, ..EncoderSettings::default() };
+    let mut encoders = [0, 1].map(|_| Encoder::new(Codec::Opus, settings).unwrap());
+    let mut decoder = Decoder::new(Codec::Opus, Some(16_000)).unwrap();
+    let pcm = voice(16_000, 16_000);
+    let (mut heard, mut last) = (Vec::new(), &pcm[..0]);
+    for (n, frame) in pcm.chunks(320).enumerate() {
+        if n == 30 {
+            let [one, other] = &mut encoders;
+            other.follow(one, last);
+        }
+        let mut payload = [0; MAX_PAYLOAD_BYTES];
+        let length = encoders[usize::from(n >= 30)].encode(frame, &mut payload).unwrap();
+        let mut room = [0; MAX_FRAME_SAMPLES];
+        let count = decoder.decode(&payload[..length], &mut room).unwrap();
+        heard.extend_from_slice(&room[..count]);
+        last = frame;
+    }
+    let step = |pcm: &[i16]| pcm.windows(2).map(|pair| (i32::from(pair[0]) - i32::from(pair[1])).abs()).max();
+    let around = &heard[30 * 320 - 200..31 * 320];
+    assert!(step(around) <= step(&pcm).map(|step| step * 3 / 2), "{:?} after {:?}", step(around), step(&pcm));
+    assert!(power(&heard[30 * 320..31 * 320]) > power(&heard[27 * 320..28 * 320]) / 3.0);
+}
