@@ -17,6 +17,8 @@ pub const STEP_SAMPLES: usize = 480;
 const DRY_LIMIT: Duration = Duration::from_millis(200);
 /// The same in a pause that Opus announced; it sends a packet each 400 ms then (RFC 6716 §2.1.9).
 const DTX_LIMIT: Duration = Duration::from_millis(600);
+/// A break that is longer isn't counted as loss.
+const COUNTED_S: i64 = 60;
 /// How often the delay is compared with what is needed, in steps.
 const WINDOW: u32 = 100;
 /// The level of silence, in dB below overload.
@@ -42,6 +44,8 @@ pub struct Hearing {
     /// What the source says that its pause sounds like; it lasts until there is sound.
     comfort: comfort::Generator,
     is_comforting: bool,
+    /// What was lost or late, in units of the clock.
+    missing: u64,
     delay: Delay,
 }
 
@@ -74,6 +78,7 @@ impl Hearing {
             pause: false,
             comfort: comfort::Generator::new(Colour::white(SILENT_DB), SEED),
             is_comforting: false,
+            missing: 0,
             delay: Delay::default(),
         })
     }
@@ -95,6 +100,18 @@ impl Hearing {
     /// Whether steps bring nothing until the next packet.
     pub fn is_idle(&self) -> bool {
         self.state == State::Idle && self.buffer.is_empty()
+    }
+
+    /// How many steps' worth of sound was sent and wasn't here when its turn came. What a sender leaves out on purpose,
+    /// since it is silent, doesn't count.
+    pub fn missing(&self) -> u64 {
+        self.missing * 100 / u64::from(self.clock_rate.max(1))
+    }
+
+    /// Forgets what waits; what comes next has nothing to do with what came before.
+    pub fn clear(&mut self) {
+        self.resynchronise();
+        self.pcm.clear();
     }
 
     /// Keeps a packet until its turn.
@@ -130,6 +147,7 @@ impl Hearing {
         self.buffer.reset();
         self.lateness = Lateness::new(self.clock_rate);
         self.state = State::Idle;
+        self.dry = Duration::ZERO;
     }
 
     /// Fills `out`, of [`Hearing::step`] samples, with the next ten milliseconds. False where there is nothing to be
@@ -140,7 +158,9 @@ impl Hearing {
             State::Filling(until) if now < until => return false,
             State::Filling(_) => {
                 let Some(head) = self.buffer.head() else { return false };
-                self.position = head.timestamp;
+                let (timestamp, follows) = (head.timestamp, head.follows);
+                self.judge(timestamp - self.position, follows);
+                self.position = timestamp;
                 self.state = State::Playing;
                 (self.dry, self.pause) = (Duration::ZERO, false);
                 self.delay = Delay::default();
@@ -197,22 +217,26 @@ impl Hearing {
     /// to be heard.
     fn refill(&mut self) -> bool {
         let units_of_packet = self.units(self.packet);
-        let Some(head) = self.buffer.head() else { return self.run_dry() };
-        let gap = head.timestamp - self.position;
+        let head = self.buffer.head().map(|head| (head.timestamp, head.follows));
+        let Some((timestamp, follows)) = head else { return self.run_dry() };
+        let gap = timestamp - self.position;
+        self.judge(gap, follows);
         // Where concealment has filled the time of a late packet, it is played all the same: the delay grows by that. A
         // distance of over a second says that the source's clock has jumped.
         if gap <= 0 || gap > i64::from(self.clock_rate) {
-            self.position = head.timestamp;
+            self.position = timestamp;
             return self.decode();
         }
-        if head.follows {
+        if follows {
             return self.conceal(gap.min(self.units(self.step())));
         }
         // What is missing now is lost: its turn has come.
         if gap <= units_of_packet && self.recover(gap) {
             return true;
         }
-        self.conceal(gap.min(units_of_packet))
+        let lost = gap.min(units_of_packet);
+        self.missing += lost.unsigned_abs();
+        self.conceal(lost)
     }
 
     fn decode(&mut self) -> bool {
@@ -236,7 +260,10 @@ impl Hearing {
                 true
             }
             // What can't be decoded is as good as lost.
-            _ => self.conceal(self.units(self.packet)),
+            _ => {
+                self.missing += self.units(self.packet).unsigned_abs();
+                self.conceal(self.units(self.packet))
+            }
         }
     }
 
@@ -248,6 +275,23 @@ impl Hearing {
         self.is_comforting = true;
         self.dry = Duration::ZERO;
         self.conceal(self.units(self.step()))
+    }
+
+    /// Counts what was missing while there was no packet, as the one that is here now tells: it came late, others before it
+    /// were lost, or its sender was silent. `gap` lies between it and what was made up.
+    fn judge(&mut self, gap: i64, follows: bool) {
+        let dry = (self.dry.as_micros() as i64) * i64::from(self.clock_rate) / 1_000_000;
+        if dry == 0 || self.pause || self.is_comforting {
+            return;
+        }
+        self.dry = Duration::ZERO;
+        let longest = i64::from(self.clock_rate) * COUNTED_S;
+        let units = match follows {
+            true => (-gap).clamp(0, dry),
+            // While nothing was made up any more, the rest was lost as well.
+            false => dry + if self.state == State::Playing || gap > longest { 0 } else { gap.max(0) },
+        };
+        self.missing += units.unsigned_abs();
     }
 
     /// Takes a lost packet out of the copy that the next one brings (RFC 6716 §2.1.7).

@@ -127,6 +127,11 @@ impl Send {
         self.dial.let_go(Duration::ZERO);
     }
 
+    /// A packet is left out: the next one stands where the clock is by then.
+    pub fn rest(&mut self) {
+        self.next_timestamp = None;
+    }
+
     pub fn settings(&self) -> Option<&Sending> {
         self.settings.as_ref()
     }
