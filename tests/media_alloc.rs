@@ -105,6 +105,7 @@ fn keys((codec, _): (Codec, u8)) -> Vec<Vec<u8>> {
 #[test]
 fn ten_thousand_packets_allocate_nothing() {
     sound_allocates_nothing();
+    a_room_allocates_nothing();
     what_is_passed_on_allocates_nothing();
     what_is_protected_allocates_nothing();
     [Io::Epoll, Io::IoUring].into_iter().for_each(a_worker_allocates_nothing);
@@ -354,4 +355,62 @@ fn sound_allocates_nothing() {
     let calls = CALLS.load(Ordering::Relaxed) - before;
     assert_eq!(calls, 0);
     assert!(sent > 10_000 && pressed > 20, "{sent} packets, {pressed} digits heard in the sound");
+}
+
+/// A room in which now these talk and now those, in all codecs; a member of each is recorded.
+fn a_room_allocates_nothing() {
+    let mut now = Time::from_millis(1);
+    let mut engine = Engine::new(Chance::from_number(1), Wall::default(), Arc::new(Counters::default()));
+    let mut batch = Batch::new(64);
+    let mut ports = Vec::new();
+    let mut taps = Vec::new();
+    for n in 0..4 * CODECS.len() {
+        let (port, sound) = (PortId(n as u64), CODECS[n % CODECS.len()]);
+        let slot = engine.open(now, port, 20_000);
+        engine.command(now, Command::Configure { port, settings: Box::new(settings(n, sound)) }, &mut batch);
+        let (muted, deaf) = (n == 17, n == 18);
+        let seat = Seat { room: RoomId(1), talkers: 3, muted, deaf, gain_db: 3, meter: Arc::default() };
+        engine.command(now, Command::Connect { port, source: Source::Room(Arc::new(seat)) }, &mut batch);
+        if n < CODECS.len() {
+            let (samples, tap) = rtrb::RingBuffer::new(16_000);
+            taps.push(tap);
+            engine.command(now, Command::Tap { port, tap: Box::new(Tap { samples, rate: 16_000 }) }, &mut batch);
+        }
+        ports.push((slot, sound, payload(sound)));
+    }
+    let mut packet = [0u8; 2_048];
+    let mut sent = 0u64;
+    let mut run = |now: &mut Time, round: u32| {
+        for (n, (slot, (codec, payload_type), payload)) in ports.iter().enumerate() {
+            // Each talks for two seconds of eight.
+            if (round / 25 + n as u32) % 16 >= 4 || round % 17 == 3 {
+                continue;
+            }
+            let timestamp = round * (codec.clock_rate() / 50);
+            let (payload_type, sequence, ssrc) = (*payload_type, round as u16, n as u32);
+            rtp::Header { marker: false, payload_type, sequence, timestamp, ssrc }.write(&mut packet);
+            packet[12..12 + payload.len()].copy_from_slice(payload);
+            engine.receive(*now, *slot, Channel::Rtp, address(n), &packet[..12 + payload.len()], &mut batch);
+        }
+        for _ in 0..2 {
+            while engine.tick(*now, &mut batch) {
+                sent += batch.iter().count() as u64;
+                batch.clear();
+            }
+            sent += batch.iter().count() as u64;
+            batch.clear();
+            *now += Duration::from_millis(10);
+        }
+        while engine.poll_event().is_some() {}
+    };
+    for round in 0..450 {
+        run(&mut now, round);
+    }
+    let before = CALLS.load(Ordering::Relaxed);
+    for round in 450..900 {
+        run(&mut now, round);
+    }
+    let calls = CALLS.load(Ordering::Relaxed) - before;
+    assert_eq!(calls, 0, "in a room");
+    assert!(sent > 15_000, "{sent}");
 }

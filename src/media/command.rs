@@ -1,6 +1,7 @@
 //! What the switch tells the media workers, and what they tell it. This is all that the call floor sees of media.
 
 use crate::base::time::Time;
+pub use crate::media::meter::Meter;
 pub use crate::media::price::Prices;
 pub use crate::media::quality::Quality;
 pub use crate::media::stream::bursts::Bursts;
@@ -14,6 +15,10 @@ use tandem_codecs::Codec;
 /// Names one side of a call's media, minted by the switch and never used twice in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PortId(pub u64);
+
+/// Names a conference room, minted by the switch and never used twice in a process. All of its ports are on one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoomId(pub u64);
 
 /// An order to a worker. Orders about one port are obeyed in the order in which they were given; one that names a port
 /// which isn't open is counted and dropped.
@@ -30,6 +35,8 @@ pub enum Command {
     Dial { port: PortId, digits: String, duration: Duration },
     /// Copies what the port hears, decoded, to a ring; a full ring loses samples and never stops the call.
     Tap { port: PortId, tap: Box<Tap> },
+    /// Copies what is said in a room, all of it, in the same way; until the last member leaves.
+    TapRoom { room: RoomId, tap: Box<Tap> },
     /// Frees the port. Answered by `Closed` with the final report.
     Close { port: PortId },
 }
@@ -47,6 +54,24 @@ pub enum Source {
         clip: Arc<Clip>,
         repeat: bool,
     },
+    /// What all others in a room say; and they hear what the port receives. The room is made by the first who comes, and
+    /// gone with the last. Ordered again for the same room, it changes what is otherwise there.
+    Room(Arc<Seat>),
+}
+
+/// A port's place in a room.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    pub room: RoomId,
+    /// How many who talk at once are heard; what the first says who comes holds.
+    pub talkers: usize,
+    /// The others don't hear it, and it doesn't hear the others.
+    pub muted: bool,
+    pub deaf: bool,
+    /// By how much the others hear it louder, or softer.
+    pub gain_db: i8,
+    /// Where the worker shows what becomes of it.
+    pub meter: Arc<Meter>,
 }
 
 /// Sound decoded before it is needed: mono samples at `rate` Hz.

@@ -96,6 +96,12 @@ pub struct Counters {
     pub ports: Count,
     pub relays: Count,
     pub transcoders: Count,
+    pub rooms: Count,
+    pub room_members: Count,
+    /// Steps of members' sound that were added up in rooms.
+    pub mixed_frames: Count,
+    /// The same of what members sent and what wasn't here when its turn came.
+    pub missing_frames: Count,
 }
 
 impl Counters {

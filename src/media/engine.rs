@@ -5,6 +5,7 @@
 //!                                              ↘ jitter buffer ⋯ tick → decode → encode ↗
 //! ```
 
+mod rooms;
 mod sound;
 #[cfg(test)]
 mod tests;
@@ -12,8 +13,9 @@ mod tests;
 use crate::base::chance::Chance;
 use crate::base::time::{Time, Wall};
 use crate::media::batch::{Batch, Channel, PACKET_BYTES, Slot};
-use crate::media::command::{Command, Event, PortId, PortSettings, Protocol, Source};
+use crate::media::command::{Command, Event, PortId, PortSettings, Protocol, RoomId, Source};
 use crate::media::counters::{Counters, Reason};
+use crate::media::room::Room;
 use crate::media::side::{Side, Way};
 use crate::media::stream::receive::{Accept, Heard};
 use crate::media::stream::send::Exit;
@@ -44,6 +46,8 @@ pub struct Engine {
     slots: HashMap<PortId, Slot>,
     /// Sides that are to hear a port which isn't open yet.
     waiting: HashMap<PortId, Vec<Slot>>,
+    rooms: Slab<Box<Room>>,
+    room_ids: HashMap<RoomId, usize>,
     events: VecDeque<Event>,
     counters: Arc<Counters>,
     chance: Chance,
@@ -62,6 +66,8 @@ impl Engine {
             cursor: 0,
             slots: HashMap::new(),
             waiting: HashMap::new(),
+            rooms: Slab::new(),
+            room_ids: HashMap::new(),
             events: VecDeque::with_capacity(EVENT_LIMIT / 4),
             counters,
             chance,
@@ -111,6 +117,7 @@ impl Engine {
             Command::Connect { port, source } => self.connect(now, port, source),
             Command::Dial { port, digits, duration } => self.dial(now, port, &digits, duration),
             Command::Tap { port, tap } => self.tap(now, port, *tap),
+            Command::TapRoom { room, tap } => self.tap_room(room, *tap),
             Command::Close { port } => self.close(now, port, batch),
         }
     }
@@ -121,6 +128,7 @@ impl Engine {
             side.configure(now, settings);
         }
         self.prepare(slot);
+        self.prepare_place(slot);
         if let Some(heard) = self.sides.get(slot.0).and_then(|side| side.heard) {
             self.prepare(heard);
         }
@@ -129,6 +137,11 @@ impl Engine {
 
     fn connect(&mut self, now: Time, port: PortId, source: Source) {
         let Some(slot) = self.ordered(port) else { return };
+        if let Source::Room(seat) = &source
+            && self.is_seated(slot, seat)
+        {
+            return self.change_seat(slot, seat);
+        }
         if self.is_connected(slot, &source) {
             return;
         }
@@ -142,8 +155,11 @@ impl Engine {
                 found => found,
             },
             Source::Echo => Some(slot),
-            Source::Nothing | Source::Play { .. } => None,
+            Source::Nothing | Source::Play { .. } | Source::Room(_) => None,
         };
+        if let Source::Room(seat) = &source {
+            self.enter(now, slot, seat);
+        }
         if let Source::Play { clip, repeat } = &source {
             self.play(now, slot, clip.clone(), *repeat);
         }
@@ -181,6 +197,7 @@ impl Engine {
 
     /// Takes a side's outgoing sound away from whatever it comes from.
     fn disconnect(&mut self, slot: Slot) {
+        self.leave(slot);
         let Some(side) = self.sides.get_mut(slot.0) else { return };
         side.send.begin_anew();
         side.player = None;
@@ -222,7 +239,7 @@ impl Engine {
         self.slots.remove(&port);
         let mut side = self.sides.remove(slot.0);
         self.dues[slot.0] = Time::NEVER;
-        self.next = self.dues.iter().copied().min().unwrap_or(Time::NEVER);
+        self.find_next();
         for listener in std::mem::take(&mut side.listeners) {
             if let Some(listener) = self.sides.get_mut(listener.0) {
                 listener.heard = None;
@@ -352,7 +369,7 @@ impl Engine {
     /// Hands a packet to everyone who sends what its side hears.
     fn deliver(&mut self, now: Time, source: Slot, heard: &Heard<'_>, batch: &mut Batch) {
         let Some(side) = self.sides.get(source.0) else { return };
-        let mut decodes = side.tap.is_some() || side.hears_keys;
+        let mut decodes = side.tap.is_some() || side.hears_keys || side.place.is_some_and(|place| !place.muted);
         let spoken = side.receive.codec();
         for index in 0..side.listeners.len() {
             let Some(side) = self.sides.get(source.0) else { return };
@@ -534,6 +551,9 @@ impl Engine {
         if now < self.next && self.cursor == 0 {
             return false;
         }
+        if self.tick_rooms(now, batch) {
+            return true;
+        }
         while let Some(&due) = self.dues.get(self.cursor) {
             if due <= now {
                 if batch.room() < TICK_ROOM.min(batch.capacity()) {
@@ -544,8 +564,12 @@ impl Engine {
             self.cursor += 1;
         }
         self.cursor = 0;
-        self.next = self.dues.iter().copied().min().unwrap_or(Time::NEVER);
+        self.find_next();
         false
+    }
+
+    fn find_next(&mut self) {
+        self.next = self.dues.iter().copied().min().unwrap_or(Time::NEVER).min(self.rooms_due());
     }
 
     fn tick_side(&mut self, now: Time, slot: Slot, batch: &mut Batch) {

@@ -29,6 +29,14 @@ impl Prices {
         self.call_ns(Codec::Pcmu, Codec::Pcmu, 20)
     }
 
+    /// The same for a member of a room: its packets, and the decoding of what it says. It is seldom that it is sent
+    /// anything of its own encoding; that is measured when it happens.
+    pub fn member_ns(&self, codec: Codec, ptime_ms: u32) -> u64 {
+        let packets = 1_000 / u64::from(ptime_ms.max(10));
+        let other = if codec == Codec::Pcmu { Codec::Pcma } else { Codec::Pcmu };
+        packets * self.forward_ns + 50 * self.transcode(codec, other) / 2
+    }
+
     fn transcode(&self, one: Codec, other: Codec) -> u64 {
         let is_pair = |pair: &(Codec, Codec)| *pair == (one, other) || *pair == (other, one);
         let found = self.transcode_ns.iter().find(|(pair, _)| is_pair(pair)).map(|&(_, ns)| ns);
@@ -49,6 +57,8 @@ mod tests {
         assert_eq!(prices.call_ns(Codec::G722, Codec::Pcmu, 20), 700_000);
         assert_eq!(prices.opened_ns(Codec::G722, 20), prices.call_ns(Codec::G722, Codec::Pcmu, 20));
         assert_eq!(prices.call_ns(Codec::G722, Codec::Opus, 20), 9_200_000, "as dear as anything");
+        assert_eq!(prices.member_ns(Codec::Pcmu, 20), 50 * 2_000 + 50 * 45_000, "as dear as anything");
+        assert_eq!(prices.member_ns(Codec::G722, 20), 50 * 2_000 + 50 * 2_500);
         assert_eq!(Prices::default().call_ns(Codec::Pcmu, Codec::Opus, 20), 0);
     }
 }

@@ -44,6 +44,17 @@ pub struct Origin {
     pub pauses: bool,
 }
 
+/// Where in a room a side is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The room's, among those of the engine.
+    pub room: usize,
+    /// The member's, among those of the room.
+    pub index: usize,
+    /// Nothing of what it says is heard there.
+    pub muted: bool,
+}
+
 pub struct Side {
     pub id: PortId,
     pub protocol: Protocol,
@@ -62,6 +73,8 @@ pub struct Side {
     /// The side that `source` names, while that is open.
     pub heard: Option<Slot>,
     pub way: Way,
+    /// The room whose sound it sends, and which hears it.
+    pub place: Option<Place>,
     /// The sides that send what this one hears.
     pub listeners: SmallVec<[Slot; 2]>,
     /// What this side hears as sound, where anyone needs that.
@@ -107,6 +120,7 @@ impl Side {
             source: Source::Nothing,
             heard: None,
             way: Way::Idle,
+            place: None,
             listeners: SmallVec::new(),
             hearing: None,
             tap: None,
@@ -201,7 +215,8 @@ impl Side {
 
     /// Starts the steps of sound, which all sides make at the same moments, so that their packets leave together.
     pub fn begin_sound(&mut self, now: Time) {
-        if self.sound_due == Time::NEVER {
+        // In a room, the room makes them.
+        if self.sound_due == Time::NEVER && self.place.is_none() {
             let step = STEP.as_nanos() as u64;
             self.sound_due = Time::from_nanos((now.nanos() / step + 1) * step);
         }
@@ -209,11 +224,12 @@ impl Side {
 
     /// Whether steps of sound bring anything.
     pub fn sounds(&self) -> bool {
-        self.tap.is_some()
+        let wanted = self.tap.is_some()
             || self.player.is_some()
             || self.hearing.as_ref().is_some_and(|hearing| !hearing.is_idle())
             || self.keys.as_ref().is_some_and(|keys| keys.is_busy())
-            || self.tones.as_ref().is_some_and(|tones| tones.is_active())
+            || self.tones.as_ref().is_some_and(|tones| tones.is_active());
+        wanted && self.place.is_none()
     }
 
     /// When this side next has something to do.

@@ -72,7 +72,7 @@ impl Switch {
                     self.exchange.timers.set(Timer::Rewire(call), now.time + AGAIN);
                 }
             }
-            Command::Tap { .. } => {}
+            Command::Tap { .. } | Command::TapRoom { .. } => {}
         }
     }
 }

@@ -87,6 +87,44 @@ impl Transcoder {
         }
     }
 
+    /// Goes on where another one for the same sending is: packets end at the same moments, and what has gathered there
+    /// for the next one is here too. `last` is the frame that was encoded there last.
+    pub fn follow(&mut self, other: &Transcoder, last: &[i16]) {
+        (self.filled, self.follows) = (other.filled, other.follows);
+        if self.pcm.len() == other.pcm.len() {
+            self.pcm.copy_from_slice(&other.pcm);
+        }
+        if let (Some(resampler), Some(other)) = (&mut self.resampler, &other.resampler) {
+            resampler.follow(other);
+        }
+        self.encoder.follow(&other.encoder, last);
+    }
+
+    /// What has gathered for the next packet was silence.
+    pub fn hush(&mut self) {
+        self.pcm[..self.filled].fill(0);
+    }
+
+    /// The same for sound of another rate.
+    ///
+    /// # Errors
+    /// A rate that isn't there.
+    pub fn with_rate(&self, codec: Codec, from: u32) -> Result<Transcoder, CodecError> {
+        let mut other = Transcoder::new(&self.sending, codec, from)?;
+        if other.frame == self.frame {
+            other.pcm.copy_from_slice(&self.pcm);
+            other.encoder.follow(&self.encoder, &[]);
+        }
+        other.filled = self.filled * other.frame / self.frame.max(1);
+        other.follows = self.follows;
+        Ok(other)
+    }
+
+    /// The samples of a packet.
+    pub fn frame(&self) -> usize {
+        self.frame
+    }
+
     /// Ends a stretch of sound: what is left fills its packet up with silence.
     pub fn finish(&mut self, each: impl FnMut(Frame<'_>)) {
         if self.filled > 0 {

@@ -58,8 +58,10 @@ impl Engine {
             Some((*listener, encoder_rate(sending, codec.sample_rate())))
         };
         let tap_rate = side.tap.as_ref().map(|tap| tap.rate());
+        let room_rate = self.room_rate(side);
         let rates = side.listeners.iter().filter_map(transcoding).map(|(_, rate)| rate);
-        let wanted = rates.chain(tap_rate).chain(side.hears_keys.then_some(KEYS_RATE)).max();
+        let keys_rate = side.hears_keys.then_some(KEYS_RATE);
+        let wanted = rates.chain(tap_rate).chain(room_rate).chain(keys_rate).max();
         let fits = side.hearing.as_ref().is_some_and(|hearing| {
             hearing.codec() == codec && (codec != Codec::Opus || hearing.rate() >= opus_rate(wanted.unwrap_or(0)))
         });
@@ -70,8 +72,10 @@ impl Engine {
         };
         let Some(side) = self.sides.get_mut(slot.0) else { return };
         if let Some(hearing) = made {
-            side.hearing = hearing;
+            let before = std::mem::replace(&mut side.hearing, hearing);
+            self.hears_at(slot, before.map_or(0, |before| before.missing()));
         }
+        let Some(side) = self.sides.get_mut(slot.0) else { return };
         if side.keys.is_some() && (side.hearing.is_none() || !side.hears_keys) {
             side.keys = None;
             self.release_keys(slot);

@@ -1,6 +1,7 @@
 //! The engine under a virtual clock: phones are played by encoders and decoders of the codecs' own.
 
 mod carrying;
+mod conferring;
 mod hostile;
 mod listening;
 mod noise;

@@ -128,7 +128,7 @@ impl Send {
     }
 
     /// A packet is left out: the next one stands where the clock is by then.
-    pub fn rest(&mut self) {
+    pub fn leave_out(&mut self) {
         self.next_timestamp = None;
     }
 
