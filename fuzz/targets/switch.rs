@@ -532,7 +532,7 @@ impl Bench {
                         inputs.push_back(Input::Located { ticket, result: self.unless_failing(found) });
                     }
                     Output::Post(order) => inputs.extend(self.post(order).map(Input::Post)),
-                    Output::Notice(_) => {}
+                    Output::Notice(_) | Output::Tape(_) | Output::EndTape { .. } => {}
                 }
             }
         }

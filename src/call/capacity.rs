@@ -80,15 +80,31 @@ impl Capacity {
         limit_percent == 0 || self.workers.iter().any(|worker| worker.load_ns() + self.prices.relay_ns() <= limit)
     }
 
-    /// Gives a new call to the worker with the least to do; those that have as little take turns.
-    pub fn begin(&mut self, call: CallKey) -> usize {
+    /// Whether a worker can carry what it was given.
+    pub fn bears(&self, worker: usize, limit_percent: u32) -> bool {
+        let limit = u64::from(limit_percent) * (CORE_NS / 100);
+        limit_percent == 0 || self.workers.get(worker).is_none_or(|worker| worker.load_ns() <= limit)
+    }
+
+    /// Gives a new call to a worker: to `home` where it has to be there, otherwise to the one with the least to do; those
+    /// that have as little take turns.
+    pub fn begin(&mut self, call: CallKey, home: Option<usize>) -> usize {
         let ns = self.prices.relay_ns();
         let turn = call.0 as usize % self.workers.len();
         let in_turn = (0..self.workers.len()).map(|index| (index + turn) % self.workers.len());
-        let worker = in_turn.min_by_key(|&index| self.workers[index].load_ns()).unwrap_or(0);
+        let idlest = in_turn.min_by_key(|&index| self.workers[index].load_ns()).unwrap_or(0);
+        let worker = home.filter(|&home| home < self.workers.len()).unwrap_or(idlest);
         self.workers[worker].expected_ns += ns;
         self.shares.insert(call, Share { worker, ns, price_ns: 0 });
         worker
+    }
+
+    /// A call is on another worker from now on.
+    pub fn move_to(&mut self, call: CallKey, worker: usize) {
+        let Some(share) = self.shares.get_mut(&call).filter(|_| worker < self.workers.len()) else { return };
+        let before = std::mem::replace(&mut share.worker, worker);
+        self.workers[before].expected_ns = self.workers[before].expected_ns.saturating_sub(share.ns);
+        self.workers[worker].expected_ns += share.ns;
     }
 
     /// A call talks, or talks otherwise, and costs `ns` of each second.
@@ -156,12 +172,12 @@ mod tests {
     #[test]
     fn calls_go_to_the_worker_with_the_least_to_do() {
         let mut capacity = capacity(3);
-        let workers: Vec<usize> = (0..6).map(|call| capacity.begin(CallKey(call))).collect();
+        let workers: Vec<usize> = (0..6).map(|call| capacity.begin(CallKey(call), None)).collect();
         let count = |worker| workers.iter().filter(|&&taken| taken == worker).count();
         assert_eq!([0, 1, 2].map(count), [2, 2, 2]);
         measure(&mut capacity, 1_000, 0, 50, 0);
         measure(&mut capacity, 1_000, 1, 40, 0);
-        assert!((10..14).all(|call| capacity.begin(CallKey(call)) == 2));
+        assert!((10..14).all(|call| capacity.begin(CallKey(call), None) == 2));
     }
 
     #[test]
@@ -169,7 +185,7 @@ mod tests {
         let mut capacity = capacity(1);
         let mut taken = 0;
         while capacity.has_room(85) {
-            capacity.begin(CallKey(taken));
+            capacity.begin(CallKey(taken), None);
             taken += 1;
         }
         assert_eq!(taken, 8);
@@ -193,6 +209,17 @@ mod tests {
         assert!(capacity.has_room(85));
         measure(&mut capacity, 20_000, 0, 20, 50);
         assert!(!capacity.has_room(85));
+    }
+
+    #[test]
+    fn a_call_that_leads_to_a_room_goes_to_its_worker() {
+        let mut capacity = capacity(2);
+        measure(&mut capacity, 1_000, 1, 80, 0);
+        assert_eq!(capacity.begin(CallKey(1), Some(1)), 1);
+        assert!(capacity.has_room(85) && !capacity.bears(1, 85) && capacity.bears(1, 0));
+        assert_eq!(capacity.begin(CallKey(2), Some(9)), 0, "there is no such worker");
+        capacity.move_to(CallKey(2), 1);
+        assert_eq!(capacity.loads().collect::<Vec<_>>(), [0, 1_000]);
     }
 
     #[test]

@@ -14,17 +14,19 @@ use crate::call::lamp::subscribed;
 use crate::call::letter::post::{DeliveryKey, Post};
 use crate::call::listening::Listening;
 use crate::call::record::CallRecord;
+use crate::call::room::Rooms;
 use crate::call::talk::music::Music;
 use crate::call::trunks::{Trunks, Work};
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
+use crate::dialplan::route::Target;
 use crate::media::command::{Command, PortId};
 use crate::sip::agent::{Agent, ClientId, SessionId};
 use crate::sip::announce::Announce;
 use crate::sip::digest::Verifier;
 use crate::sip::flow::Flow;
 use crate::sip::guessing::{GuessLimits, Guessing};
-use crate::sip::locate::{Located, Target};
+use crate::sip::locate::{Located, Target as Host};
 use crate::sip::notifier::Notifier;
 use crate::sip::publication::Publications;
 use crate::sip::registrar::Registrar;
@@ -105,6 +107,7 @@ pub struct Exchange {
     last_call: u64,
     /// What the media workers can carry.
     pub capacity: Capacity,
+    pub rooms: Rooms,
     /// Told to no one but this process: part of each record's id, so that ids stay unique over restarts.
     pub run: String,
 }
@@ -160,15 +163,21 @@ impl Exchange {
             last_ticket: 0,
             last_call: 0,
             capacity: Capacity::new(workers),
+            rooms: Rooms::default(),
             run,
         }
     }
 
-    /// A key and a record id for a new call, and the worker that carries its media.
-    pub fn new_call(&mut self) -> (CallKey, String, usize) {
+    /// A key and a record id for a new call, and the worker that carries its media: where it leads to a room, that of the
+    /// room.
+    pub fn new_call(&mut self, targets: &[Target]) -> (CallKey, String, usize) {
         self.last_call += 1;
         let key = CallKey(self.last_call);
-        let worker = self.capacity.begin(key);
+        let room = targets.iter().find_map(Target::room);
+        let worker = self.capacity.begin(key, room.and_then(|name| self.rooms.worker(name)));
+        if let Some(name) = room {
+            self.rooms.expect(name, key, worker, self.settings.limits.rooms);
+        }
         (key, format!("{}-{}", self.run, self.last_call), worker)
     }
 
@@ -262,7 +271,7 @@ impl Exchange {
     }
 
     /// Has the host of a request that went astray looked for.
-    pub fn look_for(&mut self, id: ClientId, target: Target) {
+    pub fn look_for(&mut self, id: ClientId, target: Host) {
         let ticket = self.new_ticket();
         self.astray.insert(ticket, id);
         self.outputs.push_back(Output::Locate { ticket, target });

@@ -4,6 +4,8 @@ use crate::call::account::forwarding::Forwarding;
 use crate::call::account::{Account, Accounts};
 use crate::call::letter::{PostNews, PostOrder};
 use crate::call::record::CallRecord;
+use crate::call::room::Steering;
+use crate::call::tape::Reel;
 use crate::config::settings::Settings;
 use crate::dialplan::plan::Plan;
 use crate::media::command::{Clip, Command, Event, Prices};
@@ -79,6 +81,16 @@ pub enum Input {
     HangUp {
         id: String,
     },
+    /// Changes what a member of a conference room hears and says, by the id of its call's record.
+    Steer {
+        id: String,
+        steering: Steering,
+    },
+    /// Has a conference room recorded, or no longer.
+    RecordRoom {
+        room: String,
+        on: bool,
+    },
     /// No new calls from now on; at `SIGTERM`.
     Drain,
     /// Ends all calls, at the end of a drain.
@@ -115,6 +127,12 @@ pub enum Output {
         ticket: Ticket,
         user: String,
         forwarding: Box<Forwarding>,
+    },
+    /// Sound to be written to a file.
+    Tape(Reel),
+    /// No more is written to the files of this folder.
+    EndTape {
+        folder: String,
     },
     /// Letters to be kept, read or forgotten, in the order of these.
     Post(PostOrder),

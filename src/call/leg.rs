@@ -38,6 +38,8 @@ pub enum End {
     Sip { flow: Flow, session: Option<SessionId> },
     /// The caller's own sound.
     Echo,
+    /// A conference room.
+    Room,
     /// A sound file, there once it is loaded.
     Clip { clip: Option<Arc<Clip>>, repeat: bool },
 }

@@ -159,6 +159,23 @@ impl Media {
         Stream::new(bond, port, exchange.chance.bytes(), shape)
     }
 
+    /// Begins anew on another worker. False where the peer has heard of its ports already.
+    pub fn move_to(&mut self, exchange: &mut Exchange, worker: usize) -> bool {
+        if self.version > 0 || self.awaits_answer() || self.is_agreed() {
+            return false;
+        }
+        self.close(exchange);
+        self.worker = worker;
+        for stream in self.streams.iter_mut().filter(|stream| stream.port.is_some()) {
+            let port = exchange.open_port(self.leg, worker, self.local);
+            let kind = stream.shape().kind.clone();
+            let heard = Heard::default();
+            self.ports.push(Held { port, bond: stream.bond, kind, codec: None, srtp: None, heard, closing: false });
+            stream.reopen(port);
+        }
+        true
+    }
+
     pub fn sound(&self) -> Option<&Stream> {
         self.streams.iter().find(|stream| stream.is_sound())
     }

@@ -6,6 +6,7 @@
 //! - `transfer`: what happens between two calls, by `errand`s: `refer`, `replace`, `moving`.
 //! - `release`: the end.
 //!
+//! Calls that lead to the same conference meet in a `room`, of which a `tape` may be made.
 //! What a call is made of: `leg`, `media` (its `stream`s, and how they are `negotiate`d), `party`, `trunk`, `account`.
 //! Where one way to a place fails, the next `hop` is tried. A text is a `letter`. Who is watched lights a `lamp`.
 //! How calls sound is in `listening`. What the machine can bear is in `load` (signalling) and `capacity` (media).
@@ -30,10 +31,12 @@ mod reason;
 pub mod record;
 mod release;
 mod requested;
+pub mod room;
 mod set_up;
 mod state;
 pub mod switch;
 mod talk;
+pub mod tape;
 mod terms;
 mod transfer;
 mod trunk;

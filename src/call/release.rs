@@ -172,6 +172,7 @@ impl Call {
             self.hang_up_leg(exchange, now, leg, None);
         }
         self.drop_leg(exchange, 0);
+        exchange.rooms.leave(self.key);
         self.forget_forwards(exchange);
         self.answer_carried(exchange, now);
         self.stage = Stage::Ending;

@@ -86,6 +86,7 @@ impl Call {
                 self.join(exchange, now, leg.leg);
                 Ok(())
             }
+            Target::Conference { name, record } => self.enter_room(exchange, now, name, *record),
             Target::Play { file, repeat } => {
                 let end = End::Clip { clip: None, repeat: *repeat };
                 let leg = self.add_local(exchange, now, end, &format!("play:{file}"));

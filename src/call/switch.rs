@@ -86,6 +86,9 @@ pub struct Counts {
     /// Calls of which one side isn't heard now, and all that ever were so.
     pub one_way: usize,
     pub one_way_total: u64,
+    /// Conference rooms, and calls in them.
+    pub rooms: usize,
+    pub room_members: usize,
 }
 
 impl Switch {
@@ -187,6 +190,8 @@ impl Switch {
                     });
                 }
             }
+            Input::Steer { id, steering } => self.steer(now, &id, &steering),
+            Input::RecordRoom { room, on } => self.record_room(now, &room, on),
             Input::Drain => self.draining = true,
             Input::EndAll => self.end_all(now),
             Input::Post(news) => self.exchange.post_news(now, news),
@@ -237,6 +242,8 @@ impl Switch {
             refused_for_media: self.exchange.capacity.refused,
             one_way: self.exchange.listening.one_way,
             one_way_total: self.exchange.listening.one_way_total,
+            rooms: self.exchange.rooms.count(),
+            room_members: self.exchange.rooms.members(),
         }
     }
 

@@ -28,15 +28,17 @@ impl Call {
         }
         let [one, two] = [0, leg].map(|leg| self.heard_of(exchange, leg));
         let [caller_music, called_music] = [0, leg].map(|leg| self.music_of(exchange, leg));
+        let is_held = self.holds(0);
         let (callers, rest) = self.legs.split_at_mut(1);
         let (Some(caller), Some(called)) = (callers.first_mut(), rest.get_mut(leg - 1)) else { return };
-        if matches!(called.end, End::Clip { .. }) {
-            // Nobody has to speak who hears a clip.
+        if matches!(called.end, End::Clip { .. } | End::Room) {
+            // Nobody has to speak who hears a clip, or is in a room.
             silence.talking = silence.held;
             silence.is_dialogue = false;
         }
         let own = match &called.end {
             End::Echo => Some(Source::Echo),
+            End::Room => exchange.rooms.source(self.key, is_held, exchange.settings.media.room_talkers),
             End::Clip { clip: Some(clip), repeat } => Some(Source::Play { clip: clip.clone(), repeat: *repeat }),
             End::Clip { clip: None, .. } | End::Sip { .. } => None,
         };
@@ -50,6 +52,9 @@ impl Call {
         }
         exchange.capacity.talks(self.key, self.price_ns(exchange, leg));
         self.listen_again(exchange);
+        if matches!(self.stage, Stage::Talking { .. }) {
+            self.tape(exchange);
+        }
     }
 
     /// What the sound between the caller and `leg` costs of each second, in nanoseconds; nothing while one of them has none.
@@ -63,6 +68,9 @@ impl Call {
             Some(End::Clip { .. } | End::Echo) => sound(0),
             _ => sound(leg),
         };
+        if let (Some(End::Room), Some((Some(codec), ptime_ms))) = (self.legs.get(leg).map(|leg| &leg.end), sound(0)) {
+            return prices.member_ns(codec, ptime_ms);
+        }
         let (Some((one, ptime_ms)), Some((other, _))) = (sound(0), other) else { return 0 };
         match (one, other) {
             (Some(one), Some(other)) if one == other && self.hears_digits(exchange, leg) => {
@@ -91,8 +99,8 @@ impl Call {
         match self.stage {
             Stage::Talking { with } => {
                 let media = &exchange.settings.media;
-                // Who listens to a clip needs not speak.
-                let is_clip = matches!(self.legs[with].end, End::Clip { .. });
+                // Who listens to a clip, or in a room, needs not speak.
+                let is_clip = matches!(self.legs[with].end, End::Clip { .. } | End::Room);
                 let talking = if is_clip { media.hold_timeout } else { media.silence_timeout };
                 SilenceLimits { talking: some(talking), held: some(media.hold_timeout), is_dialogue: true }
             }

@@ -38,6 +38,39 @@ pub enum Side {
     Callee,
 }
 
+/// A conference room in which somebody is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomView {
+    pub name: String,
+    pub since: Wall,
+    /// The media worker that it is on.
+    pub worker: usize,
+    /// The folder of its recording, under that of all recordings.
+    pub recording: Option<String>,
+    /// Those who came first, first.
+    pub members: Vec<MemberView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberView {
+    /// Its call's record.
+    pub id: String,
+    /// `user:alice`, `trunk:acme`, `anyone`.
+    pub who: String,
+    /// Its number or address.
+    pub from: String,
+    pub since: Wall,
+    /// Whether the others hear it now.
+    pub talks: bool,
+    /// How loud it is, against the loudest that there is: 0 to -127, which is silence.
+    pub level_db: i16,
+    pub muted: bool,
+    pub deaf: bool,
+    pub gain_db: i8,
+    /// Frames of 10 ms that it sent and that weren't here when their turn came.
+    pub missing_frames: u64,
+}
+
 /// Why no new call is taken, whoever calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {

@@ -34,7 +34,7 @@ const TOP: Keys = Keys {
         "user",
         "trunk",
     ],
-    later: &["network", "xmpp", "jingle", "redis", "cluster", "rates", "voicemail", "conference"],
+    later: &["network", "xmpp", "jingle", "redis", "cluster", "rates", "voicemail"],
 };
 const SIP: Keys = Keys {
     known: &[
@@ -82,6 +82,7 @@ const MEDIA: Keys = Keys {
         "codecs",
         "prompts",
         "hold_music",
+        "room_talkers",
     ],
     later: &["srtp", "dtls", "ice"],
 };
@@ -101,6 +102,8 @@ const LIMITS: Keys = Keys {
         "addresses",
         "redirects",
         "streams",
+        "rooms",
+        "room_members",
         "headers",
         "header_bytes",
         "call_lag",
@@ -292,6 +295,7 @@ fn media(part: &Section<'_>, data: &Path) -> Media {
         codecs: own_codecs(part).filter(|codecs| !codecs.is_empty()).unwrap_or(default.codecs),
         prompts: part.word("prompts").map_or_else(|| data.join("prompts"), PathBuf::from),
         hold_music: part.word("hold_music").map(str::to_owned),
+        room_talkers: part.integer("room_talkers", 1..=64u32).map_or(default.room_talkers, |count| count as usize),
     }
 }
 
@@ -318,6 +322,8 @@ fn limits(part: &Section<'_>) -> Limits {
         redirects: part.integer("redirects", 0..=64u32).map_or(default.redirects, |count| count as usize),
         streams: part.integer("streams", 1..=32u32).map_or(default.streams, |count| count as usize),
         headers: part.integer("headers", 32..=4_096u32).map_or(default.headers, |count| count as usize),
+        rooms: count("rooms", default.rooms),
+        room_members: count("room_members", default.room_members),
         header_bytes: part
             .integer("header_bytes", 1_024..=65_536u32)
             .map_or(default.header_bytes, |count| count as usize),

@@ -138,6 +138,8 @@ pub struct Media {
     pub prompts: PathBuf,
     /// What whoever is held hears, a file under the same folder; none for silence, or what the holder sends.
     pub hold_music: Option<String>,
+    /// How many who talk at once are heard in a conference room.
+    pub room_talkers: usize,
 }
 
 /// How media workers move packets.
@@ -196,6 +198,9 @@ pub struct Limits {
     pub redirects: usize,
     /// Media lines that one side of a call may have open; others are refused.
     pub streams: usize,
+    /// Conference rooms at once, and members of one.
+    pub rooms: usize,
+    pub room_members: usize,
     /// Header fields of one SIP message, and bytes of one of them.
     pub headers: usize,
     pub header_bytes: usize,
@@ -616,6 +621,8 @@ impl Default for Media {
             ],
             prompts: PathBuf::from("data/prompts"),
             hold_music: None,
+            // More voices at once are noise, and nobody can follow half as many.
+            room_talkers: 8,
         }
     }
 }
@@ -656,6 +663,10 @@ impl Default for Limits {
             redirects: 5,
             // Sound, pictures, slides and text. Each has ports of its own on both sides.
             streams: 4,
+            // A room for each few calls.
+            rooms: 500,
+            // What one core carries at 8 kHz: a room is on one worker.
+            room_members: 2_000,
             // A message through ten proxies has half of that.
             headers: 256,
             // Certificates and long routes fit.

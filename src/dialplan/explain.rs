@@ -60,6 +60,8 @@ pub fn target_text(target: &Target) -> String {
             format!("trunk {name}, number {number}; {} lead on too", next_on.join(", "))
         }
         Target::Echo => "echo".to_owned(),
+        Target::Conference { name, record: false } => format!("conference {name}"),
+        Target::Conference { name, record: true } => format!("conference {name}, recorded"),
         Target::PickUp { user } => format!("pick up what rings at user {user}"),
         Target::Play { file, repeat: false } => format!("play {file}"),
         Target::Play { file, repeat: true } => format!("play {file} until the caller hangs up"),
@@ -74,6 +76,7 @@ fn target_json(target: &Target) -> Value {
         Target::User { name } => json!({ "user": name }),
         Target::Trunk { name, number, next_on } => json!({ "trunk": name, "number": number, "next_on": next_on }),
         Target::Echo => json!({ "echo": true }),
+        Target::Conference { name, record } => json!({ "conference": name, "record": record }),
         Target::PickUp { user } => json!({ "pickup": user }),
         Target::Play { file, repeat } => json!({ "play": file, "repeat": repeat }),
         Target::Change(Change::Forward { when, to, after }) => {

@@ -374,7 +374,7 @@ expect = { rule = "Landlines in the USA and Canada", trunk = "acme", number = "+
         let text =
             "[[rule]]\nname = \"People on Jabber\"\naddress = \"*@jabber.example\"\nto = [{ network = \"xmpp\" }]\n";
         assert_eq!(problems(text), ["t.toml:4: `network` in the target comes with a later release; remove the line"]);
-        for kind in ["conference", "voicemail", "menu", "enum", "http"] {
+        for kind in ["voicemail", "menu", "enum", "http"] {
             let text = text.replace("network", kind);
             assert_eq!(
                 problems(&text),
@@ -555,7 +555,7 @@ call = { from = "acme" }
                 "t.toml:6: `trunk`: there is no trunk `acne`; did you mean `acme`?",
                 "t.toml:6: `user`: there is no user `allice`; did you mean `alice`?",
                 "t.toml:6: the target has user and trunk at once; write a target for each, in the order to try them",
-                "t.toml:6: the target says nothing of where to; name one of user, trunk, echo, pickup, play, forward, do_not_disturb, reject",
+                "t.toml:6: the target says nothing of where to; name one of user, trunk, echo, conference, pickup, play, forward, do_not_disturb, reject",
                 "t.toml:9: `number`: `1-2` has a `-`, which no pattern has; take digits, letters, +, *, #, X, Z, N, [..], and . or ! at the end; or write a `regex`",
                 "t.toml:10: `when`: `Mon-Fri 08:00-18:00` has no time zone; add one, like \"Europe/London\" or \"UTC\"",
                 "t.toml:11: `to` of the rule `b` has no targets; write it like to = [{ user = \"bob\" }], or [{ reject = 603 }]",

@@ -80,6 +80,8 @@ pub enum Target {
     },
     /// The caller hears themself.
     Echo,
+    /// A room in which all hear each other; recorded from its beginning on, where that is wished.
+    Conference { name: String, record: bool },
     /// The call that rings longest at a user.
     PickUp { user: String },
     /// A sound file, once or until the caller hangs up.
@@ -122,6 +124,14 @@ impl Target {
     /// Whether the caller needs no sound of its own for it.
     pub fn is_silent(&self) -> bool {
         matches!(self, Target::Reject { .. } | Target::PickUp { .. })
+    }
+
+    /// The room that it leads to.
+    pub fn room(&self) -> Option<&str> {
+        match self {
+            Target::Conference { name, .. } => Some(name),
+            _ => None,
+        }
     }
 
     /// Whether a call that somebody else sends on may end there.

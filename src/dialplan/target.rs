@@ -13,6 +13,9 @@ use crate::dialplan::template::{Fields, Scope, Template};
 /// Longer numbers are dialled by nobody.
 const MAX_NUMBER: usize = 128;
 
+/// Nor does anybody say longer names.
+const MAX_ROOM_NAME: usize = 40;
+
 const KEYS: Keys = Keys {
     known: &[
         "user",
@@ -22,6 +25,8 @@ const KEYS: Keys = Keys {
         "prefix",
         "next_on",
         "echo",
+        "conference",
+        "record",
         "pickup",
         "play",
         "repeat",
@@ -31,9 +36,10 @@ const KEYS: Keys = Keys {
         "reject",
         "reason",
     ],
-    later: &["network", "conference", "voicemail", "menu", "enum", "http"],
+    later: &["network", "voicemail", "menu", "enum", "http"],
 };
-const KINDS: [&str; 8] = ["user", "trunk", "echo", "pickup", "play", "forward", "do_not_disturb", "reject"];
+const KINDS: [&str; 9] =
+    ["user", "trunk", "echo", "conference", "pickup", "play", "forward", "do_not_disturb", "reject"];
 
 /// One target of a rule, before a call fills it in.
 #[derive(Clone, Debug)]
@@ -47,6 +53,7 @@ enum Kind {
     User(Template),
     Trunk { name: String, number: Number, next_on: Vec<u16> },
     Echo,
+    Conference { name: Template, record: bool },
     PickUp(Template),
     Play { file: String, repeat: bool },
     Change(ChangeAim),
@@ -107,6 +114,7 @@ impl Aim {
             "pickup" => Kind::PickUp(user(&part, "pickup", scope, users)?),
             "trunk" => trunk(&part, scope, context)?,
             "echo" => echo(&part)?,
+            "conference" => conference(&part, scope)?,
             "play" => play(&part)?,
             "forward" => Kind::Change(ChangeAim::forward(&part, scope)?),
             "do_not_disturb" => Kind::Change(ChangeAim::do_not_disturb(&part)?),
@@ -162,6 +170,13 @@ impl Aim {
                 Ok(Target::PickUp { user: user.name.clone() })
             }
             Kind::Echo => Ok(Target::Echo),
+            Kind::Conference { name, record } => {
+                let name = name.fill(fields);
+                if !is_room_name(&name) {
+                    return Err(format!("conference \"{}\", which is no name for a room", name.escape_debug()));
+                }
+                Ok(Target::Conference { name, record: *record })
+            }
             Kind::Play { file, repeat } => Ok(Target::Play { file: file.clone(), repeat: *repeat }),
             Kind::Change(change) => change.fill(fields).map(Target::Change),
             Kind::Reject { status, reason } => Ok(Target::Reject { status: *status, reason: reason.clone() }),
@@ -185,6 +200,11 @@ impl Number {
     }
 }
 
+/// Whether a room may be called so. Recordings have its name in theirs.
+fn is_room_name(name: &str) -> bool {
+    is_dialable(name) && name.chars().count() <= MAX_ROOM_NAME && !name.starts_with('.')
+}
+
 /// Whether a text may be sent as the user part of an address, as a number or a name.
 pub fn is_dialable(number: &str) -> bool {
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '+' | '*' | '#' | '-' | '_' | '.' | '~' | '=' | '&' | '!');
@@ -196,6 +216,7 @@ fn refuse_strangers(part: &Section<'_>, kind: &str) {
     let companions: &[&str] = match kind {
         "trunk" => &["number", "strip", "prefix", "next_on"],
         "play" => &["repeat"],
+        "conference" => &["record"],
         "forward" => &["number", "after"],
         "reject" => &["reason"],
         _ => &[],
@@ -258,6 +279,18 @@ fn echo(part: &Section<'_>) -> Option<Kind> {
         return None;
     }
     Some(Kind::Echo)
+}
+
+fn conference(part: &Section<'_>, scope: Scope) -> Option<Kind> {
+    let name = part.read("conference", |text| {
+        let template = Template::parse(text, scope)?;
+        if template.is_fixed() && !is_room_name(text) {
+            let mend = format!("take up to {MAX_ROOM_NAME} letters, digits and signs like - and _");
+            return Err(Wrong::new(format!("`{text}` is no name for a room"), mend));
+        }
+        Ok(template)
+    });
+    Some(Kind::Conference { record: part.flag("record").unwrap_or(false), name: name? })
 }
 
 fn play(part: &Section<'_>) -> Option<Kind> {

@@ -25,13 +25,14 @@ const EXPECT: Keys = Keys {
         "number",
         "caller",
         "echo",
+        "conference",
         "pickup",
         "play",
         "forward",
         "do_not_disturb",
         "reject",
     ],
-    later: &["network", "conference", "voicemail", "menu", "enum", "http", "cost"],
+    later: &["network", "voicemail", "menu", "enum", "http", "cost"],
 };
 
 #[derive(Clone, Debug)]
@@ -70,6 +71,7 @@ enum Fact {
     Numbers,
     Caller,
     Echo,
+    Conference,
     PickUp,
     Play,
     Forward,
@@ -236,7 +238,8 @@ fn caller(text: &str, context: &PlanContext, users: &Directory) -> Result<From, 
 /// None where one of them is wrong, so that a test doesn't pass on what is left.
 fn expectations(part: &Section<'_>) -> Option<Vec<(Fact, String)>> {
     let mut expected = Vec::new();
-    for fact in [Fact::Rule, Fact::User, Fact::PickUp, Fact::Caller, Fact::Play, Fact::Forward] {
+    let texts = [Fact::Rule, Fact::User, Fact::Conference, Fact::PickUp, Fact::Caller, Fact::Play, Fact::Forward];
+    for fact in texts {
         if part.has(fact.key()) {
             expected.push((fact, part.text(fact.key())?.to_owned()));
         }
@@ -275,6 +278,7 @@ impl Fact {
             Fact::Number | Fact::Numbers => "number",
             Fact::Caller => "caller",
             Fact::Echo => "echo",
+            Fact::Conference => "conference",
             Fact::PickUp => "pickup",
             Fact::Play => "play",
             Fact::Forward => "forward",
@@ -293,6 +297,7 @@ impl Fact {
             (Fact::Trunk, Some(Target::Trunk { name, .. }))
             | (Fact::Number, Some(Target::Trunk { number: name, .. }))
             | (Fact::User, Some(Target::User { name }))
+            | (Fact::Conference, Some(Target::Conference { name, .. }))
             | (Fact::PickUp, Some(Target::PickUp { user: name }))
             | (Fact::Play, Some(Target::Play { file: name, .. })) => Some(name.clone()),
             (Fact::Number, Some(Target::Change(Change::Forward { to, .. }))) => to.clone(),

@@ -15,6 +15,7 @@ use crate::shell::journal::Journal;
 use crate::shell::postman::Postman;
 use crate::shell::resolver::Resolver;
 use crate::shell::store::Store;
+use crate::shell::tape::Tapes;
 use crate::shell::transport::{Arrival, Guests, QUEUE, Transports};
 use crate::shell::{paths, prompt, seed, tls};
 use crate::sip::flow::{Flow, Transport};
@@ -90,6 +91,9 @@ pub struct World {
     store: Option<Store>,
     postman: Option<Postman>,
     prompts: PathBuf,
+    recordings: PathBuf,
+    /// Writes recordings, since there was one.
+    tapes: Option<Tapes>,
     resolver: Resolver,
     pub messages: Messages,
     /// Calls that ended since the last look, by their final status.
@@ -155,6 +159,8 @@ impl World {
             store: None,
             postman: None,
             prompts,
+            recordings: settings.data.join("recordings"),
+            tapes: None,
             resolver: Resolver::open(settings),
             messages,
             endings: BTreeMap::new(),
@@ -359,6 +365,15 @@ impl World {
                             machine.handle(now, Input::Post(news));
                         }
                     }
+                    Output::Tape(reel) => {
+                        let recordings = self.recordings.clone();
+                        self.tapes.get_or_insert_with(|| Tapes::start(recordings)).begin(reel);
+                    }
+                    Output::EndTape { folder } => {
+                        if let Some(tapes) = &self.tapes {
+                            tapes.end(folder);
+                        }
+                    }
                     Output::Notice(notice) => self.note(&notice),
                 }
             }
@@ -444,6 +459,7 @@ impl World {
             tracing::error!("{held} records of calls are lost: the disk takes none");
         }
         drop(self.workers);
+        drop(self.tapes);
         self.journal
     }
 }

@@ -16,5 +16,6 @@ pub mod prompt;
 mod resolver;
 pub mod seed;
 pub mod store;
+mod tape;
 pub mod tls;
 pub mod transport;

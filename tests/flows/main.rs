@@ -62,6 +62,7 @@ mod registering;
 mod renegotiating;
 mod replacing;
 mod rfc3665;
+mod rooms;
 mod sealed;
 mod services;
 mod streams;

@@ -63,7 +63,7 @@ impl Ports {
                 self.find(port).dialled.push_str(&digits);
                 None
             }
-            Command::Tap { .. } => None,
+            Command::Tap { .. } | Command::TapRoom { .. } => None,
         }
     }
 
@@ -107,6 +107,8 @@ impl Port {
         if let Some(from) = rest(item, "from") {
             let is = match (&self.source, from) {
                 (Source::Nothing, "nothing") | (Source::Echo, "echo") => true,
+                (Source::Room(seat), "room") => !seat.muted,
+                (Source::Room(seat), "muted room") => seat.muted,
                 (Source::Play { repeat: false, .. }, "clip") | (Source::Play { repeat: true, .. }, "loop") => true,
                 (Source::Peer(peer), name) => port(name) == Some(*peer),
                 _ => false,

@@ -7,7 +7,7 @@ use crate::mailbox::Mailbox;
 use crate::peer::Peer;
 use crate::ports::Ports;
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tandem::config::settings::{Settings, Trunk, TrunkCredentials};
 use tandem::dialplan::change::Change;
 use tandem::dialplan::directory::PlanUser;
 use tandem::dialplan::plan::{Plan, PlanContext};
-use tandem::media::command::Command;
+use tandem::media::command::{Command, RoomId, Source};
 use tandem::sip::agent::ClientId;
 use tandem::sip::digest::Hashes;
 use tandem::sip::flow::{Flow, Kind, Transmit, Transport};
@@ -223,6 +223,8 @@ pub struct World {
     /// Requests that went by connections.
     requests: Vec<(Flow, ClientId)>,
     inputs: VecDeque<Input>,
+    /// The worker that each conference room is on.
+    homes: HashMap<RoomId, usize>,
 }
 
 impl World {
@@ -250,6 +252,7 @@ impl World {
             gone: HashSet::new(),
             requests: Vec::new(),
             inputs: VecDeque::new(),
+            homes: HashMap::new(),
         };
         for line in setting.dns.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
@@ -351,6 +354,8 @@ impl World {
                 self.inputs.push_back(Input::Kept { ticket, result });
             }
             Output::Post(order) => self.inputs.extend(self.mailbox.obey(order).map(Input::Post)),
+            Output::Tape(reel) => self.note(format!("          tape {}", reel.file)),
+            Output::EndTape { folder } => self.note(format!("          end of tape {folder}")),
             Output::Notice(notice) => self.note(format!("          {notice:?}")),
         }
     }
@@ -438,8 +443,12 @@ impl World {
             Command::Connect { .. } => "connect",
             Command::Close { .. } => "close",
             Command::Dial { .. } => "dial",
-            Command::Tap { .. } => "other",
+            Command::Tap { .. } | Command::TapRoom { .. } => "other",
         };
+        if let Command::Connect { source: Source::Room(seat), .. } = &command {
+            let home = *self.homes.entry(seat.room).or_insert(worker);
+            assert_eq!(home, worker, "{:?} is on two workers", seat.room);
+        }
         if let Some((full, left)) = self.full.as_mut().filter(|(full, left)| *full == kind && *left > 0) {
             *left -= 1;
             self.log.push(format!("              the ring is full for {full}"));

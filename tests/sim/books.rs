@@ -158,5 +158,5 @@ fn inconsistencies(record: &CallRecord, is_right: bool, moves: bool) -> Vec<Stri
 
 /// An end of the gateway's own, which has no port.
 fn is_local(target: &str) -> bool {
-    target == "echo" || ["play:", "forward:"].iter().any(|kind| target.starts_with(kind))
+    target == "echo" || ["play:", "forward:", "conference:"].iter().any(|kind| target.starts_with(kind))
 }

@@ -69,6 +69,10 @@ impl World {
         if has_echo && hears_itself(&caller) && called.as_ref().is_some_and(hears_itself) {
             return;
         }
+        // What is heard in a room is nobody's voice alone, and nothing where nobody else is there.
+        if family.iter().any(|&call| self.ledger.stories[call].dialled.starts_with("*88")) {
+            return;
+        }
         let mut wrong = Vec::new();
         match (&called, &hearing.called) {
             (Some(called), Some(before)) => {

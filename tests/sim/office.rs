@@ -37,6 +37,11 @@ number = "*43"
 to = [{ echo = true }]
 
 [[rule]]
+name = "Room"
+number = "*88X"
+to = [{ conference = "88-{1}" }]
+
+[[rule]]
 name = "Clock"
 number = "*60"
 to = [{ play = "clock.wav" }]
@@ -213,7 +218,7 @@ pub fn clip(file: &str) -> Result<Arc<Clip>, String> {
 /// What a phone dials.
 pub fn dialled(chance: &mut Chance) -> String {
     match chance.below(22) {
-        0 => ["*43", "*73"][chance.below(2) as usize].to_owned(),
+        0 => ["*43", "*73", "*881", "*882"][chance.below(4) as usize].to_owned(),
         1 => "*60".to_owned(),
         // An endless clip has much to play.
         2 if chance.below(4) == 0 => "*61".to_owned(),

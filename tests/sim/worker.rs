@@ -108,6 +108,7 @@ impl Worker {
                 self.know(port, "an order");
                 self.engine.command(now, command, &mut self.batch);
             }
+            Command::TapRoom { .. } => self.engine.command(now, command, &mut self.batch),
             Command::Connect { port, ref source } => {
                 self.know(port, "Connect");
                 if let Source::Peer(peer) = source {

@@ -301,7 +301,7 @@ impl World {
                         self.after(self.posted - self.time, Happening::Answer(Input::Post(news)));
                     }
                 }
-                Output::Notice(_) => {}
+                Output::Notice(_) | Output::Tape(_) | Output::EndTape { .. } => {}
             }
         }
         for transmit in sends {

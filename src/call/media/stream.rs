@@ -206,6 +206,11 @@ impl Stream {
         self.announced
     }
 
+    /// It is on another port, which isn't open yet.
+    pub fn reopen(&mut self, port: PortId) {
+        (self.port, self.announced) = (Some(port), None);
+    }
+
     pub fn awaits_port(&self) -> bool {
         self.port.is_some() && self.announced.is_none()
     }

@@ -149,7 +149,8 @@ impl Switch {
         let decision = self.decide(now, &invitation);
         let is_full = matches!(&invitation.identity, Identity::Trunk { name, .. }
             if self.exchange.trunks.by_name(name).is_some_and(Trunk::is_full));
-        let (key, id, worker) = self.exchange.new_call();
+        let targets = decision.route.as_ref().map(|route| route.targets.as_slice()).unwrap_or_default();
+        let (key, id, worker) = self.exchange.new_call(if is_full { &[] } else { targets });
         let refusal = invitation.refusal.take();
         let record = open_record(now, id.clone(), &invitation, &decision);
         let pass_headers = decision.route.as_ref().map(|route| route.pass_headers.clone()).unwrap_or_default();

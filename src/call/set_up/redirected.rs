@@ -147,6 +147,7 @@ impl Call {
                     legs().any(|leg| leg.target == text && leg.number == *number)
                 }
                 Target::Echo
+                | Target::Conference { .. }
                 | Target::Play { .. }
                 | Target::Reject { .. }
                 | Target::Change(_)

@@ -146,7 +146,8 @@ impl Switch {
         let LegKey { call: from, leg: referrer } = order.referrer;
         let Some(old) = self.calls.get(&from) else { return };
         self.attempts += 1;
-        let (key, id, worker) = self.exchange.new_call();
+        let targets = decision.route.as_ref().map(|route| route.targets.as_slice()).unwrap_or_default();
+        let (key, id, worker) = self.exchange.new_call(targets);
         let old_leg = &old.legs[order.transferee];
         let Some(flow) = old_leg.flow() else { return };
         let shown = old.shown(&self.exchange, order.transferee);
