@@ -4,6 +4,7 @@ pub mod calls;
 pub mod forwarding;
 pub mod gateway;
 pub mod records;
+pub mod rooms;
 pub mod users;
 
 use super::answer::Refusal;

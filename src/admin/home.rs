@@ -20,6 +20,9 @@ The console comes with a later release. What there is now:
   GET    /api/v1/calls                 calls that are up, and how they sound
   GET    /api/v1/calls/{id}            one of them
   DELETE /api/v1/calls/{id}            hang up
+  GET    /api/v1/rooms                 conference rooms, and who is in them
+  GET    /api/v1/rooms/{name}          POST records it, or no longer: {\"record\"}
+  POST   /api/v1/rooms/{name}/members/{id}  {\"mute\", \"deaf\", \"gain_db\", \"kick\"}; the id is its call's
   GET    /api/v1/cdr                   call records: ?since=2h&until=&party=&failed=true&limit=100
   GET    /api/v1/cdr/{id}              one record, by its id or a leg's Call-ID
   GET    /api/v1/users                 POST adds one: {\"name\", \"password\", \"number\", \"country\", \"display_name\"}

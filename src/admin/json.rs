@@ -6,7 +6,7 @@ use crate::admin::json::sound::{hundredths, one_way, one_way_of, report, side, s
 use crate::base::time::Wall;
 use crate::call::account::forwarding::Forwarding;
 use crate::call::record::{CallRecord, LegRecord, StreamRecord};
-use crate::call::view::{AddressView, CallView, Closed, RegistrationView, TrunkView};
+use crate::call::view::{AddressView, CallView, Closed, MemberView, RegistrationView, RoomView, TrunkView};
 use crate::config::settings::User;
 use crate::media::command::Report;
 use crate::shell::control::{ReloadReport, Status};
@@ -83,6 +83,31 @@ pub fn call(call: &CallView) -> Value {
         "callee_sound": heard(&call.callee_codec, call.callee_sound.as_ref()),
         "one_way": call.one_way.as_ref().map(|(silent, stretch)| one_way(*silent, stretch)),
         "silent_side": call.one_way.map(|(silent, _)| side(silent)),
+    })
+}
+
+pub fn room(room: &RoomView) -> Value {
+    json!({
+        "name": room.name,
+        "since": time(room.since),
+        "worker": room.worker,
+        "recording": room.recording,
+        "members": room.members.iter().map(member).collect::<Vec<_>>(),
+    })
+}
+
+fn member(member: &MemberView) -> Value {
+    json!({
+        "id": member.id,
+        "who": member.who,
+        "from": member.from,
+        "since": time(member.since),
+        "talking": member.talks,
+        "level_db": member.level_db,
+        "muted": member.muted,
+        "deaf": member.deaf,
+        "gain_db": member.gain_db,
+        "missing_frames": member.missing_frames,
     })
 }
 

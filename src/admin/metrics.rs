@@ -31,6 +31,10 @@ pub struct Metrics {
     workers: IntGaugeVec,
     media_load: GaugeVec,
     media_refused: IntCounter,
+    rooms: IntGauge,
+    room_members: IntGauge,
+    room_mixed: IntCounter,
+    room_missing: IntCounter,
     sip_messages: IntCounterVec,
     sip_damaged: IntCounter,
     sip_transactions: IntGauge,
@@ -85,6 +89,14 @@ impl Metrics {
             media_refused: kept.counter(
                 "tandem_media_refused_calls_total",
                 "Calls refused because the media workers can carry no more",
+            ),
+            rooms: kept.gauge("tandem_rooms", "Conference rooms in which somebody is"),
+            room_members: kept.gauge("tandem_room_members", "Calls that are in conference rooms"),
+            room_mixed: kept
+                .counter("tandem_room_mixed_frames_total", "Frames of 10 ms that were mixed in conference rooms"),
+            room_missing: kept.counter(
+                "tandem_room_missing_frames_total",
+                "Frames of 10 ms that members of conference rooms sent and that weren't there in time",
             ),
             sip_messages: kept.counters("tandem_sip_messages_total", "SIP messages by direction", "direction"),
             sip_damaged: kept.counter("tandem_sip_damaged_total", "Datagrams and frames that were no SIP message"),
@@ -177,6 +189,14 @@ impl Metrics {
     /// The total since the start.
     pub fn set_media_refused(&self, total: u64) {
         raise(&self.media_refused, total);
+    }
+
+    /// Rooms and members now; frames since the start.
+    pub fn set_rooms(&self, rooms: u64, members: u64, mixed: u64, missing: u64) {
+        self.rooms.set(signed(rooms));
+        self.room_members.set(signed(members));
+        raise(&self.room_mixed, mixed);
+        raise(&self.room_missing, missing);
     }
 
     /// How many workers move packets in this way.
@@ -308,6 +328,7 @@ mod tests {
         metrics.set_rtp_drops("stranger", 4);
         metrics.set_worker_busy(0, 0.25);
         metrics.set_records(7, 0);
+        metrics.set_rooms(2, 9, 400, 3);
         metrics.set_certificate("sip", -3.0);
         metrics.set_events(5, 4, 3);
         let text = metrics.text().unwrap();
@@ -319,6 +340,10 @@ mod tests {
             "tandem_rtp_drops_total{reason=\"stranger\"} 4",
             "tandem_worker_busy_ratio{worker=\"0\"} 0.25",
             "tandem_records_pending 7",
+            "tandem_rooms 2",
+            "tandem_room_members 9",
+            "tandem_room_mixed_frames_total 400",
+            "tandem_room_missing_frames_total 3",
             "tandem_certificate_expiry_seconds{certificate=\"sip\"} -3",
             "tandem_subscriptions 5",
             "tandem_stored_messages 3",

@@ -3,7 +3,7 @@ use super::token::Token;
 use super::*;
 use crate::base::time::Wall;
 use crate::call::record::{CallRecord, EndedBy, State};
-use crate::call::view::{AddressView, CallView, Phase, RegistrationView, TrunkView};
+use crate::call::view::{AddressView, CallView, MemberView, Phase, RegistrationView, RoomView, TrunkView};
 use crate::config::settings::{Secret, Settings, User};
 use crate::dialplan::route::{Decision, Route, Target};
 use crate::shell::control::{Control, ReloadReport, Status};
@@ -112,6 +112,15 @@ async fn answer_all(mut asked: mpsc::Receiver<Control>, accounts_changed: Arc<At
         match control {
             Control::Calls { reply } => drop(reply.send(vec![a_call(started)])),
             Control::Hangup { id, reply } => drop(reply.send(id == "up/1")),
+            Control::Rooms { reply } => drop(reply.send(vec![a_room(started)])),
+            Control::Room { name, reply } | Control::RecordRoom { name, reply, .. } => {
+                drop(reply.send((name == "88-1").then(|| a_room(started))));
+            }
+            Control::Steer { room, id, steering, reply } => {
+                let mut view = a_room(started);
+                view.members[0].muted = steering.muted == Some(true);
+                drop(reply.send((room == "88-1" && id == "up/1").then_some(view)));
+            }
             Control::Trunks { reply } => drop(reply.send(vec![a_trunk(started)])),
             Control::Registrations { reply } => drop(reply.send(vec![a_registration()])),
             Control::Reload { reply } => drop(reply.send(Err(vec!["plan.toml:3: no; mend".to_owned()]))),
@@ -157,6 +166,22 @@ fn a_call(started: Wall) -> CallView {
         callee_sound: None,
         one_way: None,
     }
+}
+
+fn a_room(since: Wall) -> RoomView {
+    let member = MemberView {
+        id: "up/1".to_owned(),
+        who: "user:carol".to_owned(),
+        from: "carol".to_owned(),
+        since,
+        talks: true,
+        level_db: -30,
+        muted: false,
+        deaf: false,
+        gain_db: 0,
+        missing_frames: 4,
+    };
+    RoomView { name: "88-1".to_owned(), since, worker: 0, recording: None, members: vec![member] }
 }
 
 fn a_trunk(started: Wall) -> TrunkView {
@@ -229,7 +254,7 @@ fn a_record(id: &str) -> CallRecord {
 }
 
 /// Every path of the API with a method that it knows.
-const ROUTES: [(&str, &str); 17] = [
+const ROUTES: [(&str, &str); 21] = [
     ("GET", "/api/v1/users"),
     ("POST", "/api/v1/users"),
     ("DELETE", "/api/v1/users/carol"),
@@ -241,6 +266,10 @@ const ROUTES: [(&str, &str); 17] = [
     ("GET", "/api/v1/calls"),
     ("GET", "/api/v1/calls/one"),
     ("DELETE", "/api/v1/calls/one"),
+    ("GET", "/api/v1/rooms"),
+    ("GET", "/api/v1/rooms/88-1"),
+    ("POST", "/api/v1/rooms/88-1"),
+    ("POST", "/api/v1/rooms/88-1/members/one"),
     ("GET", "/api/v1/trunks"),
     ("GET", "/api/v1/registrations"),
     ("GET", "/api/v1/explain?from=carol&to=1"),
@@ -450,6 +479,28 @@ async fn the_loop_is_asked_for_what_only_it_knows() {
     assert_eq!(gateway.ask("POST", "/api/v1/drain", None).await.body, json!({ "draining": true }));
     let report = ReloadReport { rules: 3, ..ReloadReport::default() };
     assert_eq!(json::reload(&report)["rules"], 3);
+}
+
+#[tokio::test]
+async fn rooms_are_shown_and_steered() {
+    let gateway = Fixture::start().await;
+    let rooms = gateway.get("/api/v1/rooms").await.body;
+    let member = &rooms["rooms"][0]["members"][0];
+    assert_eq!(
+        (&member["id"], &member["level_db"], &member["missing_frames"]),
+        (&json!("up/1"), &json!(-30), &json!(4))
+    );
+    assert_eq!(gateway.get("/api/v1/rooms/88-1").await.body["name"], "88-1");
+    assert_eq!(gateway.get("/api/v1/rooms/none").await.status, 404);
+    let path = "/api/v1/rooms/88-1/members/up%2F1";
+    let muted = gateway.ask("POST", path, Some(json!({ "mute": true }))).await;
+    assert_eq!((muted.status, &muted.body["members"][0]["muted"]), (200, &json!(true)));
+    for wrong in [json!({ "gain_db": 60 }), json!({ "moot": true }), json!({ "mute": 1 })] {
+        assert_eq!(gateway.ask("POST", path, Some(wrong.clone())).await.status, 422, "{wrong}");
+    }
+    let away = "/api/v1/rooms/88-1/members/down";
+    assert_eq!(gateway.ask("POST", away, Some(json!({ "kick": true }))).await.status, 404);
+    assert_eq!(gateway.ask("POST", "/api/v1/rooms/88-1", Some(json!({ "record": true }))).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,27 +1,46 @@
 //! `tandem calls`
 
+mod rooms;
+
 use super::Ground;
 use super::client::{Client, Reply, Request};
 use super::outcome::{Answer, Outcome};
 use super::screen::{cell, show_json, show_table, time_cell};
 use serde_json::Value;
 
-/// List the calls that are up
+/// List the calls that are up, and steer those in conference rooms
 ///
 /// SOUND is the mean opinion score (1 to 4.5) of what comes from the caller and of what comes from the called side, as it is
 /// here, up to some seconds ago; or from whom alone sound comes.
 #[derive(clap::Args)]
-#[command(after_help = "Example:
-  tandem calls --json")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  tandem calls --json
+  tandem calls --rooms
+  tandem calls mute 88 3kfb8wq2m7-12   (the room, and the id of the call)
+  tandem calls gain 88 3kfb8wq2m7-12 -6
+  tandem calls record 88"
+)]
 pub struct Args {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+    /// List the conference rooms, and who is in them
+    #[arg(long)]
+    rooms: bool,
+    #[command(subcommand)]
+    steering: Option<rooms::Steering>,
 }
 
 const HEADINGS: [&str; 9] = ["STARTED", "STATE", "CALLER", "FROM", "DIALLED", "TARGET", "CODECS", "SOUND", "ID"];
 
 pub fn run(ground: &Ground, args: &Args) -> Outcome {
+    match &args.steering {
+        Some(steering) => return rooms::steer(ground, steering),
+        None if args.rooms => return rooms::list(ground, args.json),
+        None => {}
+    }
     match Client::new(&ground.settings()?)?.ask(Request::Get("calls", &[]))? {
         Reply::Yes(answer) => {
             let calls = answer["calls"].as_array().map(Vec::as_slice).unwrap_or_default();

@@ -115,11 +115,14 @@ impl Gauges {
         }
         self.busy_ns.resize(world.workers.len(), 0);
         let (mut received, mut sent) = (0, 0);
+        let mut rooms = [0; 4];
         let mut drops = BTreeMap::new();
         for (index, worker) in world.workers.iter().enumerate() {
             let counters = worker.counters();
             received += counters.received_packets.value();
             sent += counters.sent_packets.value();
+            let figures = [&counters.rooms, &counters.room_members, &counters.mixed_frames, &counters.missing_frames];
+            rooms.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure.value());
             for reason in Reason::ALL {
                 *drops.entry(reason.name()).or_insert(0) += counters.dropped(reason);
             }
@@ -129,6 +132,8 @@ impl Gauges {
             self.metrics.set_worker_busy(index, (busy as f64 / span).min(1.0));
         }
         self.metrics.set_rtp_packets(received, sent);
+        let [count, members, mixed, missing] = rooms;
+        self.metrics.set_rooms(count, members, mixed, missing);
         for (reason, count) in drops {
             self.metrics.set_rtp_drops(reason, count);
         }

@@ -6,6 +6,7 @@ use crate::base::chance::Chance;
 use crate::base::time::Wall;
 use crate::call::io::Input;
 use crate::call::switch::Switch;
+use crate::call::view::RoomView;
 use crate::config;
 use crate::config::settings::Settings;
 use crate::dialplan::route::Request;
@@ -254,6 +255,24 @@ impl Gateway {
                 }
                 let _ = reply.send(known);
             }
+            Control::Rooms { reply } => drop(reply.send(self.switch.rooms())),
+            Control::Room { name, reply } => drop(reply.send(self.switch.room(&name))),
+            Control::Steer { room, id, steering, reply } => {
+                let known = self.switch.has_member(&room, &id);
+                let before = self.switch.room(&room).filter(|_| known);
+                if known {
+                    self.world.tell(&mut self.switch, Input::Steer { id, steering });
+                }
+                // Whoever was the last leaves nothing to be shown.
+                let _ = reply.send(before.map(|before| {
+                    let empty = RoomView { members: Vec::new(), recording: None, ..before };
+                    self.switch.room(&room).unwrap_or(empty)
+                }));
+            }
+            Control::RecordRoom { name, on, reply } => {
+                self.world.tell(&mut self.switch, Input::RecordRoom { room: name.clone(), on });
+                let _ = reply.send(self.switch.room(&name));
+            }
             Control::Trunks { reply } => drop(reply.send(self.switch.trunks(self.world.clock.now()))),
             Control::Registrations { reply } => drop(reply.send(self.switch.registrations(self.world.clock.now()))),
             Control::Reload { reply } => self.reading.reload(Some(reply), self.switch.settings()),
@@ -446,5 +465,7 @@ fn greet(settings: &Settings, http: SocketAddr, https: Option<SocketAddr>, world
         tracing::debug!("{} to {} and back costs {} µs of CPU a packet", one.name(), other.name(), ns / 1_000);
     }
     println!("  SIP domain                {}", settings.sip.domain);
-    println!("  dial                      *43 echo   *60 speaking clock and *65 your number come with a later release");
+    println!(
+        "  dial                      *43 echo   *880 to *889 conference rooms   *60 speaking clock and *65 your number come with a later release"
+    );
 }

@@ -2,7 +2,8 @@
 //! gone is no error.
 
 use crate::base::time::Wall;
-use crate::call::view::{CallView, Closed, RegistrationView, TrunkView};
+use crate::call::room::Steering;
+use crate::call::view::{CallView, Closed, RegistrationView, RoomView, TrunkView};
 use crate::dialplan::route::Decision;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -17,6 +18,27 @@ pub enum Control {
     Hangup {
         id: String,
         reply: oneshot::Sender<bool>,
+    },
+    Rooms {
+        reply: oneshot::Sender<Vec<RoomView>>,
+    },
+    /// Nothing where nobody is in such a room.
+    Room {
+        name: String,
+        reply: oneshot::Sender<Option<RoomView>>,
+    },
+    /// Changes what a member hears and says. Answers the room as it is then; nothing where the call isn't in it.
+    Steer {
+        room: String,
+        id: String,
+        steering: Steering,
+        reply: oneshot::Sender<Option<RoomView>>,
+    },
+    /// Has a room recorded, or no longer, and answers in the same way.
+    RecordRoom {
+        name: String,
+        on: bool,
+        reply: oneshot::Sender<Option<RoomView>>,
     },
     Trunks {
         reply: oneshot::Sender<Vec<TrunkView>>,

@@ -17,6 +17,7 @@ mod one_way;
 mod phones;
 mod protected;
 mod provider;
+mod rooms;
 mod secure;
 mod sipp_own;
 mod tones;

@@ -242,6 +242,12 @@ impl Gateway {
         self.list("/calls", "calls")
     }
 
+    /// The conference rooms in which somebody is.
+    #[track_caller]
+    pub fn rooms(&self) -> Vec<Value> {
+        self.list("/rooms", "rooms")
+    }
+
     /// The call records, newest first.
     #[track_caller]
     pub fn cdr(&self) -> Vec<Value> {
