@@ -28,6 +28,8 @@ pub struct Load {
     /// Each payload says when it was sent: what goes through a codec can't.
     stamps: bool,
     payloads: [Vec<Vec<u8>>; 2],
+    /// How many of the legs talk.
+    talk: usize,
     begun: Instant,
 }
 
@@ -88,8 +90,9 @@ impl Load {
             let place = (leg as f64 * SPREAD).fract() * MOMENTS as f64;
             moments[place as usize].push(leg);
         }
-        let stamps = formats[0] == formats[1] && formats[0] != Format::OPUS;
-        Load { legs, moments, stamps, payloads: formats.map(Format::payloads), begun: Instant::now() }
+        let stamps = formats[0] == formats[1] && !row.is_room;
+        let payloads = formats.map(Format::payloads);
+        Load { legs, moments, stamps, payloads, talk: row.talk, begun: Instant::now() }
     }
 
     /// Has all legs talk for so long, and watches the subject meanwhile.
@@ -117,7 +120,11 @@ impl Load {
             for index in 0..self.moments[moment as usize % MOMENTS].len() {
                 let leg = self.moments[moment as usize % MOMENTS][index];
                 self.listen(leg, watch);
-                self.talk(leg, moment, watch);
+                // Whoever is in a room is sent a packet for each moment at which it might talk.
+                match leg < self.talk {
+                    true => self.talk(leg, moment, watch),
+                    false => watch.sent += u64::from(watch.counts(wall_ns())),
+                }
             }
         }
         let after = figures();

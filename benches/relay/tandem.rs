@@ -19,10 +19,12 @@ pub struct Tandem {
     worker: WorkerHandle,
     woken: mpsc::Receiver<()>,
     last: u64,
+    is_room: bool,
 }
 
 impl Tandem {
-    pub fn start(io: Io) -> Tandem {
+    /// Each call joins two sides, or leads both into the one room.
+    pub fn start(io: Io, is_room: bool) -> Tandem {
         let (wake, woken) = mpsc::sync_channel(1);
         let worker = Worker::spawn(WorkerSettings {
             name: NAME.to_owned(),
@@ -43,7 +45,7 @@ impl Tandem {
         while machine::threads(NAME).is_empty() && begun.elapsed() < Duration::from_secs(5) {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let mut tandem = Tandem { worker, woken, last: 0 };
+        let mut tandem = Tandem { worker, woken, last: 0, is_room };
         // Once it obeys, it has chosen its own class.
         let (port, _) = tandem.open();
         tandem.order(Command::Close { port });
@@ -109,8 +111,12 @@ impl Subject for Tandem {
     fn call(&mut self, one: Side, other: Side) -> (Exit, Exit) {
         let ((first, to_first), (second, to_second)) = (self.open(), self.open());
         let (first_key, second_key) = (self.configure(first, one), self.configure(second, other));
-        self.order(Command::Connect { port: first, source: Source::Peer(second) });
-        self.order(Command::Connect { port: second, source: Source::Peer(first) });
+        for (port, peer) in [(first, second), (second, first)] {
+            let (room, meter) = (RoomId(1), Default::default());
+            let seat = Seat { room, talkers: 8, muted: false, deaf: false, gain_db: 0, meter };
+            let source = if self.is_room { Source::Room(std::sync::Arc::new(seat)) } else { Source::Peer(peer) };
+            self.order(Command::Connect { port, source });
+        }
         (Exit { address: to_first, key: first_key }, Exit { address: to_second, key: second_key })
     }
 
