@@ -325,7 +325,8 @@ impl Agreed {
     /// What comes from a peer that is to be heard all the time. Comfort noise may pause (RFC 3389), and so may codecs of
     /// others whose ways nobody here knows.
     pub fn expects(&self) -> Expects {
-        if self.hears.is_empty() { Expects::Sound } else { Expects::SoundWithPauses }
+        let never_pauses = self.hears.is_empty() && self.noise.receive.is_none();
+        if never_pauses { Expects::Sound } else { Expects::SoundWithPauses }
     }
 
     /// What is passed on unopened, with the numbers that the other side has for it.
