@@ -304,27 +304,39 @@ fn an_encoder_goes_on_where_another_one_is() {
     }
 }
 
-#[test]
-fn opus_goes_on_without_a_break() {
+/// A second of voice through Opus, whose encoder another one follows at the given frame.
+fn through_opus(pcm: &[i16], change: Option<usize>) -> Vec<i16> {
     let settings = EncoderSettings { rate: 16_000, ..EncoderSettings::default() };
     let mut encoders = [0, 1].map(|_| Encoder::new(Codec::Opus, settings).unwrap());
     let mut decoder = Decoder::new(Codec::Opus, Some(16_000)).unwrap();
-    let pcm = voice(16_000, 16_000);
     let (mut heard, mut last) = (Vec::new(), &pcm[..0]);
     for (n, frame) in pcm.chunks(320).enumerate() {
-        if n == 30 {
+        if change == Some(n) {
             let [one, other] = &mut encoders;
             other.follow(one, last);
         }
         let mut payload = [0; MAX_PAYLOAD_BYTES];
-        let length = encoders[usize::from(n >= 30)].encode(frame, &mut payload).unwrap();
+        let encoder = &mut encoders[usize::from(change.is_some_and(|change| n >= change))];
+        let length = encoder.encode(frame, &mut payload).unwrap();
         let mut room = [0; MAX_FRAME_SAMPLES];
         let count = decoder.decode(&payload[..length], &mut room).unwrap();
         heard.extend_from_slice(&room[..count]);
         last = frame;
     }
+    heard
+}
+
+#[test]
+fn opus_goes_on_without_a_break() {
+    let pcm = voice(16_000, 16_000);
+    let unbroken = through_opus(&pcm, None);
     let step = |pcm: &[i16]| pcm.windows(2).map(|pair| (i32::from(pair[0]) - i32::from(pair[1])).abs()).max();
-    let around = &heard[30 * 320 - 200..31 * 320];
-    assert!(step(around) <= step(&pcm).map(|step| step * 3 / 2), "{:?} after {:?}", step(around), step(&pcm));
-    assert!(power(&heard[30 * 320..31 * 320]) > power(&heard[27 * 320..28 * 320]) / 3.0);
+    for change in 20..40 {
+        let heard = through_opus(&pcm, Some(change));
+        let around = change * 320 - 200..(change + 1) * 320;
+        let (steps, usual) = (step(&heard[around.clone()]), step(&unbroken));
+        assert!(steps <= usual.map(|step| step * 3 / 2), "at {change}: {steps:?} after {usual:?}");
+        let (here, there) = (power(&heard[around.clone()]), power(&unbroken[around]));
+        assert!(here > there / 3.0 && here < there * 3.0 + 1.0, "at {change}: {here} beside {there}");
+    }
 }
