@@ -5,7 +5,7 @@ use crate::base::time::{Now, Time};
 use crate::call::io::{Input, Output};
 use crate::call::leg::{Said, description_of};
 use crate::call::media::SDP;
-use crate::call::media::negotiate::{self, Agreed, Keys, Local};
+use crate::call::media::negotiate::{self, Agreed, Habit, Keys, Local, Secret};
 use crate::config::settings::{Prack, Srtp};
 use crate::media::command::{Clip, Command, Event as MediaEvent, PortId, Report, Source, Tap};
 use crate::sip::agent::{
@@ -59,7 +59,7 @@ pub struct Phone {
     settings: PhoneSettings,
     agent: Agent,
     /// Of which the keys of SRTP are made.
-    secret: [u8; 32],
+    secret: Secret,
     session: Option<SessionId>,
     announced: Option<SocketAddr>,
     offered: Option<Description>,
@@ -121,7 +121,7 @@ impl Phone {
         Phone {
             settings,
             agent,
-            secret: chance.bytes(),
+            secret: Secret(chance.bytes()),
             session: None,
             announced: None,
             offered: None,
@@ -218,7 +218,7 @@ impl Phone {
     }
 
     fn keys(&self) -> Keys<'_> {
-        Keys { policy: self.settings.srtp, secret: &self.secret }
+        Keys { policy: self.settings.srtp, secret: &self.secret, habit: Habit::default() }
     }
 
     fn offer(&mut self) -> Option<Body> {

@@ -125,7 +125,7 @@ impl Engine {
     fn configure(&mut self, now: Time, port: PortId, settings: &PortSettings) {
         let Some(slot) = self.ordered(port) else { return };
         if let Some(side) = self.sides.get_mut(slot.0) {
-            side.configure(now, settings);
+            side.configure(now, settings, &mut self.chance);
         }
         self.prepare(slot);
         self.prepare_place(slot);
@@ -296,7 +296,7 @@ impl Engine {
         plain: &'a mut [u8],
     ) -> Result<&'a [u8], Reason> {
         match &mut self.sides.get_mut(slot.0).ok_or(Reason::NoPort)?.security {
-            Security::Clear => Ok(datagram),
+            Security::Clear { .. } => Ok(datagram),
             Security::Shut => Err(Reason::Unauthentic),
             Security::Keyed(keyed) => {
                 let opened = keyed.open(now, Kind::of(datagram), datagram, plain).map_err(Reason::from)?;
@@ -425,6 +425,10 @@ impl Engine {
         };
         if let Some(codec) = codec.filter(|_| decodes) {
             self.hear(now, source, codec, heard);
+        } else if let (None, Some(side)) = (codec, self.sides.get_mut(source.0))
+            && let Some(hearing) = &mut side.hearing
+        {
+            hearing.pass_by(heard);
         }
     }
 

@@ -139,10 +139,12 @@ impl Side {
         }
     }
 
-    pub fn configure(&mut self, now: Time, settings: &PortSettings) {
+    pub fn configure(&mut self, now: Time, settings: &PortSettings, chance: &mut Chance) {
         self.protocol = settings.protocol;
         self.port.configure(settings);
-        self.security.configure(now, settings.protection.as_deref());
+        if self.security.configure(now, settings.protection.as_deref()) {
+            self.send.begin_stream(chance.u32());
+        }
         self.receive.configure(settings);
         self.send.configure(now, settings.send.as_ref());
         self.send.set_noise(settings.noise.send);

@@ -170,3 +170,85 @@ fn what_is_refused_is_refused_with_the_reason() {
         ",
     );
 }
+
+#[test]
+fn a_side_that_is_transferred_keeps_its_protection() {
+    for (sdp, answer) in [("PCMU secure keys", "PCMU secure keys"), ("PCMU keys", "PCMU keys")] {
+        play(&format!(
+            "
+            bob registers
+            carol registers
+            alice calls bob (sdp {sdp})
+            tandem -> bob INVITE [sdp first=PCMU]
+            bob -> tandem 200 (sdp PCMU)
+            tandem -> bob ACK
+            tandem -> alice 200 [sdp {answer}]
+            alice -> tandem ACK
+            bob -> tandem REFER (Refer-To: <sip:carol@tandem.local>)
+            tandem -> bob 202 REFER
+            tandem -> bob NOTIFY [body SIP/2.0 100 Trying]
+            bob -> tandem 200 NOTIFY
+            tandem -> carol INVITE [sdp first=PCMU]
+            carol -> tandem 200 (sdp PCMU)
+            tandem -> carol ACK
+            tandem -> bob NOTIFY [body SIP/2.0 200 OK]
+            tandem -> bob BYE
+            bob -> tandem 200 NOTIFY
+            bob -> tandem 200 BYE
+            tandem -> alice INVITE [sdp first={answer}]
+            alice -> tandem 200 (sdp {sdp})
+            tandem -> alice ACK
+            media alice [protected | from carol]
+            media carol [clear]
+            alice -> tandem BYE
+            tandem -> alice 200 BYE
+            tandem -> carol BYE
+            carol -> tandem 200 BYE
+            "
+        ));
+    }
+}
+
+#[test]
+fn of_several_lines_the_one_is_taken_that_can_be() {
+    play(&format!(
+        "
+        bob registers
+        alice calls bob (sdp PCMU secure; PCMU)
+        tandem -> bob INVITE [sdp first=PCMU]
+        bob -> tandem 200 (sdp PCMU)
+        tandem -> bob ACK
+        tandem -> alice 200 [sdp audio refused; audio PCMU]
+        alice -> tandem ACK
+        media alice [clear]
+        {GOODBYE}"
+    ));
+    play_in(
+        users(Srtp::Required),
+        &format!(
+            "
+            bob registers
+            alice calls bob (sdp PCMU; PCMU secure keys)
+            tandem -> bob INVITE [sdp first=PCMU secure keys]
+            bob -> tandem 200 (sdp PCMU secure keys)
+            tandem -> bob ACK
+            tandem -> alice 200 [sdp audio refused; audio PCMU secure keys]
+            alice -> tandem ACK
+            media alice [protected]
+            {GOODBYE}"
+        ),
+    );
+}
+
+#[test]
+fn fax_has_no_keys_and_is_not_carried_where_they_are_demanded() {
+    play_in(
+        users(Srtp::Required),
+        "
+        bob registers
+        alice calls bob (sdp image t38)
+        tandem -> alice 488
+        quiet bob
+        ",
+    );
+}

@@ -9,7 +9,7 @@ pub mod sdes;
 mod sound;
 
 pub use endpoint::wishes;
-pub use sdes::Keys;
+pub use sdes::{Habit, Keys, Secret};
 
 use crate::config::settings::Relayed;
 use crate::media::command::{
@@ -139,8 +139,7 @@ pub fn offer_line(line: &Line<'_>, content: Content<'_>) -> Option<Media> {
         Content::Sound(sound) => sound::offer(line, &sound),
         Content::Relayed(like) => relayed::offer(line, like),
     }?;
-    sdes::offer(&mut offered, line.keys, line.before);
-    Some(offered)
+    sdes::offer(&mut offered, line.keys, line.before).then_some(offered)
 }
 
 /// Our answer to an offered line.
@@ -174,8 +173,8 @@ pub fn refused(theirs: &Media) -> Media {
 
 /// Whether an offer has something that a leg which may speak `ours` can answer.
 pub fn suits(offered: &Description, ours: &[Codec], keys: Keys<'_>) -> Result<(), Disagreement> {
-    let has_other = offered.media.iter().any(relayed::is_relayable);
-    match sound_line(offered) {
+    let has_other = offered.media.iter().any(|line| relayed::is_relayable(line) && sdes::answer(line, keys).is_ok());
+    match sound_line(offered, keys) {
         Some(line) if sound::suits(&offered.media[line], ours) => sdes::answer(&offered.media[line], keys).map(|_| ()),
         _ if has_other => Ok(()),
         Some(_) => Err(Disagreement::NoCommonCodec),
@@ -183,9 +182,12 @@ pub fn suits(offered: &Description, ours: &[Codec], keys: Keys<'_>) -> Result<()
     }
 }
 
-/// The audio line that we carry: the first over RTP, in clear or with keys in the description, that isn't refused.
-pub fn sound_line(description: &Description) -> Option<usize> {
-    description.media.iter().position(sound::is_sound)
+/// The audio line that we carry: the first over RTP, in clear or with keys in the description, that isn't refused and that may
+/// be answered. Where none may, the first stands for them.
+pub fn sound_line(description: &Description, keys: Keys<'_>) -> Option<usize> {
+    let may = |line: &Media| sound::is_sound(line) && sdes::answer(line, keys).is_ok();
+    let lines = &description.media;
+    lines.iter().position(may).or_else(|| lines.iter().position(sound::is_sound))
 }
 
 /// Our offer of one audio line, beside which there is nobody.
@@ -200,7 +202,7 @@ pub fn answer(
     local: &Local<'_>,
     towards: Option<Codec>,
 ) -> Result<(Description, Agreed), Disagreement> {
-    let line = sound_line(offered).ok_or(Disagreement::NoAudio)?;
+    let line = sound_line(offered, local.keys).ok_or(Disagreement::NoAudio)?;
     let towards = towards.map(sound::plain_format);
     let content = Content::Sound(local.sound(towards.as_ref()));
     let (ours, agreed) = answer_line(&offered.media[line], &local.line(), content)?;
@@ -211,7 +213,7 @@ pub fn answer(
 
 /// What the peer's answer to our offer of one audio line means.
 pub fn accept(ours: &Description, answered: &Description) -> Result<Agreed, Disagreement> {
-    let line = sound_line(ours).ok_or(Disagreement::UnfitAnswer)?;
+    let line = ours.media.iter().position(sound::is_sound).ok_or(Disagreement::UnfitAnswer)?;
     let theirs = answered.media.get(line).ok_or(Disagreement::UnfitAnswer)?;
     accept_line(&ours.media[line], theirs, true)
 }
@@ -232,7 +234,8 @@ impl<'a> Local<'a> {
 
 /// The codecs of an offer that we also have, in the offer's order.
 pub fn codecs_of(description: &Description) -> Vec<Codec> {
-    let formats = sound_line(description).map(|line| description.media[line].formats.as_slice()).unwrap_or_default();
+    let line = description.media.iter().find(|line| sound::is_sound(line));
+    let formats = line.map(|line| line.formats.as_slice()).unwrap_or_default();
     formats.iter().filter_map(Format::codec).collect()
 }
 

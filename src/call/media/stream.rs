@@ -1,7 +1,9 @@
 //! One media line of a leg: joined to the line of the other leg that has the same bond, or refused.
 
 use crate::call::exchange::Exchange;
-use crate::call::media::negotiate::{self, Agreed, Content, Disagreement, Keys, Line, Sound, fmtp, relayed};
+use crate::call::media::negotiate::{
+    self, Agreed, Content, Disagreement, Habit, Keys, Line, Secret, Sound, fmtp, relayed,
+};
 use crate::config::settings::{self, Dtmf, Relayed, Srtp};
 use crate::media::command::{Command, Expects, PortId, Protocol, Source, Tones};
 use crate::wire::description::{Description, Direction, Format, Kind, Media as MediaLine};
@@ -26,7 +28,8 @@ pub struct Stream {
     /// What we announce; there once the port is open.
     announced: Option<SocketAddr>,
     /// Of which our keys are made.
-    secret: [u8; 32],
+    secret: Secret,
+    habit: Habit,
     /// The host that the peer's signalling comes from; there with the port.
     signalling: Option<IpAddr>,
     /// What the line looks like, to be refused in its place.
@@ -104,7 +107,12 @@ impl Repertoire {
 
     /// Whether an offer has something that can be answered.
     pub fn suits(&self, offer: &Description) -> Result<(), Disagreement> {
-        negotiate::suits(offer, &self.codecs, Keys { policy: self.srtp, secret: &[0; 32] })
+        negotiate::suits(offer, &self.codecs, Keys::to_judge(self.srtp))
+    }
+
+    /// The line of an offer that is its sound.
+    pub fn sound_line(&self, offer: &Description) -> Option<usize> {
+        negotiate::sound_line(offer, Keys::to_judge(self.srtp))
     }
 
     /// What an operator listed for a trunk.
@@ -155,7 +163,7 @@ pub fn sound_shape() -> MediaLine {
 impl Stream {
     /// A line that is like `shape`, on a port that isn't open yet.
     pub fn new(bond: Bond, port: PortId, secret: [u8; 32], shape: MediaLine) -> Stream {
-        Stream { bond, port: Some(port), secret, ..Stream::refused(shape) }
+        Stream { bond, port: Some(port), secret: Secret(secret), ..Stream::refused(shape) }
     }
 
     /// A line that is refused.
@@ -164,7 +172,8 @@ impl Stream {
             bond: Bond(usize::MAX),
             port: None,
             announced: None,
-            secret: [0; 32],
+            secret: Secret([0; 32]),
+            habit: Habit::default(),
             signalling: None,
             mid: shape.attribute("mid").map(str::to_owned),
             shape,
@@ -176,6 +185,11 @@ impl Stream {
             silence_limit: None,
             expects: Expects::Nothing,
         }
+    }
+
+    /// The line as the leg's own peer had it in another call, which goes on here.
+    pub fn goes_on(&mut self, theirs: &MediaLine) {
+        self.habit = Habit::of(theirs);
     }
 
     /// The same, described by the leg's own peer.
@@ -251,7 +265,7 @@ impl Stream {
     /// Our line in an offer: refused where the other leg has nothing for it.
     pub fn offer(&mut self, speaks: &Repertoire, other: Option<&Opposite>) -> MediaLine {
         let offered = other.zip(self.announced).and_then(|(other, address)| {
-            let keys = Keys { policy: speaks.srtp, secret: &self.secret };
+            let keys = Keys { policy: speaks.srtp, secret: &self.secret, habit: self.habit };
             let line = Line { address, direction: other.wish, before: self.ours.as_ref(), keys };
             let offered = negotiate::offer_line(&line, self.content(speaks, other)?)?;
             Some((other.wish, offered))
@@ -277,7 +291,7 @@ impl Stream {
     ) -> Result<(MediaLine, Agreed), Disagreement> {
         let address = self.announced.filter(|_| self.continues(theirs)).ok_or(Disagreement::NoAudio)?;
         let other = other.ok_or(Disagreement::NoCommonCodec)?;
-        let keys = Keys { policy: speaks.srtp, secret: &self.secret };
+        let keys = Keys { policy: speaks.srtp, secret: &self.secret, habit: self.habit };
         let line = Line { address, direction: other.wish, before: self.ours.as_ref(), keys };
         let content = self.content(speaks, other).ok_or(Disagreement::NoCommonCodec)?;
         negotiate::answer_line(theirs, &line, content)

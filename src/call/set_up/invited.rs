@@ -6,7 +6,6 @@ use crate::call::exchange::{LegKey, Timer};
 use crate::call::failure::Failure;
 use crate::call::io::Notice;
 use crate::call::leg::{End, Leg, Said, Stage as LegStage, description_of};
-use crate::call::media::negotiate;
 use crate::call::media::stream::{self, Bond, Repertoire};
 use crate::call::media::{Media, SDP};
 use crate::call::party::Party;
@@ -175,7 +174,7 @@ impl Switch {
             let disagreement = invitation.speaks.suits(offer).err()?;
             Some(Failure::new(488, "").because(disagreement.text()))
         });
-        let lines = self.caller_lines(&call);
+        let lines = self.caller_lines(&call, &invitation.speaks);
         let speaks = invitation.speaks.clone();
         let leg = LegKey { call: key, leg: 0 };
         let Invitation { session, flow, message, identity, dialled, .. } = invitation;
@@ -213,11 +212,11 @@ impl Switch {
     }
 
     /// The lines of the caller's leg: those of its offer, or one for sound where it left the offer to us.
-    fn caller_lines(&self, call: &Call) -> Vec<(MediaLine, Option<Bond>)> {
+    fn caller_lines(&self, call: &Call, speaks: &Repertoire) -> Vec<(MediaLine, Option<Bond>)> {
         match &call.caller.offer {
             Some(offer) => {
                 let limit = self.exchange.settings.limits.streams;
-                stream::of_offer(&offer.media, negotiate::sound_line(offer), limit)
+                stream::of_offer(&offer.media, speaks.sound_line(offer), limit)
             }
             None => vec![(stream::sound_shape(), Some(Bond::SOUND))],
         }

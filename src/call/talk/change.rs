@@ -199,7 +199,7 @@ fn additions(media: &Media, offer: &Description, limit: usize) -> Vec<(usize, bo
     // Sound that goes on is the sound of the call; only where there is none, a line may become it.
     let has_sound =
         media.streams.iter().zip(&offer.media).any(|(stream, line)| stream.is_sound() && stream.continues(line));
-    let sound = negotiate::sound_line(offer).filter(|_| !has_sound);
+    let sound = media.speaks.sound_line(offer).filter(|_| !has_sound);
     let mut additions = Vec::new();
     for (index, line) in lines().filter(|(index, line)| !goes_on(*index, line)) {
         let is_sound = sound == Some(index);

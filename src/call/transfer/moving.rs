@@ -7,7 +7,6 @@ use crate::call::exchange::{CallKey, Exchange, Timer};
 use crate::call::failure::Failure;
 use crate::call::leg::{End, Leg, Stage as LegStage};
 use crate::call::media::Media;
-use crate::call::media::negotiate;
 use crate::call::media::stream::{self, Bond, Repertoire};
 use crate::call::party::Party;
 use crate::call::party::brought::Brought;
@@ -98,7 +97,7 @@ impl Call {
 
     /// The lines of a leg in their order, as it brings them into another call: its sound, and there whatever else has a
     /// fellow in `others`; the rest is refused, since no line is ever taken back (RFC 3264 §8).
-    pub fn lines_of(&self, leg: usize, others: &[(Kind, Bond)]) -> Vec<(MediaLine, Option<Bond>)> {
+    pub fn lines_of(&self, leg: usize, speaks: &Repertoire, others: &[(Kind, Bond)]) -> Vec<(MediaLine, Option<Bond>)> {
         let mut others = others.to_vec();
         let mut bond_of = |is_sound: bool, is_open: bool, line: &MediaLine| {
             if !is_open {
@@ -122,7 +121,7 @@ impl Call {
                     .collect()
             }
             (_, Some(offer)) => {
-                let sound = negotiate::sound_line(offer);
+                let sound = speaks.sound_line(offer);
                 let lines = offer.media.iter().enumerate();
                 let open = |line: &MediaLine| !line.is_refused();
                 lines.map(|(index, line)| (line.clone(), bond_of(sound == Some(index), open(line), line))).collect()

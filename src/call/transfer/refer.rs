@@ -156,7 +156,7 @@ impl Switch {
         let guest = old.record_of_guest(now, order.transferee, reason);
         let speaks = old.repertoire_of(&self.exchange, order.transferee);
         // The new call is about the same lines.
-        let lines = old.lines_of(order.transferee, &old.bonds_of(order.transferee));
+        let lines = old.lines_of(order.transferee, &speaks, &old.bonds_of(order.transferee));
         let local = old.media_address_of(&self.exchange, order.transferee, flow);
         let brought = old_leg.brought.clone();
         let chosen = decision.route.as_ref().and_then(|route| route.caller.clone());
@@ -247,7 +247,7 @@ impl Switch {
             old.record_of_guest(now, order.transferee, format!("transferred by {by} out of call {}", old.record.id));
         let speaks = old.repertoire_of(&self.exchange, order.transferee);
         let fellows = self.fellows_in(place);
-        let lines = old.lines_of(order.transferee, &fellows);
+        let lines = old.lines_of(order.transferee, &speaks, &fellows);
         let shown = old.shown(&self.exchange, order.transferee);
         let transfers = old.transfers + 1;
         let arrival = Arrival { from, instead_of: place.leg, shown };

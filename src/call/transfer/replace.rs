@@ -109,7 +109,7 @@ impl Switch {
         let whose = &other.record.legs[place.leg].target;
         let record = call.record_of_guest(now, 0, format!("took the place of {whose} from call {}", call.record.id));
         let speaks = call.repertoire_of(&self.exchange, 0);
-        let lines = call.lines_of(0, &self.fellows_in(place));
+        let lines = call.lines_of(0, &speaks, &self.fellows_in(place));
         let local = call.media_address_of(&self.exchange, 0, flow);
         let guest = Guest { arrival, flow, local, speaks, lines, record };
         let onward = Onward { call: place.call, leg: 0, referral: None };

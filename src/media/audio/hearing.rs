@@ -1,7 +1,7 @@
 //! What a port hears, as sound: ten milliseconds at a time, whatever came and whenever.
 
 use crate::base::time::Time;
-use crate::media::audio::jitter::{Buffer, DELAY_MAX, Lateness};
+use crate::media::audio::jitter::{Buffer, DELAY_MAX, Head, Lateness};
 use crate::media::counters::Reason;
 use crate::media::stream::receive::{Accept, Heard};
 use std::time::Duration;
@@ -44,6 +44,8 @@ pub struct Hearing {
     /// What the source says that its pause sounds like; it lasts until there is sound.
     comfort: comfort::Generator,
     is_comforting: bool,
+    /// The number of the last packet that stood in the place of sound, such as a telephone-event.
+    beside: Option<u64>,
     /// What was lost or late, in units of the clock.
     missing: u64,
     delay: Delay,
@@ -78,6 +80,7 @@ impl Hearing {
             pause: false,
             comfort: comfort::Generator::new(Colour::white(SILENT_DB), SEED),
             is_comforting: false,
+            beside: None,
             missing: 0,
             delay: Delay::default(),
         })
@@ -132,6 +135,15 @@ impl Hearing {
         Ok(())
     }
 
+    /// Notes a packet that stands in the place of sound: what follows it follows the sound before it.
+    pub fn pass_by(&mut self, heard: &Heard<'_>) {
+        self.beside = (self.generation == heard.generation).then_some(heard.extended);
+    }
+
+    fn follows(&self, head: &Head<'_>) -> bool {
+        head.follows || self.beside.is_some_and(|number| number + 1 == head.extended)
+    }
+
     /// Whether what was pulled last is a pause of the source's: its comfort noise, or Opus' own.
     pub fn is_pause(&self) -> bool {
         self.is_comforting || self.pause
@@ -148,6 +160,7 @@ impl Hearing {
         self.lateness = Lateness::new(self.clock_rate);
         self.state = State::Idle;
         self.dry = Duration::ZERO;
+        self.beside = None;
     }
 
     /// Fills `out`, of [`Hearing::step`] samples, with the next ten milliseconds. False where there is nothing to be
@@ -158,7 +171,7 @@ impl Hearing {
             State::Filling(until) if now < until => return false,
             State::Filling(_) => {
                 let Some(head) = self.buffer.head() else { return false };
-                let (timestamp, follows) = (head.timestamp, head.follows);
+                let (timestamp, follows) = (head.timestamp, self.follows(&head));
                 self.judge(timestamp - self.position, follows);
                 self.position = timestamp;
                 self.state = State::Playing;
@@ -217,7 +230,7 @@ impl Hearing {
     /// to be heard.
     fn refill(&mut self) -> bool {
         let units_of_packet = self.units(self.packet);
-        let head = self.buffer.head().map(|head| (head.timestamp, head.follows));
+        let head = self.buffer.head().map(|head| (head.timestamp, self.follows(&head)));
         let Some((timestamp, follows)) = head else { return self.run_dry() };
         let gap = timestamp - self.position;
         self.judge(gap, follows);

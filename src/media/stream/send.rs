@@ -82,7 +82,9 @@ impl Send {
         Send {
             ssrc: chance.u32(),
             settings: None,
-            sequence: start as u16,
+            // In the lower half, so that whoever misses the first packets knows how often the numbers have gone round (RFC 3711
+            // §3.3.1).
+            sequence: start as u16 & 0x7fff,
             timeline: Timeline { timestamp: (start >> 16) as u32, at: now, clock_rate: 8_000 },
             relay: None,
             carry: None,
@@ -130,6 +132,13 @@ impl Send {
     /// A packet is left out: the next one stands where the clock is by then.
     pub fn leave_out(&mut self) {
         self.next_timestamp = None;
+    }
+
+    /// What is sent from now on is another stream.
+    pub fn begin_stream(&mut self, ssrc: u32) {
+        self.ssrc = ssrc;
+        self.sequence &= 0x7fff;
+        self.begin_anew();
     }
 
     pub fn settings(&self) -> Option<&Sending> {

@@ -2,7 +2,7 @@
 
 use super::srtp::{Inbound, Outbound, Refusal};
 use crate::base::time::Time;
-use crate::media::command::Protection;
+use crate::media::command::{MasterKey, Protection};
 use crate::wire::rtp::Kind;
 use std::time::Duration;
 
@@ -11,11 +11,12 @@ const CHANGE: Duration = Duration::from_secs(5);
 /// After so long without a packet, sequence numbers may have gone round unseen.
 const PAUSE: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub enum Security {
-    /// Packets go as they are.
-    #[default]
-    Clear,
+    /// Packets go as they are. What was counted under keys is kept, so that they begin nothing anew if they come back.
+    Clear {
+        before: Option<Box<Keyed>>,
+    },
     Keyed(Box<Keyed>),
     /// Keys were agreed, and can't be used: nothing goes at all.
     Shut,
@@ -26,30 +27,53 @@ pub struct Keyed {
     keys: Protection,
     outbound: Outbound,
     inbound: Inbound,
-    former: Option<(Inbound, Time)>,
+    former: Option<Former>,
+    /// When RTP was heard last.
     heard: Time,
 }
 
+/// The key before.
+#[derive(Debug)]
+struct Former {
+    key: MasterKey,
+    inbound: Inbound,
+    /// So long it still opens packets.
+    until: Time,
+}
+
+impl Default for Security {
+    fn default() -> Security {
+        Security::Clear { before: None }
+    }
+}
+
 impl Security {
-    /// Takes what was agreed. Keys that are the same as before go on as they are, and nothing is counted anew.
-    pub fn configure(&mut self, now: Time, keys: Option<&Protection>) {
+    /// Takes what was agreed. Keys that are the same as before go on as they are, and nothing is counted anew. True where what
+    /// we send is under another key, whose counts begin at zero: it has to go under another SSRC as well, for peers that keep
+    /// the counts of the one before (RFC 3711 §3.3.1).
+    pub fn configure(&mut self, now: Time, keys: Option<&Protection>) -> bool {
+        let before = match std::mem::replace(self, Security::Shut) {
+            Security::Keyed(keyed) => Some(keyed),
+            Security::Clear { before } => before,
+            Security::Shut => None,
+        };
         let Some(keys) = keys else {
-            *self = Security::Clear;
-            return;
+            *self = Security::Clear { before };
+            return false;
         };
-        let goes_on = match self {
-            Security::Keyed(keyed) => keyed.rekey(now, keys).is_some(),
-            Security::Clear | Security::Shut => false,
+        let is_another = before.as_ref().is_some_and(|before| before.keys.send != keys.send);
+        let keyed = match before {
+            Some(mut before) => before.rekey(now, keys).map(|()| before),
+            None => Keyed::new(now, keys).map(Box::new),
         };
-        if !goes_on {
-            *self = Keyed::new(now, keys).map_or(Security::Shut, |keyed| Security::Keyed(Box::new(keyed)));
-        }
+        *self = keyed.map_or(Security::Shut, Security::Keyed);
+        is_another
     }
 
     /// Protects the packet of `length` bytes at the front of `room`, and tells its new length; none where it may not go.
     pub fn seal(&mut self, kind: Kind, room: &mut [u8], length: usize) -> Option<usize> {
         match (self, kind) {
-            (Security::Clear, _) => Some(length),
+            (Security::Clear { .. }, _) => Some(length),
             (Security::Keyed(keyed), Kind::Rtp) => keyed.outbound.protect_rtp(room, length).ok(),
             (Security::Keyed(keyed), Kind::Rtcp) => keyed.outbound.protect_rtcp(room, length).ok(),
             (Security::Keyed(_) | Security::Shut, _) => None,
@@ -66,11 +90,16 @@ impl Keyed {
 
     fn rekey(&mut self, now: Time, keys: &Protection) -> Option<()> {
         if self.keys.send != keys.send {
-            self.outbound = self.outbound.rekeyed(&keys.send)?;
+            self.outbound = Outbound::new(&keys.send)?;
         }
         if self.keys.receive != keys.receive {
-            let inbound = self.inbound.rekeyed(&keys.receive)?;
-            self.former = Some((std::mem::replace(&mut self.inbound, inbound), now + CHANGE));
+            // What a key has seen it doesn't take again, should it come back.
+            let inbound = match self.former.take().filter(|former| former.key == keys.receive) {
+                Some(former) => former.inbound,
+                None => self.inbound.rekeyed(&keys.receive)?,
+            };
+            let inbound = std::mem::replace(&mut self.inbound, inbound);
+            self.former = Some(Former { key: self.keys.receive.clone(), inbound, until: now + CHANGE });
         }
         self.keys = keys.clone();
         Some(())
@@ -78,15 +107,15 @@ impl Keyed {
 
     /// Opens a packet into `room`, and tells its length there. Where it is refused, nothing in `room` is worth anything.
     pub fn open(&mut self, now: Time, kind: Kind, packet: &[u8], room: &mut [u8]) -> Result<usize, Refusal> {
-        if now - self.heard >= PAUSE {
+        if kind == Kind::Rtp && now - self.heard >= PAUSE {
             self.inbound.paused();
         }
         let opened = open_by(&mut self.inbound, kind, packet, room);
         let opened = match (opened, &mut self.former) {
-            (Err(_), Some((former, until))) if now < *until => open_by(former, kind, packet, room),
+            (Err(_), Some(former)) if now < former.until => open_by(&mut former.inbound, kind, packet, room),
             (opened, _) => opened,
         };
-        if opened.is_ok() {
+        if opened.is_ok() && kind == Kind::Rtp {
             self.heard = now;
         }
         opened

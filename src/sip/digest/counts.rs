@@ -37,8 +37,11 @@ impl Counts {
         let now = seconds(now);
         self.forget_some(now);
         if let Some(window) = self.windows.get_mut(&nonce).filter(|window| !window.has_rested(now, self.rest)) {
-            window.used = now;
-            return window.admit(count);
+            let is_new = window.admit(count);
+            if is_new {
+                window.used = now;
+            }
+            return is_new;
         }
         if !is_fresh || self.horizon.is_some_and(|horizon| nonce <= horizon) {
             return false;

@@ -21,34 +21,60 @@ const OFFERED: [Suite; 3] = [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm, S
 const PROFILES: [(&str, &str); 2] = [("RTP/AVP", "RTP/SAVP"), ("RTP/AVPF", "RTP/SAVPF")];
 
 /// Whether a leg's media are to be protected, and of what our keys are made.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Keys<'a> {
     pub policy: Srtp,
-    pub secret: &'a [u8; 32],
+    pub secret: &'a Secret,
+    /// What the peer has said of the line where it comes from, in another call.
+    pub habit: Habit,
+}
+
+/// Of which the keys of a line are made.
+#[derive(Clone)]
+pub struct Secret(pub [u8; 32]);
+
+/// Without the bytes, which have no business in a log.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Whether a line has been protected, and by which profile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Habit {
+    pub has_keys: bool,
+    pub is_secure: bool,
+}
+
+impl Habit {
+    pub fn of(theirs: &Media) -> Habit {
+        Habit { has_keys: !cryptos(theirs).is_empty(), is_secure: theirs.is_secure_rtp() }
+    }
 }
 
 impl Keys<'_> {
     /// For a line that is never protected.
     #[cfg(test)]
-    pub const NONE: Keys<'static> = Keys { policy: Srtp::Never, secret: &[0; 32] };
+    pub const NONE: Keys<'static> = Keys::to_judge(Srtp::Never);
 
-    /// Our key for a suite. Another suite's says nothing of it.
-    fn of(&self, suite: Suite) -> Option<MasterKey> {
+    /// For a look at what would come of an offer.
+    pub const fn to_judge(policy: Srtp) -> Keys<'static> {
+        Keys { policy, secret: &Secret([0; 32]), habit: Habit { has_keys: false, is_secure: false } }
+    }
+
+    /// Our key for a suite, beside the peer's key if that is known: a peer with another key may be another machine, which
+    /// doesn't know what went before, so that ours is another one too. No key says anything of the others.
+    fn of(&self, suite: Suite, theirs: Option<&MasterKey>) -> Option<MasterKey> {
         let mut bytes = [0; 64];
         for (half, number) in bytes.chunks_mut(32).zip(*b"01") {
-            let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.secret).ok()?;
+            let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.secret.0).ok()?;
             mac.update(suite.name().as_bytes());
             mac.update(&[number]);
+            mac.update(theirs.map(MasterKey::key).unwrap_or_default());
             half.copy_from_slice(&mac.finalize().into_bytes());
         }
         MasterKey::new(suite, bytes.get(..suite.key_bytes() + suite.salt_bytes())?)
-    }
-}
-
-/// Without the secret, which has no business in a log.
-impl fmt::Debug for Keys<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys").field("policy", &self.policy).finish_non_exhaustive()
     }
 }
 
@@ -60,16 +86,19 @@ struct Crypto {
 }
 
 /// Gives our offer of a line its keys and its profile. What was agreed before stays at the head: a peer that goes on with it
-/// hears no gap.
-pub(super) fn offer(ours: &mut Media, keys: Keys<'_>, before: Option<&Media>) {
-    let was_secure = before.is_some_and(|before| before.is_secure_rtp());
+/// hears no gap. False where the line can't be protected and has to be.
+pub(super) fn offer(ours: &mut Media, keys: Keys<'_>, before: Option<&Media>) -> bool {
+    let was_secure = before.map_or(keys.habit.is_secure, Media::is_secure_rtp);
     let offered = before.map(cryptos).unwrap_or_default();
     let wanted = match keys.policy {
-        Srtp::Never | Srtp::Accepted => !offered.is_empty(),
+        Srtp::Never | Srtp::Accepted => !offered.is_empty() || before.is_none() && keys.habit.has_keys,
         Srtp::Offered | Srtp::Required => true,
     };
-    if !wanted || !ours.is_rtp() {
-        return;
+    if !ours.is_rtp() {
+        return keys.policy != Srtp::Required;
+    }
+    if !wanted {
+        return true;
     }
     if was_secure || keys.policy == Srtp::Required {
         ours.protocol = known(secure_profile(&ours.protocol));
@@ -78,18 +107,19 @@ pub(super) fn offer(ours: &mut Media, keys: Keys<'_>, before: Option<&Media>) {
     for suite in OFFERED {
         let free = (1..).find(|tag| lines.iter().all(|line| line.tag != *tag)).unwrap_or(1);
         if lines.iter().all(|line| line.key.suite() != suite)
-            && let Some(key) = keys.of(suite)
+            && let Some(key) = keys.of(suite, None)
         {
             lines.push(Crypto { tag: free, key });
         }
     }
     ours.attributes.extend(lines.iter().map(|line| (ATTRIBUTE.to_owned(), Some(line.text()))));
+    true
 }
 
 /// The keys for our answer to a line, and what stands in it for them; none where the answer is plain.
 pub(super) fn answer(theirs: &Media, keys: Keys<'_>) -> Result<Option<(Protection, String)>, Disagreement> {
     if !theirs.is_rtp() {
-        return Ok(None);
+        return if keys.policy == Srtp::Required { Err(Disagreement::NotSecure) } else { Ok(None) };
     }
     let is_secure = theirs.is_secure_rtp();
     match keys.policy {
@@ -98,7 +128,7 @@ pub(super) fn answer(theirs: &Media, keys: Keys<'_>) -> Result<Option<(Protectio
         Srtp::Accepted | Srtp::Offered | Srtp::Required => {}
     }
     let chosen = cryptos(theirs).into_iter().next();
-    let made = chosen.and_then(|theirs| Some((keys.of(theirs.key.suite())?, theirs)));
+    let made = chosen.and_then(|theirs| Some((keys.of(theirs.key.suite(), Some(&theirs.key))?, theirs)));
     match made {
         Some((ours, theirs)) => {
             let line = Crypto { tag: theirs.tag, key: ours };
@@ -116,18 +146,20 @@ pub(super) fn accept(ours: &Media, theirs: &Media) -> Result<Option<Protection>,
     if !ours.is_rtp() {
         return Ok(None);
     }
-    if ours.is_secure_rtp() != theirs.is_secure_rtp() {
+    if ours.is_secure_rtp() && !theirs.is_secure_rtp() {
         return Err(Disagreement::UnfitAnswer);
     }
     let offered = cryptos(ours);
     // One line answers, by its tag and its suite (RFC 4568 §7.1.2).
     let agreed = cryptos(theirs).into_iter().find_map(|theirs| {
         let fits = |ours: &&Crypto| ours.tag == theirs.tag && ours.key.suite() == theirs.key.suite();
-        let ours = offered.iter().find(fits)?;
+        // Who answers with our own key would have us send and hear the same.
+        let ours = offered.iter().find(fits).filter(|ours| ours.key != theirs.key)?;
         Some(Protection { send: ours.key.clone(), receive: theirs.key })
     });
     match agreed {
-        None if ours.is_secure_rtp() => Err(Disagreement::NoKeys),
+        // Whoever answers with keys sends under them.
+        None if theirs.is_secure_rtp() || theirs.attribute(ATTRIBUTE).is_some() => Err(Disagreement::NoKeys),
         agreed => Ok(agreed),
     }
 }
@@ -193,10 +225,10 @@ mod tests {
     use crate::wire::description::Kind;
     use std::net::SocketAddr;
 
-    const SECRETS: [[u8; 32]; 2] = [[1; 32], [2; 32]];
+    const SECRETS: [Secret; 2] = [Secret([1; 32]), Secret([2; 32])];
 
     fn keys(policy: Srtp, side: usize) -> Keys<'static> {
-        Keys { policy, secret: &SECRETS[side] }
+        Keys { policy, secret: [&SECRETS[0], &SECRETS[1]][side], habit: Habit::default() }
     }
 
     fn line(protocol: &str, cryptos: &[&str]) -> Media {
@@ -255,6 +287,48 @@ mod tests {
         assert_eq!(accept(&either, &plain), Ok(None));
         assert!(accept(&either, &beside).unwrap().is_some());
         assert!(accept(&plain, &secure).is_err());
+        let mut answered = line("RTP/SAVP", &[]);
+        answered.attributes = beside.attributes.clone();
+        assert!(accept(&either, &answered).unwrap().is_some(), "the secure profile is no less");
+        let mut unfit = plain.clone();
+        write(&mut unfit, "9 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz".to_owned());
+        assert_eq!(accept(&either, &unfit), Err(Disagreement::NoKeys), "it sends under a key that fits nothing");
+        assert_eq!(accept(&demanded, &demanded), Err(Disagreement::NoKeys), "our own keys");
+        let mut fax = Media::new(Kind::Other("image".into()), "udptl", plain.address);
+        assert!(!offer(&mut fax, keys(Srtp::Required, 0), None) && offer(&mut fax, keys(Srtp::Offered, 0), None));
+        assert_eq!(answered_fax(&fax, Srtp::Required), Err(Disagreement::NotSecure));
+        assert_eq!(answered_fax(&fax, Srtp::Offered), Ok(false));
+    }
+
+    fn answered_fax(fax: &Media, policy: Srtp) -> Result<bool, Disagreement> {
+        answer(fax, keys(policy, 1)).map(|made| made.is_some())
+    }
+
+    #[test]
+    fn a_peer_with_another_key_is_answered_by_another_key() {
+        let key = |tail: &str| format!("1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubG{tail}");
+        let send = |tail: &str| {
+            let (made, _) = answer(&line("RTP/SAVP", &[&key(tail)]), keys(Srtp::Accepted, 1)).unwrap().unwrap();
+            made.send
+        };
+        assert_eq!(send("Vz"), send("Vz"));
+        assert_eq!(send("Vz").suite(), send("U0").suite());
+        let other = "1 AES_CM_128_HMAC_SHA1_80 inline:AAAfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+        let (made, _) = answer(&line("RTP/SAVP", &[other]), keys(Srtp::Accepted, 1)).unwrap().unwrap();
+        assert_ne!(made.send, send("Vz"));
+    }
+
+    #[test]
+    fn a_line_that_comes_from_another_call_keeps_its_habit() {
+        for (theirs, profile) in [("RTP/SAVP", "RTP/SAVP"), ("RTP/AVP", "RTP/AVP")] {
+            let habit = Habit::of(&line(theirs, &[&RFC.replace("|1:4", "").replace(" FEC_ORDER=FEC_SRTP", "")]));
+            let mut offered = line("RTP/AVP", &[]);
+            assert!(offer(&mut offered, Keys { habit, ..keys(Srtp::Accepted, 0) }, None));
+            assert_eq!((offered.protocol.as_ref(), offered.attributes.len()), (profile, 3));
+        }
+        let mut offered = line("RTP/AVP", &[]);
+        offer(&mut offered, keys(Srtp::Accepted, 0), None);
+        assert!(offered.attributes.is_empty());
     }
 
     #[test]

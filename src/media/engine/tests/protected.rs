@@ -160,3 +160,43 @@ fn reports_are_protected_too() {
     }
     assert!((2..6).contains(&reports), "{reports}");
 }
+
+#[test]
+fn keys_that_come_back_begin_nothing_anew() {
+    let suite = Suite::AeadAes128Gcm;
+    let mut bench = Bench::new();
+    let (one, two) = bench.bridge(Secured::settings(1, Codec::Pcmu, suite), settings(2, Codec::Pcmu, 20));
+    let (mut secured, mut plain) = (Secured::new(1, Codec::Pcmu, suite), Phone::new(2, Codec::Pcmu, 20));
+    let recorded = secured.packet();
+    bench.receive(one, address(1), &recorded);
+    plain.hum(&mut bench, two, 200);
+    bench.configure(1, settings(1, Codec::Pcmu, 20));
+    plain.hum(&mut bench, two, 200);
+    bench.configure(1, Secured::settings(1, Codec::Pcmu, suite));
+    plain.hum(&mut bench, two, 200);
+    bench.receive(one, address(1), &recorded);
+    assert_eq!(bench.counters.dropped(Reason::Duplicate), 1, "what was heard before isn't heard again");
+    let to_one = bench.heard_by(one);
+    let protected = to_one.iter().filter(|sent| sent.bytes.len() > 172).count();
+    assert_eq!((to_one.len(), protected), (30, 20));
+    let mut sequences: Vec<u16> =
+        to_one.iter().map(|sent| u16::from_be_bytes([sent.bytes[2], sent.bytes[3]])).collect();
+    sequences.dedup();
+    assert_eq!(sequences.len(), 30, "no number is used twice under a key");
+}
+
+#[test]
+fn a_new_key_of_ours_protects_another_stream() {
+    let suite = Suite::AesCm128HmacSha1_80;
+    let mut bench = Bench::new();
+    let (one, two) = bench.bridge(Secured::settings(1, Codec::Pcmu, suite), settings(2, Codec::Pcmu, 20));
+    let mut plain = Phone::new(2, Codec::Pcmu, 20);
+    plain.hum(&mut bench, two, 200);
+    let mut changed = Secured::settings(1, Codec::Pcmu, suite);
+    changed.protection = Some(Box::new(Protection { send: key(suite, 41), receive: key(suite, 40) }));
+    bench.configure(1, changed);
+    plain.hum(&mut bench, two, 200);
+    let ssrcs: std::collections::HashSet<[u8; 4]> =
+        bench.heard_by(one).iter().map(|sent| sent.bytes[8..12].try_into().unwrap()).collect();
+    assert_eq!(ssrcs.len(), 2);
+}

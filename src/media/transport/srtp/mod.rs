@@ -2,7 +2,8 @@
 //! and nothing is allocated on their way.
 //!
 //! A key knows the streams that were seen under it by their SSRC, each with its roll-overs and the packets that have been
-//! there. A new key takes them over (§3.2.1: the roll-over counter is never set back by it).
+//! there. A new key of the peer's takes them over (§3.3.1: the roll-over counter is never set back by it); what we send under
+//! a new key is a new stream.
 
 mod cipher;
 mod inbound;
@@ -96,7 +97,9 @@ impl Stream {
     /// The indices that a packet may have, the likeliest first; none that this key has seen.
     fn candidates(&self, sequence: u16) -> [Option<u64>; 3] {
         let anew = Some(u64::from(sequence));
-        let Some(indices) = self.rtp else { return [anew, None, None] };
+        // The first packets of a stream may have been lost, and the end of the numbers with them.
+        let wrapped = Some(1 << 16 | u64::from(sequence)).filter(|_| sequence < 0x8000);
+        let Some(indices) = self.rtp else { return [anew, wrapped, None] };
         let guess = indices.guess(sequence);
         let next = Some((indices.rollovers() + 1) << 16 | u64::from(sequence));
         match self.doubt {

@@ -20,7 +20,8 @@ impl Outbound {
         Some(Outbound { suite: master.suite(), rtp, rtcp, streams: Streams::default() })
     }
 
-    /// The same streams under another key.
+    /// The same streams under another key, as some peers have it.
+    #[cfg(test)]
     pub fn rekeyed(&self, master: &MasterKey) -> Option<Outbound> {
         Some(Outbound { streams: self.streams.clone(), ..Outbound::new(master)? })
     }
