@@ -173,7 +173,8 @@ impl Exchange {
     pub fn new_call(&mut self, targets: &[Target]) -> (CallKey, String, usize) {
         self.last_call += 1;
         let key = CallKey(self.last_call);
-        let room = targets.iter().find_map(Target::room);
+        // A room that others fail over to is gone to when it comes to that.
+        let room = targets.first().and_then(Target::room);
         let worker = self.capacity.begin(key, room.and_then(|name| self.rooms.worker(name)));
         if let Some(name) = room {
             self.rooms.expect(name, key, worker, self.settings.limits.rooms);

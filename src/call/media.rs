@@ -274,6 +274,7 @@ impl Media {
         if let Some(lineage) = lineage {
             (self.session, self.version) = lineage;
         }
+        self.streams.iter_mut().zip(shapes).for_each(|(stream, shape)| stream.goes_on(shape));
         let added = shapes.iter().skip(self.streams.len());
         self.streams.extend(added.map(|shape| Stream::refused(shape.clone())));
     }

@@ -196,10 +196,32 @@ impl Rooms {
     /// The recording that a member's port belongs on, where it isn't yet.
     fn untaped(&mut self, call: CallKey, port: PortId) -> Option<&mut Tape> {
         let room = self.by_name.get_mut(self.calls.get(&call)?)?;
+        let is_alone = room.members.len() == 1;
         let member = room.members.get_mut(&call)?;
         let tape = room.tape.as_mut().filter(|_| member.taped != Some(port))?;
+        // With the port of the only member the worker's room has gone, and its recording with it.
+        if is_alone && member.taped.is_some() {
+            tape.begin_again();
+        }
         member.taped = Some(port);
         Some(tape)
+    }
+
+    /// A worker didn't take an order to record a call: it is given again.
+    pub fn untape(&mut self, call: CallKey) {
+        let Some(room) = self.calls.get(&call).and_then(|name| self.by_name.get_mut(name)) else { return };
+        if let Some(member) = room.members.get_mut(&call) {
+            member.taped = None;
+        }
+    }
+
+    /// The same for the recording of a whole room; says who may give it again.
+    pub fn untape_room(&mut self, id: RoomId) -> Option<CallKey> {
+        let room = self.by_name.values_mut().find(|room| room.id == id)?;
+        room.tape.as_mut()?.begin_again();
+        let (&call, member) = room.members.iter_mut().next()?;
+        member.taped = None;
+        Some(call)
     }
 }
 
@@ -221,7 +243,10 @@ impl Call {
             return Ok(());
         }
         let limits = (settings.limits.rooms, settings.limits.room_members);
-        exchange.rooms.enter(now, name, self.key, self.worker, limits)?;
+        if let Err(failure) = exchange.rooms.enter(now, name, self.key, self.worker, limits) {
+            exchange.rooms.leave(self.key);
+            return Err(failure);
+        }
         if record {
             exchange.rooms.record(now, name, true);
         }
@@ -252,7 +277,9 @@ impl Call {
 
     /// Has what the caller says recorded, where that is wished of the room.
     pub fn tape(&self, exchange: &mut Exchange) {
-        let sound = self.legs.first().and_then(|leg| leg.media.as_ref()?.sound());
+        // Nothing is heard of whoever has agreed on nothing yet, and in the worker there may be no room.
+        let sound =
+            self.legs.first().and_then(|leg| leg.media.as_ref()?.sound()).filter(|sound| sound.agreed.is_some());
         let Some(port) = sound.and_then(|sound| sound.port) else { return };
         let Some(tape) = exchange.rooms.untaped(self.key, port) else { return };
         let outputs = tape.whole().into_iter().chain(tape.member(&self.record.id, port));
@@ -304,7 +331,8 @@ impl Switch {
     /// Whether a call is in this room.
     pub fn has_member(&self, room: &str, id: &str) -> bool {
         let call = self.ids.get(id);
-        call.is_some_and(|call| self.exchange.rooms.calls.get(call).is_some_and(|name| name == room))
+        let room = self.exchange.rooms.by_name.get(room);
+        call.zip(room).is_some_and(|(call, room)| room.members.contains_key(call))
     }
 
     pub(super) fn steer(&mut self, now: Now, id: &str, steering: &Steering) {

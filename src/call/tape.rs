@@ -24,6 +24,8 @@ pub struct Tape {
     room: RoomId,
     worker: usize,
     has_begun: bool,
+    /// Files of the whole room so far, and of members.
+    rounds: u32,
     files: u32,
 }
 
@@ -31,7 +33,7 @@ impl Tape {
     /// `number` is of no other recording of this process.
     pub fn new(begun: Wall, name: &str, number: u64, room: RoomId, worker: usize) -> Tape {
         let stamp: String = begun.rfc3339().chars().take(19).filter(|c| c.is_ascii_alphanumeric()).collect();
-        Tape { folder: format!("{name}-{stamp}Z-{number}"), room, worker, has_begun: false, files: 0 }
+        Tape { folder: format!("{name}-{stamp}Z-{number}"), room, worker, has_begun: false, rounds: 0, files: 0 }
     }
 
     /// The folder of its files, under that of all recordings.
@@ -39,12 +41,19 @@ impl Tape {
         &self.folder
     }
 
-    /// Begins the recording of the whole room, once.
+    /// The recording of the whole room has broken off, and goes on in another file.
+    pub fn begin_again(&mut self) {
+        self.has_begun = false;
+    }
+
+    /// Begins the recording of the whole room, unless it goes on already.
     pub fn whole(&mut self) -> Vec<Output> {
         if std::mem::replace(&mut self.has_begun, true) {
             return Vec::new();
         }
-        let (tap, reel) = self.reel("room.wav".to_owned());
+        self.rounds += 1;
+        let file = if self.rounds == 1 { "room.wav".to_owned() } else { format!("room-{}.wav", self.rounds) };
+        let (tap, reel) = self.reel(file);
         let command = Command::TapRoom { room: self.room, tap };
         vec![Output::Tape(reel), Output::Media { worker: self.worker, command }]
     }

@@ -150,6 +150,9 @@ impl Room {
         self.ghosts.clear();
         self.voices.iter_mut().for_each(|(_, voice)| voice.change_rate(rate));
         self.members.iter_mut().for_each(|member| member.resampler = None);
+        if let Some(tap) = &mut self.tap {
+            tap.prepare(rate);
+        }
         self.widen(self.mixer.step());
     }
 
@@ -199,6 +202,7 @@ impl Room {
             count += usize::from(to > 0.0);
         }
         mixer.finish();
+        self.tap.take_if(|tap| tap.is_abandoned());
         if let Some(tap) = &mut self.tap {
             let mut pcm = SILENCE;
             let pcm = &mut pcm[..self.mixer.step()];

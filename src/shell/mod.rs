@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod control;
+pub mod disk;
 pub mod document;
 pub mod drive;
 pub mod error;

@@ -1,9 +1,11 @@
 //! Recordings on their way to WAV files, written by a thread of their own: a slow disk loses samples and stops nobody.
 
 use crate::call::tape::{RATE, Reel};
+use crate::shell::disk;
 use hound::{SampleFormat, WavSpec, WavWriter};
-use std::fs::File;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::BufWriter;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -13,6 +15,11 @@ use std::time::{Duration, Instant};
 const FILES: usize = 1_000;
 /// Where a file ends by itself: half a day is 1.3 GB.
 const LONGEST: u32 = 12 * 3_600 * RATE;
+
+/// What others are left of the disk, in bytes: the books are on it too.
+const LEAST_FREE: u64 = 256 << 20;
+/// How often that is looked at, in rounds.
+const LOOK_EACH: u32 = 20;
 
 /// How often the files get what has come meanwhile.
 const EACH: Duration = Duration::from_millis(100);
@@ -71,10 +78,19 @@ struct Take {
 fn run(folder: &Path, orders: &Receiver<Order>) {
     let mut takes: Vec<Take> = Vec::new();
     let mut due = Instant::now() + EACH;
+    let mut rounds = 0u32;
     loop {
         match orders.recv_timeout(due.saturating_duration_since(Instant::now())) {
             Ok(Order::Begin(reel)) if takes.len() >= FILES => {
                 tracing::warn!("{}/{} isn't recorded: {FILES} files are being written", reel.folder, reel.file);
+            }
+            Ok(Order::Begin(reel)) if !has_room(folder) => {
+                let least = LEAST_FREE >> 20;
+                tracing::error!(
+                    "{}/{} isn't recorded: the disk has less than {least} MiB left",
+                    reel.folder,
+                    reel.file
+                );
             }
             Ok(Order::Begin(reel)) => takes.extend(begin(folder, reel)),
             Ok(Order::End { folder }) => {
@@ -82,6 +98,11 @@ fn run(folder: &Path, orders: &Receiver<Order>) {
             }
             Err(RecvTimeoutError::Timeout) => {
                 due = Instant::now() + EACH;
+                rounds = rounds.wrapping_add(1);
+                if !takes.is_empty() && rounds.is_multiple_of(LOOK_EACH) && !has_room(folder) {
+                    tracing::error!("recordings end here: the disk has less than {} MiB left", LEAST_FREE >> 20);
+                    takes.drain(..).for_each(finish);
+                }
                 // Whoever is gone says no more than is here already.
                 let ended = |take: &mut Take| take.samples.is_abandoned();
                 takes.extract_if(.., ended).for_each(finish);
@@ -96,14 +117,24 @@ fn begin(folder: &Path, reel: Reel) -> Option<Take> {
     let Reel { folder: name, file, samples } = reel;
     let path = folder.join(&name).join(file);
     let spec = WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: SampleFormat::Int };
-    let made = std::fs::create_dir_all(folder.join(&name)).map_err(hound::Error::IoError);
-    match made.and_then(|()| WavWriter::create(&path, spec)) {
+    // What people say is nobody else's to read.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder.join(&name));
+    let open = || OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    let file = made.and_then(|()| open()).map_err(hound::Error::IoError);
+    match file.and_then(|file| WavWriter::new(BufWriter::new(file), spec)) {
         Ok(writer) => Some(Take { folder: name, path, samples, writer }),
         Err(error) => {
             tracing::error!("{}: the recording can't be written: {error}", path.display());
             None
         }
     }
+}
+
+/// Whether the disk has more left than recordings may take. What can't be told is taken for enough.
+fn has_room(folder: &Path) -> bool {
+    // It is made with the first file.
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(folder);
+    disk::free_bytes(there).is_none_or(|free| free >= LEAST_FREE)
 }
 
 /// False where the disk takes no more.

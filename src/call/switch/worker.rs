@@ -72,7 +72,17 @@ impl Switch {
                     self.exchange.timers.set(Timer::Rewire(call), now.time + AGAIN);
                 }
             }
-            Command::Tap { .. } | Command::TapRoom { .. } => {}
+            Command::Tap { port, .. } => {
+                if let Some(LegKey { call, .. }) = self.exchange.port_owner(port) {
+                    self.exchange.rooms.untape(call);
+                    self.exchange.timers.set(Timer::Rewire(call), now.time + AGAIN);
+                }
+            }
+            Command::TapRoom { room, .. } => {
+                if let Some(call) = self.exchange.rooms.untape_room(room) {
+                    self.exchange.timers.set(Timer::Rewire(call), now.time + AGAIN);
+                }
+            }
         }
     }
 }

@@ -88,6 +88,12 @@ impl Engine {
         {
             place_of_moved.index = place.index;
         }
+        // Whoever is where others were sent to already isn't sent this packet.
+        if let Some(moved) = room.members.get(place.index).filter(|_| room.sending.is_some_and(|at| at > place.index))
+            && let Some(moved) = self.sides.get_mut(moved.slot.0)
+        {
+            moved.send.leave_out();
+        }
         if room.members.is_empty() {
             self.room_ids.remove(&room.id);
             self.rooms.remove(place.room);

@@ -289,6 +289,44 @@ fn a_room_is_recorded_and_each_talker() {
 }
 
 #[test]
+fn a_recording_goes_on_when_the_room_gets_wider() {
+    let mut company = Company::new(&[Codec::Pcmu]);
+    let (samples, mut whole) = rtrb::RingBuffer::new(40_000);
+    company.bench.order(Command::TapRoom { room: ROOM, tap: Box::new(Tap { samples, rate: 16_000 }) });
+    company.talk(&[0], 400);
+    company.enter(Codec::Opus);
+    company.talk(&[0, 1], 800);
+    let count = whole.slots();
+    let pcm: Vec<i16> = whole.read_chunk(count).unwrap().into_iter().collect();
+    assert!(count.abs_diff(120 * 160) <= 160, "{count}");
+    for of in 0..2 {
+        assert!(tone(&pcm[12_800..], 16_000, frequency(of)).0 > LEVEL * 0.8, "{of}");
+    }
+}
+
+#[test]
+fn digits_are_no_loss() {
+    let mut company = Company::new(&[Codec::Pcmu, Codec::Pcmu]);
+    company.talk(&[0, 1], 400);
+    for event in 0..20u16 {
+        let (slot, phone, _) = &mut company.phones[0];
+        let mut packet = phone.header;
+        packet.payload_type = 101;
+        packet.timestamp = phone.header.timestamp;
+        let mut bytes = packet.bytes().to_vec();
+        bytes.extend(dtmf::Event { code: 5, end: event > 16, volume: 10, duration: 160 * (event + 1) }.bytes());
+        phone.header.sequence = phone.header.sequence.wrapping_add(1);
+        let (slot, from) = (*slot, phone.address);
+        company.bench.receive(slot, from, &bytes);
+        company.talk(&[1], 20);
+    }
+    let (_, phone, _) = &mut company.phones[0];
+    phone.header.timestamp = phone.header.timestamp.wrapping_add(20 * 160);
+    company.talk(&[0, 1], 2_000);
+    assert_eq!(company.phones[0].2.missing(), 0);
+}
+
+#[test]
 fn a_full_batch_is_emptied_and_nothing_is_left_out() {
     let mut company = Company::new(&[Codec::Pcmu; 40]);
     company.bench.batch = Batch::new(64);
