@@ -96,6 +96,7 @@ fn all_phones_of_a_user_ring_and_the_first_to_answer_has_the_call() {
     });
     let calls = gateway.await_calls(1, seconds(5));
     assert_eq!(calls[0]["state"], "talking", "{calls:#?}");
+    alice.await_established();
     alice.hang_up();
     let records = gateway.closed_records(1, seconds(10));
     assert_eq!(records[0]["legs"].as_array().map(Vec::len), Some(3), "caller, desk and mobile: {records:#?}");

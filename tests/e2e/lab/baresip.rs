@@ -2,6 +2,7 @@
 
 use super::gateway::{DOMAIN, Gateway};
 use super::program::{Program, need};
+use super::wait::{self, seconds};
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -87,6 +88,15 @@ impl Baresip {
 
     pub fn dial(&self, uri: &str) {
         self.command("dial", uri);
+    }
+
+    /// Waits until it knows that its call is answered. Told to hang up a moment earlier, it cancels what can't be cancelled
+    /// any more and leaves the answer alone.
+    #[track_caller]
+    pub fn await_established(&self) {
+        wait::until("the phone to know of the answer", seconds(5), || {
+            self.log().contains("Call established").then_some(())
+        });
     }
 
     pub fn hang_up(&self) {
