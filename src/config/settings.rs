@@ -6,8 +6,8 @@
 mod trunk;
 
 pub use trunk::{
-    ClientCertificate, Dtmf, OutboundProxy, Prack, Redirects, Relayed, Srtp, Transfer, Trunk, TrunkCredentials,
-    TrunkTls, TrunkTransport,
+    ClientCertificate, Dtmf, OutboundProxy, Prack, Redirects, Relayed, Transfer, Trunk, TrunkCredentials, TrunkTls,
+    TrunkTransport,
 };
 
 use crate::config::security::Security;
@@ -103,6 +103,19 @@ impl Watchers {
             Watchers::Named(names) => names.iter().any(|name| name == user),
         }
     }
+}
+
+/// Whether media are protected by SRTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Srtp {
+    Never,
+    /// Where the other side offers it.
+    #[default]
+    Accepted,
+    /// Offered too, and in clear where the other side doesn't have it (RFC 8643).
+    Offered,
+    /// Calls in clear are refused.
+    Required,
 }
 
 #[derive(Clone, Debug, PartialEq)]

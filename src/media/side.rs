@@ -3,7 +3,7 @@
 use crate::base::chance::Chance;
 use crate::base::time::Time;
 use crate::media::audio::clip::Player;
-use crate::media::audio::hearing::{Hearing, STEP};
+use crate::media::audio::hearing::{Hearing, next_step};
 use crate::media::audio::keys::Keys;
 use crate::media::audio::tap::Tapped;
 use crate::media::audio::tones::Tones;
@@ -219,8 +219,7 @@ impl Side {
     pub fn begin_sound(&mut self, now: Time) {
         // In a room, the room makes them.
         if self.sound_due == Time::NEVER && self.place.is_none() {
-            let step = STEP.as_nanos() as u64;
-            self.sound_due = Time::from_nanos((now.nanos() / step + 1) * step);
+            self.sound_due = next_step(now);
         }
     }
 

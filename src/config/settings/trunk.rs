@@ -1,6 +1,6 @@
 //! The settings of a trunk. Its defaults stand as constants, and in [`Trunk::named`].
 
-use super::{Certificate, Network};
+use super::{Certificate, Network, Srtp};
 use crate::config::identity::TrunkIdentity;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,19 +51,6 @@ pub struct Trunk {
     /// None for what holds for everybody.
     pub session_expires: Option<Duration>,
     pub min_se: Option<Duration>,
-}
-
-/// Whether media are protected by SRTP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Srtp {
-    Never,
-    /// Where the other side offers it.
-    #[default]
-    Accepted,
-    /// Offered too, and in clear where the other side doesn't have it (RFC 8643).
-    Offered,
-    /// Calls in clear are refused.
-    Required,
 }
 
 /// A codec that we don't have, in a list of codecs.

@@ -10,6 +10,8 @@ use tandem_codecs::{Codec, CodecError, Decoder, MAX_FRAME_SAMPLES};
 
 /// One step of all sound.
 pub const STEP: Duration = Duration::from_millis(10);
+/// Steps that are made up for after the thread was held up; older ones are left out.
+pub const STEPS_LIMIT: u32 = 5;
 /// The samples of one step at the highest rate.
 pub const STEP_SAMPLES: usize = 480;
 
@@ -25,6 +27,12 @@ const WINDOW: u32 = 100;
 const SILENT_DB: u8 = 127;
 /// Where the noise of a pause begins.
 const SEED: u32 = 0x5EED;
+
+/// When the next step is due, which is the same for all sides and rooms, so that their packets leave together.
+pub fn next_step(now: Time) -> Time {
+    let step = STEP.as_nanos() as u64;
+    Time::from_nanos((now.nanos() / step + 1) * step)
+}
 
 pub struct Hearing {
     decoder: Decoder,

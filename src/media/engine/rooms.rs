@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::base::time::Time;
-use crate::media::audio::hearing::{STEP, STEP_SAMPLES};
+use crate::media::audio::hearing::{STEP, STEP_SAMPLES, STEPS_LIMIT, next_step};
 use crate::media::audio::tap::Tapped;
 use crate::media::audio::transcode::{encoder_rate, is_known_rate, opus_rate};
 use crate::media::audio::voice::{self, Packet};
@@ -19,8 +19,6 @@ use tandem_codecs::loudness::Loudness;
 
 /// The rate of a room before it is known who comes.
 const LOWEST_RATE: u32 = 8_000;
-/// Steps that are made up for after the thread was held up; older ones are left out.
-const STEPS_LIMIT: u32 = 5;
 /// Each member's figures are shown every so many steps.
 const SHOWN_EACH: usize = 16;
 
@@ -53,8 +51,7 @@ impl Engine {
     pub(super) fn enter(&mut self, now: Time, slot: Slot, seat: &Arc<Seat>) {
         let known = self.room_ids.get(&seat.room).copied();
         let key = known.unwrap_or_else(|| {
-            let step = STEP.as_nanos() as u64;
-            let due = Time::from_nanos((now.nanos() / step + 1) * step);
+            let due = next_step(now);
             let key = self.rooms.insert(Box::new(Room::new(seat.room, LOWEST_RATE, seat.talkers, due)));
             self.room_ids.insert(seat.room, key);
             self.next = self.next.min(due);
@@ -83,16 +80,15 @@ impl Engine {
         });
         room.leave(place.index, last);
         self.counters.room_members.subtract(1);
-        if let Some(moved) = room.members.get(place.index).map(|member| member.slot)
-            && let Some(place_of_moved) = self.sides.get_mut(moved.0).and_then(|side| side.place.as_mut())
+        // The last member has moved to this place.
+        if let Some(member) = room.members.get(place.index)
+            && let Some(moved) = self.sides.get_mut(member.slot.0)
         {
-            place_of_moved.index = place.index;
-        }
-        // Whoever is where others were sent to already isn't sent this packet.
-        if let Some(moved) = room.members.get(place.index).filter(|_| room.sending.is_some_and(|at| at > place.index))
-            && let Some(moved) = self.sides.get_mut(moved.slot.0)
-        {
-            moved.send.leave_out();
+            moved.place = moved.place.map(|before| Place { index: place.index, ..before });
+            // Whoever is where others were sent to already isn't sent this packet.
+            if room.sending.is_some_and(|at| at > place.index) {
+                moved.send.leave_out();
+            }
         }
         if room.members.is_empty() {
             self.room_ids.remove(&room.id);

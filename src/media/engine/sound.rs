@@ -3,7 +3,7 @@
 use super::{EVENT_LIMIT, Engine};
 use crate::base::time::Time;
 use crate::media::audio::clip::Player;
-use crate::media::audio::hearing::{Hearing, STEP, STEP_SAMPLES};
+use crate::media::audio::hearing::{Hearing, STEP, STEP_SAMPLES, STEPS_LIMIT};
 use crate::media::audio::keys::{Key, Keys};
 use crate::media::audio::tap::Tapped;
 use crate::media::audio::transcode::{Frame, PAYLOAD_BYTES, Transcoder, encoder_rate, opus_rate};
@@ -16,9 +16,6 @@ use crate::media::stream::send::{Exit, Send};
 use std::sync::Arc;
 use tandem_codecs::Codec;
 use tandem_codecs::comfort::Colour;
-
-/// Steps that are made up for after the thread was held up; older ones are left out.
-const STEPS_LIMIT: u32 = 5;
 
 /// What digits need, in Hz.
 const KEYS_RATE: u32 = 8_000;
